@@ -1,0 +1,12 @@
+"""Levada: from data to a served model, through gates."""
+
+from levada.artifact import Artifact as Artifact
+from levada.component import component as component
+from levada.context import Context as Context
+from levada.errors import LevadaError as LevadaError
+from levada.fanout import Many as Many
+from levada.fanout import each as each
+from levada.fanout import gather as gather
+from levada.pipeline import pipeline as pipeline
+
+__version__ = "0.1.0"

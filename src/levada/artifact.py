@@ -1,0 +1,250 @@
+"""Artifacts: typed references to what a component made.
+
+The same object type stands for an artifact while a pipeline is drawn (it knows only which node will
+make it), while its component runs (it knows where to write), and once it is made (it knows what the
+manifest says). A new type is a few lines:
+
+    class Embeddings(Artifact):
+        \"\"\"One vector per item, as `embeddings.npy`.\"\"\"
+
+        def array(self) -> np.ndarray:
+            return np.load(self.path / "embeddings.npy")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from levada.errors import ComponentError, StoreError, WiringError
+from levada.references import load, reference_of
+from levada.values import Json
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of an artifact: its path below the artifact's folder, size in bytes, sha256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """What a manifest says of one made artifact.
+
+    `type` is a code reference, `uri` the folder that holds its files, `digest` the sha256 over its
+    files and properties, `producer` the run and node that made it (empty for a file of the project).
+    """
+
+    type: str
+    uri: str
+    digest: str
+    properties: dict[str, Json]
+    files: tuple[FileEntry, ...]
+    producer: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "type": self.type,
+            "uri": self.uri,
+            "digest": self.digest,
+            "properties": self.properties,
+            "files": [[file.path, file.size, file.sha256] for file in self.files],
+            "producer": self.producer,
+        }
+
+    @staticmethod
+    def from_json(form: Mapping[str, Any]) -> ArtifactRecord:
+        files = tuple(FileEntry(path, size, sha256) for path, size, sha256 in form["files"])
+        return ArtifactRecord(
+            form["type"], form["uri"], form["digest"], form["properties"], files, form.get("producer", "")
+        )
+
+    @property
+    def identity(self) -> str:
+        """What counts as "the same" downstream: a model's fingerprint where there is one, else the digest."""
+        fingerprint = self.properties.get("fingerprint")
+        return fingerprint if isinstance(fingerprint, str) else self.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def open(self) -> bool:
+        """Whether the gate is open; an artifact without a verdict is always open."""
+        verdict = self.properties.get("verdict")
+        return bool(verdict.get("open")) if isinstance(verdict, dict) else True
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the gate is open or closed, a line each."""
+        verdict = self.properties.get("verdict")
+        reasons = verdict.get("reasons") if isinstance(verdict, dict) else None
+        return [str(reason) for reason in reasons] if isinstance(reasons, list) else []
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An artifact of a pipeline that is being drawn: which node will make it, or where it comes from."""
+
+    binding: Any  # a levada.plan.Binding
+    label: str
+    mapped: str = ""  # the node whose `each` this artifact is one item of
+
+
+@dataclass
+class Making:
+    """An artifact whose component is running: the local folder to write into, and its home in the store."""
+
+    path: Path
+    uri: str
+    name: str
+    properties: dict[str, Json] = field(default_factory=dict[str, Json])
+
+
+@dataclass
+class Made:
+    """An artifact that is committed: its record, and how to bring its files to this machine."""
+
+    record: ArtifactRecord
+    fetch: Callable[[ArtifactRecord], Path]
+    local: Path | None = None
+
+
+class Artifact:
+    """A typed reference to something a component makes. Subclass it to add a type.
+
+    `path` is a local folder with the files, `uri` their place in the store, `properties` small facts
+    that JSON can carry. Components get artifacts from the engine and make new ones with `ctx.output`.
+    """
+
+    is_gate: ClassVar[bool] = False
+    """Whether artifacts of this type carry a verdict that lets later nodes run or not."""
+
+    def __init__(self, state: Drawn | Making | Made) -> None:
+        self._state = state
+
+    @classmethod
+    def type_reference(cls) -> str:
+        return reference_of(cls)
+
+    # -- what a made (or being made) artifact tells -------------------------------------------------
+
+    @property
+    def path(self) -> Path:
+        """The local folder with this artifact's files; fetched first if the store is elsewhere."""
+        state = self._tangible("path")
+        if isinstance(state, Making):
+            return state.path
+        if state.local is None:
+            state.local = state.fetch(state.record)
+        return state.local
+
+    @property
+    def uri(self) -> str:
+        """The folder in the store that holds, or will hold, the files."""
+        state = self._tangible("uri")
+        return state.uri if isinstance(state, Making) else state.record.uri
+
+    @property
+    def properties(self) -> dict[str, Json]:
+        """Small facts about the artifact; writable until the component returns."""
+        state = self._tangible("properties")
+        return state.properties if isinstance(state, Making) else state.record.properties
+
+    @property
+    def record(self) -> ArtifactRecord:
+        """What the manifest says; only a committed artifact has one."""
+        state = self._tangible("record")
+        if isinstance(state, Making):
+            raise ComponentError(f"{type(self).__name__} '{state.name}' has no record yet: it is still being made.")
+        return state.record
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) over the files and properties."""
+        return self.record.digest
+
+    @property
+    def identity(self) -> str:
+        """What counts as "the same": a model's fingerprint where there is one, else the digest."""
+        return self.record.identity
+
+    def holds(self) -> bool:
+        """Whether a cached artifact of this type still stands, beyond the presence of its files.
+
+        A type with an effect outside the store (a pushed model) overrides this.
+        """
+        return True
+
+    def set_verdict(self, is_open: bool, reasons: list[str]) -> None:
+        """Open or close the gate that this artifact is, with the reasons for people."""
+        self.properties["verdict"] = {"open": is_open, "reasons": list(reasons)}
+
+    # -- what an artifact that is only drawn refuses ------------------------------------------------
+
+    @property
+    def drawn(self) -> Drawn | None:
+        """Where the artifact will come from, while a pipeline is drawn; None once it is made."""
+        return self._state if isinstance(self._state, Drawn) else None
+
+    def _tangible(self, wish: str) -> Making | Made:
+        if isinstance(self._state, Drawn):
+            self._refuse(f"its {wish} cannot be read")
+        return self._state
+
+    def _refuse(self, why: str) -> NoReturn:
+        assert isinstance(self._state, Drawn)
+        from levada.draw import caller_position
+
+        raise WiringError(
+            f"{self._state.label} gives {type(self).__name__}, which is not made yet while the pipeline is drawn: {why}.",
+            where=caller_position(),
+            hint="Do it inside a component, which runs when the artifact is there.",
+        )
+
+    if not TYPE_CHECKING:
+        # Hidden from type checkers, so that they go on reporting iteration over an artifact.
+        def __iter__(self):
+            self._not_made("it cannot be iterated or unpacked")
+            raise TypeError(f"{type(self).__name__} is not iterable")
+
+        def __len__(self):
+            self._not_made("it has no length")
+            raise TypeError(f"{type(self).__name__} has no len()")
+
+        def __bool__(self):
+            self._not_made("it is neither true nor false")
+            return True
+
+        def __getitem__(self, key):
+            self._not_made("it cannot be indexed")
+            raise TypeError(f"{type(self).__name__} cannot be indexed")
+
+    def _not_made(self, why: str) -> None:
+        if isinstance(self._state, Drawn):
+            self._refuse(why)
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        match self._state:
+            case Drawn(label=label):
+                return f"<{name} of {label}, not made yet>"
+            case Making(name=output):
+                return f"<{name} '{output}', being made>"
+            case Made(record=record):
+                return f"<{name} {record.digest[:12]} at {record.uri}>"
+
+
+def made(record: ArtifactRecord, fetch: Callable[[ArtifactRecord], Path]) -> Artifact:
+    """Return the artifact object of a record, of the class that its type reference names."""
+    kind = load(record.type)
+    if not (isinstance(kind, type) and issubclass(kind, Artifact)):
+        raise StoreError(f"{record.type} is not an artifact type.")
+    return kind(Made(record, fetch))

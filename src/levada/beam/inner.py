@@ -1,0 +1,53 @@
+"""A Beam job that a component starts for its own data."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Any
+
+from levada.beam.failures import original
+from levada.beam.options import make_runner, pipeline_options
+
+
+class BeamJob:
+    """A Beam pipeline that runs when its `with` block ends.
+
+    It runs in a fresh thread: on the thread of the node, itself an element of the run's own job, Beam would
+    mix the two jobs' metrics. `counters` holds this job's user counters afterwards.
+    """
+
+    def __init__(self, name: str, options: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self._options = options
+        self._pipeline: Any = None
+        self.counters: dict[str, int] = {}
+
+    def __enter__(self) -> Any:
+        import apache_beam as beam
+
+        self._pipeline = beam.Pipeline(runner=make_runner(self._options), options=pipeline_options(self._options))
+        return self._pipeline
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            return
+        raised: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                result = self._pipeline.run()
+                result.wait_until_finish()
+                found = result.metrics().query()["counters"]
+                self.counters = {counter.key.metric.name: counter.result for counter in found}
+            except BaseException as caught:  # noqa: BLE001  handed to the node's thread
+                raised.append(caught)
+
+        thread = threading.Thread(target=work, name=f"beam-{self.name}")
+        thread.start()
+        thread.join()
+        if raised:
+            cause = original(raised[0])
+            raise cause.with_traceback(cause.__traceback__) from None

@@ -1,0 +1,160 @@
+"""One Beam job per run.
+
+On one machine the whole graph is one element, and the scheduler inside starts nodes as they become
+ready. On a distributed runner it goes level by level: a chain of nodes is an element, a level waits for the
+one before. What nodes tell each other goes through the store; Beam carries only the order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import apache_beam as beam
+
+from levada.beam.options import is_in_process, make_runner, pipeline_options
+from levada.beam.package import CodePackage, this_process
+from levada.beam.scheduler import Scheduler
+from levada.node import run_node
+from levada.plan import Node, Plan
+from levada.store import Store
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to run nodes of a run: documents and addresses, no live objects."""
+
+    plan: str
+    run_id: str
+    store: str
+    code: CodePackage
+    store_options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+# Live objects of runs that this process drives, by run id: a DoFn cannot carry them.
+_live: dict[str, tuple[Store, Callable[[], bool]]] = {}
+
+
+class _Worker(beam.DoFn):
+    """What both packings share: the plan and the store, opened once a worker."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def setup(self) -> None:
+        self._task.code.unpack()
+        self._plan = Plan.loads(self._task.plan)
+        at_home = self._task.code.origin == this_process()
+        live = _live.get(self._task.run_id) if at_home else None
+        self._store, self._stopped = live or (Store(self._task.store, self._task.store_options), lambda: False)
+
+    def _run(self, node_id: str) -> Any:
+        return run_node(self._plan, node_id, self._task.run_id, self._store)
+
+
+class RunGraph(_Worker):
+    """Runs the whole graph; its element says how many nodes at once."""
+
+    def process(self, element: int) -> None:
+        scheduler = Scheduler(self._plan, self._run, element, self._stopped)
+        # Beam's own thread keeps the state of the outer job; nodes may start jobs of their own.
+        raised: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                scheduler.run()
+            except BaseException as error:  # noqa: BLE001  raised on Beam's thread below
+                raised.append(error)
+
+        thread = threading.Thread(target=work, name="levada-scheduler")
+        thread.start()
+        thread.join()
+        if raised:
+            raise raised[0]
+
+
+class RunChain(_Worker):
+    """Runs a chain of nodes, one after the other, when the level before is done."""
+
+    def process(self, element: list[str], before: Iterable[str]) -> Iterator[str]:
+        for node_id in element:
+            self._run(node_id)
+        yield element[-1]
+
+
+def run_job(
+    plan: Plan,
+    run_id: str,
+    store: Store,
+    packages: Mapping[str, Any],
+    options: tuple[str, ...],
+    jobs: int,
+    stopped: Callable[[], bool],
+) -> None:
+    """Run a plan's nodes in one Beam job; returns when every node has ended.
+
+    Raises the error that stopped the job; a failed component does not stop it.
+    """
+    for name in packages:
+        _pickle_by_value(name.partition(".")[0])
+    task = Task(plan.dumps(), run_id, store.uri, CodePackage.of(packages), store.options)
+    _live[run_id] = (store, stopped)
+    try:
+        pipeline = beam.Pipeline(runner=make_runner(options), options=pipeline_options(options))
+        if is_in_process(options):
+            pipeline | "the graph" >> beam.Create([jobs]) | "run" >> beam.ParDo(RunGraph(task))
+        else:
+            _by_levels(pipeline, plan, task)
+        pipeline.run().wait_until_finish()
+    finally:
+        del _live[run_id]
+
+
+def _by_levels(pipeline: Any, plan: Plan, task: Task) -> None:
+    before = pipeline | "before the first level" >> beam.Create([""])
+    for number, chains in enumerate(levels_of_chains(plan)):
+        before = (
+            pipeline
+            | f"level {number}" >> beam.Create(chains)
+            | f"spread level {number}" >> beam.Reshuffle()
+            | f"run level {number}" >> beam.ParDo(RunChain(task), beam.pvalue.AsList(before))
+        )
+
+
+def levels_of_chains(plan: Plan) -> list[list[list[str]]]:
+    """Group a plan into levels of maximal chains.
+
+    A chain is nodes each of which waits only for the one before, and is the only one that waits for it.
+    """
+    chain_of: dict[str, int] = {}
+    chains: list[list[Node]] = []
+    for node in plan.nodes:
+        only = node.upstream[0] if len(node.upstream) == 1 else None
+        if only is not None and len(plan.downstream[only]) == 1:
+            chain_of[node.id] = chain_of[only]
+            chains[chain_of[only]].append(node)
+        else:
+            chain_of[node.id] = len(chains)
+            chains.append([node])
+    depth: list[int] = []
+    for chain in chains:
+        depth.append(1 + max((depth[chain_of[upstream]] for upstream in chain[0].upstream), default=-1))
+    levels: list[list[list[str]]] = [[] for _ in range(1 + max(depth, default=-1))]
+    for chain, level in zip(chains, depth, strict=True):
+        levels[level].append([node.id for node in chain])
+    return levels
+
+
+def _pickle_by_value(package: str) -> None:
+    """Let Beam pickle a project package's functions by value: workers unpickle before they can unpack code."""
+    import importlib
+
+    from apache_beam.internal.cloudpickle import register_pickle_by_value
+
+    try:
+        module = importlib.import_module(package)
+    except ImportError:
+        return
+    register_pickle_by_value(module)

@@ -1,0 +1,72 @@
+"""The project's code as one content-addressed zip, so that workers elsewhere need no copy of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# The zip format cannot say "no time"; with a fixed one the same code gives the same bytes.
+TIME = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class CodePackage:
+    """A zip of importable packages. `origin` tells the process that made it, which needs no copy."""
+
+    content: bytes
+    digest: str
+    origin: str
+
+    @staticmethod
+    def of(packages: Mapping[str, Path]) -> CodePackage:
+        """Pack packages (name to folder, or to a single `.py` file): source files only, in sorted order."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, path in sorted(packages.items()):
+                home = name.replace(".", "/")
+                files = [path] if path.is_file() else sorted(path.rglob("*"))
+                for file in files:
+                    if file.is_file() and "__pycache__" not in file.parts:
+                        inside = f"{home}.py" if path.is_file() else f"{home}/{file.relative_to(path).as_posix()}"
+                        archive.writestr(zipfile.ZipInfo(inside, TIME), file.read_bytes())
+        content = buffer.getvalue()
+        return CodePackage(content, hashlib.sha256(content).hexdigest(), this_process())
+
+    def unpack(self) -> None:
+        """Make the packages importable in this process, first on its path; nothing happens at the origin."""
+        if self.origin == this_process():
+            return
+        user = os.getuid() if hasattr(os, "getuid") else 0
+        home = Path(tempfile.gettempdir()) / f"levada-code-{user}"
+        home.mkdir(mode=0o700, exist_ok=True)
+        if home.stat().st_uid != user:
+            raise PermissionError(f"{home} belongs to another user: set TMPDIR to a folder of your own.")
+        folder = home / self.digest
+        if not folder.is_dir():
+            partial = Path(tempfile.mkdtemp(dir=home))
+            with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+                archive.extractall(partial)
+            try:
+                partial.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # otherwise another worker was first
+                    raise
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+
+
+def this_process() -> str:
+    """Return what tells this process from others, also on other machines and in other containers."""
+    try:
+        started = Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        started = boot = ""
+    return f"{os.uname().nodename}/{boot}/{os.getpid()}/{started}"

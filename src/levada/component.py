@@ -1,0 +1,282 @@
+"""Components: plain typed functions, artifacts in, artifacts out.
+
+    @component
+    def train(ctx: Context, examples: Examples, *, epochs: int = 5) -> Model:
+        \"\"\"Fit the model.\"\"\"
+
+Calling a component inside a `@pipeline` draws a node. Elsewhere, `train.function(ctx, ...)` is the plain
+function; unit tests call that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, update_wrapper
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+
+from levada.artifact import Artifact, Drawn
+from levada.draw import Drawing, caller_position, current
+from levada.errors import Position, WiringError
+from levada.fanout import EachItem
+from levada.plan import Binding, Each, Node, Output
+from levada.references import reference_of
+from levada.signature import Signature, bind_arguments, bind_input, encode_parameter, read_signature
+from levada.values import Json
+
+if TYPE_CHECKING:
+    from levada.context import Context
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a node is told beside its parameters; see `Component.with_options`."""
+
+    name: str | None = None
+    after: tuple[str, ...] = ()
+    requires: tuple[Output, ...] = ()
+    required_inputs: tuple[str, ...] = ()
+    needs: tuple[tuple[str, Json], ...] = ()
+    packages: tuple[str, ...] = ()
+    cache: bool = True
+
+
+class Component(Generic[P, R]):
+    """A function that a pipeline can call. Made by `@component`."""
+
+    def __init__(self, function: Callable[Concatenate[Context, P], R], options: Options) -> None:
+        self.function = function
+        self._options = options
+        update_wrapper(cast("Any", self), function)
+
+    @cached_property
+    def signature(self) -> Signature:
+        """The inputs, parameters and outputs; raises WiringError if the function is not a component."""
+        return read_signature(self.function)
+
+    @property
+    def reference(self) -> str:
+        return reference_of(self.function)
+
+    @property
+    def name(self) -> str:
+        return self._options.name or self.function.__name__
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        drawing = current()
+        if drawing is None:
+            name = self.function.__name__
+            raise WiringError(
+                f"{name}(...) was called outside a pipeline.",
+                where=caller_position(),
+                hint=f"Inside a @pipeline function a call draws a node. To run the plain function, in a test or in "
+                f"another component, call {name}.function(ctx, ...).",
+            )
+        return cast("R", self._draw(drawing, args, kwargs))
+
+    def with_options(
+        self,
+        *,
+        name: str | None = None,
+        after: Artifact | str | list[Artifact | str] | None = None,
+        requires: Artifact | list[Artifact] | None = None,
+        needs: Mapping[str, Json] | None = None,
+        cache: bool | None = None,
+    ) -> Component[P, R]:
+        """Return the component with options for the nodes it draws.
+
+        `name`: the node's id in its pipeline. `after`: artifacts or node ids that must be done first.
+        `requires`: gates that must be open. `needs`: what the node asks of the machine, out of `cpus`
+        (number), `memory` ("4GB"), `gpus` (number). `cache=False`: run it every time.
+        Raises WiringError for a gate without a verdict, or an unknown need.
+        """
+        position = caller_position()
+        label = self.function.__name__
+        chosen = self._options
+        if name is not None:
+            chosen = replace(chosen, name=check_name(name, position))
+        if after is not None:
+            items = after if isinstance(after, list) else [after]
+            chosen = replace(chosen, after=(*chosen.after, *(_node_of(item, label, position) for item in items)))
+        if requires is not None:
+            gates = requires if isinstance(requires, list) else [requires]
+            chosen = replace(chosen, requires=(*chosen.requires, *(_gate_of(gate, label, position) for gate in gates)))
+        if needs is not None:
+            merged = {**dict(chosen.needs), **check_needs(needs, position)}
+            chosen = replace(chosen, needs=tuple(merged.items()))
+        if cache is not None:
+            chosen = replace(chosen, cache=cache)
+        return Component(self.function, chosen)
+
+    def _draw(self, drawing: Drawing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        position = caller_position()
+        signature, options = self.signature, self._options
+        arguments = bind_arguments(self.function.__name__, signature, args, kwargs, position)
+        inputs: dict[str, Binding] = {}
+        parameters: dict[str, Json] = {}
+        mapped: set[str] = set()
+        for name, value in arguments.items():
+            if isinstance(value, EachItem):
+                inputs[name] = Each(value.source, value.values)
+                mapped.add("")
+            elif name in signature.inputs:
+                binding = bind_input(self.function.__name__, signature.inputs[name], value, position)
+                if binding is not None:
+                    root = value.drawn.mapped if isinstance(value, Artifact) and value.drawn else ""
+                    inputs[name] = Each(binding) if root else binding
+                    mapped.update({root} - {""})
+            else:
+                parameters[name] = encode_parameter(
+                    self.function.__name__, name, signature.parameters[name], value, position
+                )
+        if len(mapped) > 1:
+            raise WiringError(
+                f"{self.function.__name__}(...) mixes items of different lists.",
+                where=position,
+                hint="One call runs over one list: gather() the others first.",
+            )
+        node_id = drawing.claim(self.name, options.name is not None, position)
+        requires = options.requires + tuple(
+            binding for name in options.required_inputs if isinstance(binding := inputs.get(name), Output)
+        )
+        drawing.nodes.append(
+            Node(
+                id=node_id,
+                component=self.reference,
+                inputs=inputs,
+                parameters=parameters,
+                outputs={name: kind.type_reference() for name, kind in signature.outputs.items()},
+                requires=tuple(dict.fromkeys(requires)),
+                after=tuple(dict.fromkeys(_scoped(name, drawing) for name in options.after)),
+                needs=dict(options.needs),
+                packages=options.packages,
+                cache=options.cache,
+                position=position,
+            )
+        )
+        root = (mapped - {""}).pop() if mapped - {""} else node_id if mapped else ""
+        made = {
+            name: kind(Drawn(Output(node_id, name), f"{node_id}()", root)) for name, kind in signature.outputs.items()
+        }
+        return signature.returned(made)
+
+    def __repr__(self) -> str:
+        return f"<component {self.function.__name__}>"
+
+
+def _scoped(name: str, drawing: Drawing) -> str:
+    return name[1:] if name.startswith("/") else "/".join((*drawing.scope, name))
+
+
+def _node_of(item: Artifact | str, label: str, position: Position | None) -> str:
+    if isinstance(item, str):
+        return item
+    binding = item.drawn.binding if isinstance(item, Artifact) and item.drawn else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(binding, Output):
+        raise WiringError(
+            f"{label}.with_options(after=...) wants an artifact of this pipeline or the name of a node, "
+            f"got {type(item).__name__}.",
+            where=position,
+        )
+    return f"/{binding.node}"
+
+
+def _gate_of(gate: Artifact, label: str, position: Position | None) -> Output:
+    binding = gate.drawn.binding if isinstance(gate, Artifact) and gate.drawn else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(binding, Output) or not gate.is_gate:
+        raise WiringError(
+            f"{label}.with_options(requires=...) wants a gate (an artifact with a verdict), got {type(gate).__name__}.",
+            where=position,
+            hint="Anomalies and Blessing are gates; to only wait for a node, use after=.",
+        )
+    return binding
+
+
+def check_name(name: str, position: Position | None) -> str:
+    """Return a node name; raises WiringError unless it is made of letters, digits, '_' and '-'."""
+    if not name or not all(char.isalnum() or char in "_-" for char in name):
+        raise WiringError(
+            f"'{name}' cannot name a node.", where=position, hint="Use letters, digits, '_' and '-' (not '/')."
+        )
+    return name
+
+
+_NEEDS: dict[str, tuple[type, ...]] = {"cpus": (int, float), "memory": (str, int), "gpus": (int,)}
+
+
+def check_needs(needs: Mapping[str, Json], position: Position | None) -> dict[str, Json]:
+    """Return what a node asks of the machine; raises WiringError for an unknown or malformed need."""
+    from levada.resources import parse_bytes
+
+    for name, value in needs.items():
+        if name not in _NEEDS:
+            raise WiringError(
+                f"needs={{'{name}': ...}}: a node can need {', '.join(_NEEDS)}.", where=position
+            )
+        if isinstance(value, bool) or not isinstance(value, _NEEDS[name]):
+            wanted = " or ".join(kind.__name__ for kind in _NEEDS[name])
+            raise WiringError(
+                f"needs={{'{name}': {value!r}}}: wanted {wanted}, got {type(value).__name__}.", where=position
+            )
+        if name == "memory":
+            try:
+                parse_bytes(value)
+            except ValueError as error:
+                raise WiringError(f"needs={{'memory': {value!r}}}: {error}.", where=position) from None
+    return dict(needs)
+
+
+@overload
+def component(function: Callable[Concatenate[Context, P], R], /) -> Component[P, R]: ...
+
+
+@overload
+def component(
+    *,
+    name: str | None = None,
+    requires: tuple[str, ...] | str = (),
+    needs: Mapping[str, Json] | None = None,
+    packages: tuple[str, ...] | list[str] = (),
+    cache: bool = True,
+) -> Callable[[Callable[Concatenate[Context, P], R]], Component[P, R]]: ...
+
+
+def component(
+    function: Callable[Concatenate[Context, P], R] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    requires: tuple[str, ...] | str = (),
+    needs: Mapping[str, Json] | None = None,
+    packages: tuple[str, ...] | list[str] = (),
+    cache: bool = True,
+) -> Component[P, R] | Callable[[Callable[Concatenate[Context, P], R]], Component[P, R]]:
+    """Make a component of a typed function whose first parameter is its `Context`.
+
+    `requires` names inputs that are gates and must be open for the node to run. `packages` names the
+    distributions whose versions count in the cache key (``("tensorflow",)``); two nodes that declare
+    TensorFlow never run in one process at the same moment. `needs` and `cache` are defaults that
+    `with_options` overrides.
+    """
+    position = caller_position()
+    options = Options(
+        name=None if name is None else check_name(name, position),
+        required_inputs=(requires,) if isinstance(requires, str) else tuple(requires),
+        needs=tuple(check_needs(needs or {}, position).items()),
+        packages=tuple(packages),
+        cache=cache,
+    )
+
+    def decorate(function: Callable[Concatenate[Context, P], R]) -> Component[P, R]:
+        return Component(function, options)
+
+    return decorate(function) if function is not None else decorate
+
+
+def component_of(thing: Any) -> Component[..., Any] | None:
+    """Return `thing` if it is a component."""
+    return cast("Component[..., Any]", thing) if isinstance(thing, Component) else None
+

@@ -1,0 +1,102 @@
+"""What a running component is given: where to write, how to report, Beam, a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from levada.artifact import Artifact, Making
+from levada.errors import ComponentError
+from levada.registry import Registry
+from levada.store import Store
+
+if TYPE_CHECKING:
+    from levada.beam.inner import BeamJob
+
+A = TypeVar("A", bound=Artifact)
+
+
+@dataclass
+class Context:
+    """The first parameter of every component.
+
+    `root` is the project's folder (relative paths in parameters are meant from there), `seed` an int that is
+    the same whenever the same node of the same pipeline runs.
+    """
+
+    run_id: str
+    node_id: str
+    pipeline: str
+    attempt: str
+    store: Store
+    root: Path
+    output_types: dict[str, type[Artifact]]
+    emit: Callable[..., Any]
+    beam_options: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict[str, float])
+    outputs: dict[str, Artifact] = field(default_factory=dict[str, Artifact])
+    line: str = ""
+
+    @property
+    def seed(self) -> int:
+        """A number below 2**31, from the names of the pipeline and the node."""
+        return int.from_bytes(hashlib.sha256(f"{self.pipeline}/{self.node_id}".encode()).digest()[:4], "big") >> 1
+
+    @property
+    def log(self) -> logging.Logger:
+        """The node's logger, `levada.node.<id>`."""
+        return logging.getLogger(f"levada.node.{self.node_id}")
+
+    @property
+    def registry(self) -> Registry:
+        """Candidates, versions and promotions of models."""
+        return Registry(self.store)
+
+    def output(self, kind: type[A], name: str | None = None) -> A:
+        """Start making an output of this component; write its files below its `path`, then return it.
+
+        `name` is the field of the NamedTuple that the component returns, needed only where two have the
+        same type. Raises ComponentError if the component has no such output.
+        """
+        fitting = [field for field, type_ in self.output_types.items() if type_ is kind]
+        if name is None and len(fitting) == 1:
+            name = fitting[0]
+        if name is None or self.output_types.get(name) is not kind:
+            declared = ", ".join(f"{field}: {type_.__name__}" for field, type_ in self.output_types.items())
+            wish = f"ctx.output({kind.__name__}{f', {name!r}' if name else ''})"
+            raise ComponentError(
+                f"{self.node_id}: {wish} does not name one of its outputs ({declared or 'it has none'})."
+            )
+        if name not in self.outputs:
+            key = f"artifacts/{self.pipeline}/{self.node_id}/{self.attempt}/{name}"
+            self.outputs[name] = kind(Making(self.store.staging(key), self.store.uri_of(key), name))
+        return self.outputs[name]  # pyright: ignore[reportReturnType]
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Say how far the component has come; shown beside the running node."""
+        self.emit("progress", done=done, total=total, message=message)
+
+    def metric(self, name: str, value: float, step: int | None = None) -> None:
+        """Report a metric. Without `step` it is a result of the node, with `step` a point of a curve too."""
+        self.metrics[name] = float(value)
+        self.emit("metric", name=name, value=float(value), step=step)
+
+    def summary(self, text: str) -> None:
+        """Say in a few words what came out; shown behind the node when it is done."""
+        self.line = text
+
+    def beam(self, label: str = "job") -> BeamJob:
+        """Return a Beam job of this node's own, with the run's Beam options:
+
+            with ctx.beam() as p:
+                p | beam.Create(paths) | beam.Map(read)
+
+        It runs when the block ends. What a transform raises comes out as the exception it was.
+        """
+        from levada.beam.inner import BeamJob
+
+        return BeamJob(f"{self.pipeline}-{self.node_id}-{label}", self.beam_options)

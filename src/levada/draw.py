@@ -1,0 +1,113 @@
+"""Drawing: while a `@pipeline` function runs, each call of a component adds a node here."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from levada.artifact import Artifact
+from levada.errors import Position, WiringError
+from levada.plan import Node, in_order
+
+HERE = str(Path(__file__).parent)
+
+
+@dataclass
+class Drawing:
+    """The nodes drawn so far, and the names that are taken. `root` is what source files are named from."""
+
+    root: Path
+    nodes: list[Node] = field(default_factory=list[Node])
+    scope: tuple[str, ...] = ()
+    taken: set[str] = field(default_factory=set[str])
+
+    def claim(self, name: str, explicit: bool, position: Position | None) -> str:
+        """Return the node id for a name in the current scope: `ingest`, then `ingest_2`, and so on.
+
+        Raises WiringError if a name that the user chose is taken.
+        """
+        path = "/".join((*self.scope, name))
+        if path in self.taken and explicit:
+            raise WiringError(f"there is already a node '{path}'.", where=position, hint="Choose another name=.")
+        chosen, count = path, 1
+        while chosen in self.taken:
+            count += 1
+            chosen = f"{path}_{count}"
+        self.taken.add(chosen)
+        return chosen
+
+    @contextmanager
+    def within(self, name: str) -> Iterator[None]:
+        """Put the nodes drawn inside under `name`."""
+        before = self.scope
+        self.scope = tuple(name.split("/"))
+        try:
+            yield
+        finally:
+            self.scope = before
+
+    def ordered(self) -> tuple[Node, ...]:
+        return in_order(self.nodes)
+
+
+_current: ContextVar[Drawing | None] = ContextVar("levada_drawing", default=None)
+
+
+def current() -> Drawing | None:
+    """Return the drawing in progress in this context, if any."""
+    return _current.get()
+
+
+@contextmanager
+def drawing(root: Path) -> Iterator[Drawing]:
+    """Start a drawing; component calls in this context add to it."""
+    fresh = Drawing(root)
+    token = _current.set(fresh)
+    try:
+        yield fresh
+    finally:
+        _current.reset(token)
+
+
+def caller_frame() -> FrameType | None:
+    """Return the innermost frame that is not Levada's own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(HERE):
+        frame = frame.f_back
+    return frame
+
+
+def caller_position() -> Position | None:
+    """Return the line of user code that is being executed."""
+    frame = caller_frame()
+    if frame is None:
+        return None
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    return Position(shown_path(file), line, linecache.getline(file, line).strip())
+
+
+def shown_path(file: str) -> str:
+    """Return a file's path as the user would type it: from the project's root, if it is below it."""
+    active = current()
+    for root in ([active.root] if active else []) + [Path.cwd()]:
+        try:
+            return Path(file).relative_to(root).as_posix()
+        except ValueError:
+            continue
+    return file
+
+
+def variables_of(artifact_node: str) -> list[str]:
+    """Return the names of the caller's local variables that hold an output of a node."""
+    frame = caller_frame()
+    names: list[str] = []
+    for name, value in (frame.f_locals if frame is not None else {}).items():
+        if isinstance(value, Artifact) and value.drawn and value.drawn.label == artifact_node:
+            names.append(name)
+    return names

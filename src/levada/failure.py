@@ -1,0 +1,75 @@
+"""A failed node in words: the user's own exception, with the frames of the user's own code."""
+
+from __future__ import annotations
+
+import linecache
+import sysconfig
+import traceback
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from levada.draw import shown_path
+from levada.errors import LevadaError
+
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_ENGINE = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One line of a traceback."""
+
+    file: str
+    line: int
+    function: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a node failed: exception type, message, the user's frames (outermost first), the whole traceback."""
+
+    type: str
+    message: str
+    frames: tuple[Frame, ...] = ()
+    traceback: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(form: dict[str, Any]) -> Failure:
+        frames = tuple(Frame(**frame) for frame in form.get("frames", []))
+        return Failure(form["type"], form["message"], frames, form.get("traceback", ""), tuple(form.get("notes", [])))
+
+
+def describe(error: BaseException) -> Failure:
+    """Return what there is to say of an exception that a component raised."""
+    frames = [
+        Frame(shown_path(frame.filename), frame.lineno or 0, frame.name, _line(frame))
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    shown = [
+        frame
+        for frame, raw in zip(frames, traceback.extract_tb(error.__traceback__), strict=True)
+        if is_users(raw.filename)
+    ]
+    message = str(error) if isinstance(error, LevadaError) else str(error).strip() or "(no message)"
+    return Failure(
+        type=type(error).__name__,
+        message=message,
+        frames=tuple(shown),
+        traceback="".join(traceback.format_exception(error)),
+        notes=tuple(getattr(error, "__notes__", ())),
+    )
+
+
+def _line(frame: traceback.FrameSummary) -> str:
+    return (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
+
+
+def is_users(file: str) -> bool:
+    """Whether a source file is the user's own: neither Levada's, nor an installed library's, nor Python's."""
+    return not (file.startswith((_ENGINE, *_LIBRARIES, "<frozen")) or "site-packages" in file)

@@ -1,0 +1,114 @@
+"""The journal: what happened in a run, as events appended by each writing process.
+
+The terminal, MLflow and logs are readers of journals; the engine knows none of them. Events are JSON
+objects, one a line; `schemas/journal.schema.json` in the repository describes them. The kinds:
+
+    run_started     pipeline, plan, arguments, host, user, git, versions, command
+    node_started    node, attempt, key
+    progress        node, attempt, done, total, message
+    metric          node, attempt, name, value, step
+    candidate       node, attempt, model, record, blessing, ...   a model that was evaluated, to be registered
+    promoted        node, attempt, model, version, alias, ...     an alias was moved
+    node_finished   node, status, reason, seconds, outputs, metrics, summary, error
+    run_finished    status, exit_code, seconds
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from levada.store import Store
+
+Event = dict[str, Any]
+
+
+def now() -> str:
+    """Return the time as the journal writes it: ISO 8601, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class Journal:
+    """This process's part of a run's journal. Safe to use from several threads."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self._store = store
+        self.run_id = run_id
+        host = "".join(char if char.isalnum() or char in "-." else "-" for char in socket.gethostname())
+        self.writer = f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._key = f"runs/{run_id}/journal/{self.writer}.jsonl"
+        self._lock = threading.Lock()
+        self._written = b""
+        self._count = 0
+
+    def append(self, kind: str, **fields: Any) -> Event:
+        """Append one event and return it. It is on disk (or in the object store) when this returns."""
+        with self._lock:
+            event: Event = {
+                "kind": kind,
+                "time": now(),
+                "run": self.run_id,
+                "id": f"{self.writer}:{self._count}",
+                **fields,
+            }
+            line = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+            self._store.append(self._key, line, self._written)
+            if self._store.local is None:
+                self._written += line
+            self._count += 1
+            return event
+
+
+@dataclass
+class Tail:
+    """Reads a run's journal as it grows: each `poll` returns the events that are new, oldest first.
+
+    Within a writer events come in order; between writers they are sorted by time.
+    """
+
+    store: Store
+    run_id: str
+    _read: dict[str, int] = field(default_factory=dict[str, int])
+
+    def poll(self) -> list[Event]:
+        events: list[Event] = []
+        for key in self.store.list(f"runs/{self.run_id}/journal"):
+            start = self._read.get(key, 0)
+            content = self._from(key, start)
+            whole = content.rfind(b"\n") + 1  # a line that is being written is left for the next poll
+            if whole:
+                events += [json.loads(line) for line in content[:whole].splitlines()]
+                self._read[key] = start + whole
+        events.sort(key=lambda event: event["time"])
+        return events
+
+    def _from(self, key: str, start: int) -> bytes:
+        if self.store.local is None:
+            return (self.store.read(key) or b"")[start:]
+        with (self.store.local / key).open("rb") as file:
+            file.seek(start)
+            return file.read()
+
+
+def follow(tail: Tail, seen: Callable[[Event], None], stop: threading.Event, seconds: float) -> None:
+    """Hand new events to `seen` until `stop` is set and nothing is left to read."""
+    while True:
+        last = stop.is_set()
+        for event in tail.poll():
+            seen(event)
+        if last:
+            return
+        stop.wait(seconds)
+
+
+def new_run_id() -> str:
+    """Return a run id that sorts by time and reads well: `20261123-101502-7f3a`."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)

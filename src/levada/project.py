@@ -1,0 +1,238 @@
+"""A Levada project: a folder with a `pyproject.toml`, the packages that hold its code, its settings.
+
+    [tool.levada]
+    code = ["components", "pipelines"]     # packages with this project's code
+    store = ".levada"                      # where artifacts and journals go; an fsspec URI or a folder
+    mlflow = "sqlite:///.levada/mlflow.db" # the tracking server; MLFLOW_TRACKING_URI goes before it
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from levada.code import CodeIndex
+from levada.errors import LevadaError, Position, ProjectError, did_you_mean
+from levada.pipeline import Pipeline
+from levada.plan import Plan
+from levada.store import Store
+
+SETTINGS = ("code", "store", "mlflow")
+
+COUNTED = ("artifacts", "components", "models")
+"""Levada's own packages whose code counts in cache keys as a project's does; the engine's does not."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project at `root`: the packages with its code, and where its store and MLflow are."""
+
+    root: Path
+    code: tuple[str, ...] = ()
+    store_location: str = ".levada"
+    mlflow: str = ""
+    store_options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @cached_property
+    def store(self) -> Store:
+        location = self.store_location
+        if "://" not in location:
+            location = str(self.root / location)
+        return Store(location, self.store_options)
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking server: the environment's, the settings', or a SQLite file in a local store."""
+        chosen = os.environ.get("MLFLOW_TRACKING_URI") or self.mlflow
+        if not chosen and self.store.local is not None:
+            return f"sqlite:///{self.store.local / 'mlflow.db'}"
+        return chosen
+
+    @cached_property
+    def packages(self) -> dict[str, Path]:
+        """The project's packages: dotted name to folder."""
+        return {name: self.root / name.replace(".", "/") for name in self.code}
+
+    @cached_property
+    def index(self) -> CodeIndex:
+        """What tells which code a component reaches; the standard components count as project code."""
+        here = Path(__file__).parent
+        return CodeIndex({**self.packages, **{f"levada.{name}": here / name for name in COUNTED}})
+
+    def code_digest(self, reference: str) -> tuple[str, dict[str, str]]:
+        """Return the digest of the code that a reference reaches, whole and by piece."""
+        return self.index.digest(reference), self.index.parts(reference)
+
+    # -- pipelines ----------------------------------------------------------------------------------
+
+    @cached_property
+    def pipelines(self) -> dict[str, str]:
+        """The references of the project's pipelines by name, found without importing anything."""
+        found: dict[str, str] = {}
+        for package, folder in self.packages.items():
+            for path in sorted(folder.rglob("*.py")):
+                inside = path.relative_to(folder).with_suffix("").parts
+                module = ".".join((package, *(part for part in inside if part != "__init__")))
+                for name in self._pipelines_in(path):
+                    found.setdefault(name, f"python:{module}:{name}")
+        return found
+
+    def _pipelines_in(self, path: Path) -> Iterator[str]:
+        source = path.read_bytes()
+        if b"pipeline" not in source:
+            return
+        try:
+            tree = ast.parse(source)
+        except SyntaxError:
+            return  # said when somebody asks for a pipeline of this file
+        for statement in tree.body:
+            if isinstance(statement, ast.FunctionDef):
+                names = [ast.unparse(decorator).partition("(")[0] for decorator in statement.decorator_list]
+                if any(name.rsplit(".", 1)[-1] == "pipeline" for name in names):
+                    yield statement.name
+
+    def find_pipeline(self, name: str) -> str:
+        """Return the reference of a pipeline by name or `module:name`; raises ProjectError with a suggestion."""
+        if ":" in name:
+            return name if name.startswith("python:") else f"python:{name}"
+        if name in self.pipelines:
+            return self.pipelines[name]
+        broken = list(self._files_with_errors())
+        if broken:
+            raise broken[0]
+        known = ", ".join(self.pipelines) or "none"
+        hint = did_you_mean(name, self.pipelines) or f"It has: {known}."
+        raise ProjectError(f"{self.root.name} has no pipeline '{name}'.", hint=hint)
+
+    def _files_with_errors(self) -> Iterator[ProjectError]:
+        for folder in self.packages.values():
+            for path in sorted(folder.rglob("*.py")):
+                try:
+                    ast.parse(path.read_bytes())
+                except SyntaxError as error:
+                    yield self._syntax_error(error, path)
+
+    def _syntax_error(self, error: SyntaxError, path: Path) -> ProjectError:
+        shown = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        where = Position(shown, error.lineno or 0, (error.text or "").strip())
+        return ProjectError(f"{shown} does not parse: {error.msg}.", where=where)
+
+    def load_pipeline(self, reference: str) -> Pipeline[..., Any]:
+        """Import a pipeline; raises ProjectError, at the user's line, if its code does not load."""
+        self.make_importable()
+        _, module, name = reference.split(":")
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except SyntaxError as error:
+            raise self._syntax_error(error, Path(error.filename or module)) from None
+        except LevadaError:
+            raise
+        except Exception as error:
+            from levada.failure import describe
+
+            failure = describe(error)
+            frame = failure.frames[-1] if failure.frames else None
+            where = Position(frame.file, frame.line, frame.text) if frame else None
+            raise ProjectError(
+                f"importing {module} failed: {failure.type}: {failure.message}", where=where
+            ) from error
+        if not isinstance(found, Pipeline):
+            in_module = [known for known, where in self.pipelines.items() if where.split(":")[1] == module]
+            hint = did_you_mean(name, in_module) or (f"It has: {', '.join(in_module)}." if in_module else "")
+            raise ProjectError(f"{module} has no pipeline '{name}'.", hint=hint)
+        return found
+
+    def make_importable(self) -> None:
+        """Put the project's root first on Python's path."""
+        if str(self.root) not in sys.path:
+            sys.path.insert(0, str(self.root))
+
+    # -- the drawn plan, kept -----------------------------------------------------------------------
+
+    def kept_plan(self, reference: str, arguments: list[str]) -> Plan | None:
+        """Return the plan that was drawn before from the same code and the same command-line words.
+
+        With it an unchanged run needs to import nothing of the project.
+        """
+        path = self._plan_path(reference, arguments)
+        if path is None or not path.is_file():
+            return None
+        try:
+            return Plan.from_json(json.loads(path.read_text()))
+        except (ValueError, LevadaError):
+            return None
+
+    def keep_plan(self, plan: Plan, arguments: list[str]) -> None:
+        path = self._plan_path(plan.reference, arguments)
+        if path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(f".{os.getpid()}.tmp")
+            temporary.write_text(json.dumps(plan.to_json()))
+            temporary.replace(path)
+        except OSError:
+            return  # it only saves time; what cannot be written is drawn again
+
+    def _plan_path(self, reference: str, arguments: list[str]) -> Path | None:
+        if self.store.local is None:
+            return None
+        try:
+            code = self.index.digest(reference)
+        except LevadaError:
+            return None  # drawing it will say what is wrong
+        engine = hashlib.sha256()
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            engine.update(f"{path.name}:{path.stat().st_mtime_ns}:{path.stat().st_size};".encode())
+        words = json.dumps([code, engine.hexdigest(), reference, arguments, str(self.root)])
+        return self.store.local / "plans" / f"{hashlib.sha256(words.encode()).hexdigest()}.json"
+
+
+def find_project(start: Path | None = None, store: str | None = None) -> Project:
+    """Return the project of a folder: the nearest one above it whose pyproject.toml has [tool.levada].
+
+    Raises ProjectError if there is none, or if its settings are wrong.
+    """
+    begin = (start or Path.cwd()).absolute()
+    for folder in (begin, *begin.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            settings = _read_settings(path)
+            if settings is not None:
+                return _project(folder, path, settings, store)
+    raise ProjectError(
+        f"there is no Levada project in {begin} or above it.",
+        hint='A project is a folder whose pyproject.toml has [tool.levada] with code = ["components", "pipelines"].',
+    )
+
+
+def _read_settings(path: Path) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(path.read_text()).get("tool", {}).get("levada")
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(f"{path} is not TOML: {error}.") from None
+
+
+def _project(root: Path, path: Path, settings: dict[str, Any], store: str | None) -> Project:
+    for name in settings:
+        if name not in SETTINGS:
+            hint = did_you_mean(name, SETTINGS) or f"Settings are {', '.join(SETTINGS)}."
+            raise ProjectError(f"{path}: [tool.levada] has no setting '{name}'.", hint=hint)
+    code = settings.get("code", [])
+    if not isinstance(code, list) or not all(isinstance(name, str) for name in code):
+        raise ProjectError(f"{path}: [tool.levada] code must be a list of package names.")
+    for name in ("store", "mlflow"):
+        if not isinstance(settings.get(name, ""), str):
+            raise ProjectError(f"{path}: [tool.levada] {name} must be text.")
+    location = store or os.environ.get("LEVADA_STORE") or settings.get("store", ".levada")
+    return Project(root, tuple(code), location, settings.get("mlflow", ""))

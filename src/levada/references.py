@@ -1,0 +1,76 @@
+"""Names for code: `python:components.train:train` is the object `train` in the module `components.train`.
+
+A plan names components, artifact types and parameter classes by such references, so that it holds no
+pickles. The scheme before the first colon says how the rest is looked up.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from levada.errors import ProjectError, did_you_mean
+
+SEPARATOR = ":"
+
+
+def reference_of(thing: Any) -> str:
+    """Return the `python:` reference of a class or function defined at the top level of a module.
+
+    Raises ProjectError for one defined inside a function, which no other process could find.
+    """
+    name: str = thing.__qualname__
+    if "<locals>" in name:
+        raise ProjectError(
+            f"{name.replace('.<locals>', '')} is defined inside a function, so other processes cannot import it.",
+            hint=f"Move {thing.__name__} to the top level of its module.",
+        )
+    return f"python:{thing.__module__}:{name}"
+
+
+def split(reference: str) -> tuple[str, str, str]:
+    """Split `scheme:module:name` into its three parts; raises ProjectError if it has other parts."""
+    parts = reference.split(SEPARATOR)
+    if len(parts) != 3:
+        raise ProjectError(f"'{reference}' is not a code reference: wanted scheme:module:name.")
+    return parts[0], parts[1], parts[2]
+
+
+def short_name(reference: str) -> str:
+    """Return the part of a reference that people recognise: `train` of `python:components.train:train`."""
+    return split(reference)[2]
+
+
+def load(reference: str) -> Any:
+    """Import and return what a reference names; raises ProjectError if it is not there."""
+    scheme, module, name = split(reference)
+    loader = SCHEMES.get(scheme)
+    if loader is None:
+        raise ProjectError(
+            f"'{reference}' has the unknown scheme '{scheme}'.", hint=f"Known schemes: {', '.join(SCHEMES)}."
+        )
+    return loader(module, name)
+
+
+def _load_python(module_name: str, name: str) -> Any:
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(error.name + ".")):
+            raise ProjectError(
+                f"There is no module {module_name} (wanted for {name}).",
+                hint="Run from the project's folder, or name the folder with --project.",
+            ) from error
+        raise
+    thing: Any = module
+    for part in name.split("."):
+        try:
+            thing = getattr(thing, part)
+        except AttributeError:
+            known = [known for known in vars(module) if not known.startswith("_")]
+            raise ProjectError(f"{module_name} has no {name}.", hint=did_you_mean(name, known)) from None
+    return thing
+
+
+SCHEMES: dict[str, Callable[[str, str], Any]] = {"python": _load_python}

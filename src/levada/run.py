@@ -1,0 +1,276 @@
+"""A run: a plan executed once, from looking at what lies outside it to the last event of its journal."""
+
+from __future__ import annotations
+
+import gc
+import getpass
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import levada
+from levada.failure import Failure, describe
+from levada.journal import Event, Journal, Tail, follow, new_run_id
+from levada.node import settle_node
+from levada.plan import Plan
+from levada.resolved import CodeDigest, resolve_plan
+from levada.result import Result
+from levada.store import Store
+
+OK, FAILED, CLOSED, KILLED = 0, 1, 3, 130
+STATUS = {OK: "finished", FAILED: "failed", CLOSED: "closed", KILLED: "killed"}
+
+
+class Reader(Protocol):
+    """Something that follows a run's journal: the terminal, MLflow."""
+
+    seconds: float
+    """How often it wants to look."""
+
+    def see(self, event: Event) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `error` is set when the run itself broke, not a component in it."""
+
+    run_id: str
+    plan: Plan
+    results: dict[str, Result]
+    exit_code: int
+    seconds: float
+    error: Failure | None = None
+    nodes_run: int = 0
+
+    @property
+    def status(self) -> str:
+        return STATUS[self.exit_code]
+
+
+@dataclass
+class Request:
+    """What to run and how. `packages` are the project's packages, shipped to workers elsewhere."""
+
+    plan: Plan
+    store: Store
+    root: Path
+    code_digest: CodeDigest
+    packages: Mapping[str, Path]
+    jobs: int | None = None
+    beam_options: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    use_cache: bool = True
+    readers: list[Reader] = field(default_factory=list[Reader])
+    command: str = ""
+    run_id: str = field(default_factory=new_run_id)
+
+
+def run(request: Request) -> Outcome:
+    """Run a plan and return how it ended.
+
+    Raises the error of what the plan needs and is not there, before anything is run. Ctrl-C ends it as killed.
+    """
+    plan, store = request.plan, request.store
+    started = time.monotonic()
+    store.check_writable()
+    resolved = resolve_plan(
+        plan, store, request.root, request.code_digest, request.beam_options, request.fresh, request.use_cache
+    )
+    store.write(f"runs/{request.run_id}/plan.json", plan.dumps().encode())
+    store.write(f"runs/{request.run_id}/resolved.json", _bytes(resolved.to_json()))
+    journal = Journal(store, request.run_id)
+    facts = _facts(request.root)
+    journal.append(
+        "run_started",
+        pipeline=plan.pipeline,
+        plan=plan.digest,
+        arguments=plan.arguments,
+        nodes=[node.id for node in plan.nodes],
+        command=request.command,
+        code=resolved.code,
+        packages=resolved.packages,
+        **facts,
+    )
+    error: Failure | None = None
+    with _following(request, store):
+        try:
+            pending = _settle(plan, request.run_id, store)
+            if pending:
+                _run_on_beam(request)
+            code = None
+        except KeyboardInterrupt:
+            code = KILLED
+        except Exception as caught:
+            error, code = describe(caught), FAILED
+        results = _results(plan, request.run_id, store)
+        if code is None:
+            code = _exit_code(results)
+        seconds = time.monotonic() - started
+        journal.append(
+            "run_finished",
+            status=STATUS[code],
+            exit_code=code,
+            seconds=round(seconds, 3),
+            **({"error": error.to_json()} if error else {}),
+        )
+    ran = sum(result.status in ("done", "failed") for result in results.values())
+    return Outcome(request.run_id, plan, results, code, seconds, error, ran)
+
+
+def _bytes(form: Any) -> bytes:
+    return json.dumps(form, ensure_ascii=False).encode()
+
+
+def _settle(plan: Plan, run_id: str, store: Store) -> list[str]:
+    """Settle what needs no running (cached, skipped), front to back; return the ids of the other nodes."""
+    pending: list[str] = []
+    waiting: set[str] = set()
+    for node in plan.nodes:
+        if waiting.isdisjoint(node.upstream) and settle_node(plan, node.id, run_id, store) is not None:
+            continue
+        waiting.add(node.id)
+        pending.append(node.id)
+    return pending
+
+
+def _run_on_beam(request: Request) -> None:
+    """Run the job in a thread of its own, so that Ctrl-C reaches this one; Beam cannot be cancelled."""
+    stop = threading.Event()
+    done = threading.Event()
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with quick_imports():
+                from levada.beam.job import run_job
+                from levada.beam.scheduler import default_jobs
+            run_job(
+                request.plan,
+                request.run_id,
+                request.store,
+                request.packages,
+                request.beam_options,
+                request.jobs or default_jobs(),
+                stop.is_set,
+            )
+        except BaseException as error:  # noqa: BLE001  raised on the main thread below
+            raised.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=work, name="levada-job", daemon=True).start()
+    try:
+        while not done.wait(0.5):
+            pass
+    except KeyboardInterrupt:
+        stop.set()
+        done.wait(1)
+        raise
+    if raised:
+        from levada.beam.failures import original
+
+        raise original(raised[0])
+
+
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """Import heavy packages without the garbage collector walking over them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
+def _following(request: Request, store: Store) -> Iterator[None]:
+    """Let the readers follow the journal while the run goes on; they are done when this returns."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(
+            target=follow,
+            args=(Tail(store, request.run_id), reader.see, stop, reader.seconds),
+            name=f"levada-{type(reader).__name__}",
+            daemon=True,
+        )
+        for reader in request.readers
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _results(plan: Plan, run_id: str, store: Store) -> dict[str, Result]:
+    found: dict[str, Result] = {}
+    for node in plan.nodes:
+        form = store.read_json(f"runs/{run_id}/nodes/{node.id}.json")
+        if form is not None:
+            found[node.id] = Result.from_json(form)
+    return found
+
+
+def _exit_code(results: dict[str, Result]) -> int:
+    if any(result.status == "failed" for result in results.values()):
+        return FAILED
+    if any(result.closed or not all(record.open for record in result.outputs.values()) for result in results.values()):
+        return CLOSED
+    return OK
+
+
+def _facts(root: Path) -> dict[str, Any]:
+    """Who ran this, where, and from which commit."""
+    return {
+        "host": platform.node(),
+        "user": _user(),
+        "pid": os.getpid(),
+        "versions": {"levada": levada.__version__, "python": platform.python_version()},
+        "platform": platform.platform(),
+        "git": _git(root),
+        "executable": sys.executable,
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _git(root: Path) -> dict[str, Any]:
+    """Return commit, branch and whether the work tree differs from it; empty outside a repository."""
+
+    def ask(*words: str) -> str | None:
+        try:
+            asked = subprocess.run(
+                ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return asked.stdout.strip() if asked.returncode == 0 else None
+
+    commit = ask("rev-parse", "HEAD")
+    if commit is None:
+        return {}
+    return {
+        "commit": commit,
+        "branch": ask("rev-parse", "--abbrev-ref", "HEAD") or "",
+        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+    }
