@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib
 import json
 import os
 import sys
@@ -25,6 +24,7 @@ from levada.code import CodeIndex
 from levada.errors import LevadaError, Position, ProjectError, did_you_mean
 from levada.pipeline import Pipeline
 from levada.plan import Plan
+from levada.references import load, split
 from levada.store import Store
 
 SETTINGS = ("code", "store", "mlflow")
@@ -130,9 +130,9 @@ class Project:
     def load_pipeline(self, reference: str) -> Pipeline[..., Any]:
         """Import a pipeline; raises ProjectError, at the user's line, if its code does not load."""
         self.make_importable()
-        _, module, name = reference.split(":")
+        _, module, name = split(reference)
         try:
-            found = getattr(importlib.import_module(module), name, None)
+            found = load(reference)
         except SyntaxError as error:
             raise self._syntax_error(error, Path(error.filename or module)) from None
         except LevadaError:
@@ -147,9 +147,7 @@ class Project:
                 f"importing {module} failed: {failure.type}: {failure.message}", where=where
             ) from error
         if not isinstance(found, Pipeline):
-            in_module = [known for known, where in self.pipelines.items() if where.split(":")[1] == module]
-            hint = did_you_mean(name, in_module) or (f"It has: {', '.join(in_module)}." if in_module else "")
-            raise ProjectError(f"{module} has no pipeline '{name}'.", hint=hint)
+            raise ProjectError(f"{name} of {module} is not a pipeline.", hint="A pipeline is a function with @pipeline.")
         return found
 
     def make_importable(self) -> None:

@@ -1,0 +1,73 @@
+"""What the engine itself costs: `.venv/bin/python benchmarks/engine.py`"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from measure import BIN, ROOT, Timing, median, once
+
+NOOP = ROOT / "benchmarks" / "noop"
+LEVADA = BIN / "levada"
+
+
+def main() -> None:
+    """Measure, and print a line each with the figure to reach."""
+    home = Path(tempfile.mkdtemp(prefix="levada-benchmark-"))
+    try:
+        seed = home / "seed"  # a store whose MLflow database exists, as after the first run of a project
+        once([LEVADA, "--store", seed, "run", "chain", "--length", "1"], NOOP)
+
+        def fresh(length: int) -> Timing:
+            store = home / "fresh"
+            shutil.rmtree(store, ignore_errors=True)
+            store.mkdir()
+            shutil.copy(seed / "mlflow.db", store)
+            return once([LEVADA, "--store", store, "run", "chain", "--length", str(length)], NOOP)
+
+        def cached() -> Timing:
+            return once([LEVADA, "--store", home / "fresh", "run", "chain", "--length", "50"], NOOP)
+
+        def fan() -> Timing:
+            store = home / "fan"
+            shutil.rmtree(store, ignore_errors=True)
+            store.mkdir()
+            shutil.copy(seed / "mlflow.db", store)
+            return once([LEVADA, "--store", store, "run", "fan", "--jobs", "20", "--json"], NOOP)
+
+        long, short = median(lambda: fresh(150), 3), median(lambda: fresh(50))
+        say("chain of 50, fresh", short.cpu, "CPU s", 4.5)
+        say("one more no-op node", (long.cpu - short.cpu) / 100 * 1000, "CPU ms", 22)
+        say("chain of 50, all cached", median(cached).cpu, "CPU s", 1)
+        spread = median(fan, 3)
+        say("fan-out of 20 x sleep(1), whole process", spread.cpu, "CPU s", 3.5)
+        say("fan-out, first start to last end", _span(spread.output), "wall s", 2)
+        say("import levada", median(lambda: once([BIN / "python", "-c", "import levada"])).cpu, "CPU s", 0.15)
+        say("levada --help", median(lambda: once([LEVADA, "--help"])).cpu, "CPU s", 0.3)
+        say("levada plan flights", median(lambda: once([LEVADA, "plan", "flights"])).cpu, "CPU s", 0.8)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _span(output: str) -> float:
+    """Seconds between the first node's start and the last node's end, from the events a run printed."""
+    events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    starts = [datetime.fromisoformat(event["time"]) for event in events if event["kind"] == "node_started"]
+    ends = [datetime.fromisoformat(event["time"]) for event in events if event["kind"] == "node_finished"]
+    return (max(ends) - min(starts)).total_seconds()
+
+
+def say(what: str, figure: float, unit: str, reach: float) -> None:
+    """Print one measured figure beside the one to reach."""
+    verdict = "reached" if figure <= reach else "NOT reached"
+    print(f"{what:<42} {figure:8.2f} {unit:<7} (reach {reach:g}: {verdict})", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""The `levada` command.
+
+    run        run a pipeline
+    plan       print or draw a pipeline's plan
+    pipelines  list the project's pipelines
+    ui         open MLflow on this project's runs and versions
+    sync       deliver what MLflow has not been told yet
+    node       run one node of a run (what workers do)
+
+Exit codes: 0 all went well, 1 a node failed, 2 the command or the pipeline is wrong and nothing was run,
+3 a gate closed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run the command line; exits the process with the code above."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's banners would break the progress display
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    from levada.cli.commands import execute
+
+    sys.exit(execute(sys.argv[1:] if words is None else words))

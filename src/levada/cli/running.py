@@ -1,0 +1,98 @@
+"""`levada run`: a run with its readers, and what is shown of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from levada.mlflow.delivery import MlflowReader
+from levada.plan import Plan
+from levada.project import Project
+from levada.run import KILLED, Outcome, Reader, Request, run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def run_and_show(
+    project: Project,
+    plan: Plan,
+    beam_options: tuple[str, ...],
+    debug: bool,
+    jobs: int | None,
+    no_cache: bool,
+    fresh: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Run a plan, show how it goes and what came out, and return the exit code."""
+    _quieten()
+    project.make_importable()
+    command = "levada " + shlex.join(sys.argv[1:])
+    request = Request(
+        plan=plan,
+        store=project.store,
+        root=project.root,
+        code_digest=project.code_digest,
+        packages=project.packages,
+        jobs=jobs,
+        beam_options=beam_options,
+        fresh=fresh,
+        use_cache=not no_cache,
+        command=command,
+    )
+    mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
+    readers: list[Reader] = [mlflow] if mlflow else []
+    if as_json:
+        from levada.terminal.lines import JsonReader
+
+        request.readers = [*readers, JsonReader(sys.stdout)]
+        return run(request).exit_code
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    shown = os.path.relpath(project.store.uri) if project.store.local else project.store.uri
+    console.print(
+        f"[bold]{plan.pipeline}[/] · run {request.run_id} · {len(plan.nodes)} nodes · plan {plan.digest[:6]} · "
+        f"store {shown}\n"
+    )
+    outcome = _run_in_terminal(request, readers, console)
+    if debug:
+        _print_tracebacks(outcome)
+    from levada.terminal.summary import show_summary
+
+    show_summary(outcome, console, command, [mlflow.trouble] if mlflow and mlflow.trouble else [])
+    if outcome.exit_code == KILLED:
+        sys.stdout.flush()
+        os._exit(KILLED)  # a Beam job cannot be cancelled: it ends with the process
+    return outcome.exit_code
+
+
+def _run_in_terminal(request: Request, readers: list[Reader], console: Console) -> Outcome:
+    if console.is_terminal:
+        from levada.terminal.live import LiveReader
+
+        with LiveReader(request.plan, console) as live:
+            request.readers = [live, *readers]
+            return run(request)
+    from levada.terminal.lines import LineReader
+
+    request.readers = [LineReader(request.plan, sys.stdout), *readers]
+    return run(request)
+
+
+def _print_tracebacks(outcome: Outcome) -> None:
+    failures = [result.failure for result in outcome.results.values()] + [outcome.error]
+    for failure in failures:
+        if failure is not None:
+            sys.stderr.write(failure.traceback)
+
+
+def _quieten() -> None:
+    """Keep the libraries' own log lines off the progress display; what matters is in the journal."""
+    logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
+    for name in ("apache_beam", "mlflow", "alembic", "tensorflow", "absl", "urllib3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)

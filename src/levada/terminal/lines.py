@@ -1,0 +1,57 @@
+"""Plain lines, for pipes and CI: one when a node starts, one when it ends; or one JSON object an event."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TextIO
+
+from levada.journal import Event
+from levada.plan import Plan
+from levada.terminal.progress import Progress, said_at_end
+
+
+class LineReader:
+    """Prints a line when a node starts and when it ends, and at each quarter of its progress."""
+
+    seconds = 0.1
+
+    def __init__(self, plan: Plan, out: TextIO) -> None:
+        self._progress = Progress(plan)
+        self._out = out
+        self._width = max((len(node.id) for node in plan.nodes), default=0)
+        self._quarter: dict[str, int] = {}
+
+    def see(self, event: Event) -> None:
+        view = self._progress.see(event)
+        if view is None:
+            return
+        match event["kind"]:
+            case "node_started":
+                self._print(event, view.id, "started", "")
+            case "progress" if view.fraction is not None:
+                quarter = int(view.fraction * 4)
+                if quarter > self._quarter.get(view.id, 0):
+                    self._quarter[view.id] = quarter
+                    self._print(event, view.id, f"{view.fraction:.0%}", view.said)
+            case "node_finished":
+                took = f" {event['seconds']:.1f} s" if event["status"] in ("done", "failed") else ""
+                self._print(event, view.id, f"{event['status']}{took}", said_at_end(event))
+            case _:
+                pass
+
+    def _print(self, event: Event, node: str, what: str, said: str) -> None:
+        clock = datetime.fromisoformat(event["time"]).astimezone().strftime("%H:%M:%S")
+        print(f"{clock}  {node:<{self._width}}  {what:<12}  {said}".rstrip(), file=self._out, flush=True)
+
+
+class JsonReader:
+    """Prints each event of the journal as one JSON object."""
+
+    seconds = 0.1
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def see(self, event: Event) -> None:
+        print(json.dumps(event, ensure_ascii=False), file=self._out, flush=True)

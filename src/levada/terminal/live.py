@@ -1,0 +1,83 @@
+"""One line a node, redrawn in place while the run goes on."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from levada.journal import Event
+from levada.plan import Plan
+from levada.terminal.progress import NodeView, Progress
+
+MARKS = {
+    "waiting": ("·", "dim"),
+    "done": ("✓", "green"),
+    "cached": ("✓", "cyan"),
+    "failed": ("✗", "bold red"),
+    "closed": ("✗", "bold yellow"),
+    "skipped": ("−", "dim"),
+}
+
+
+class LiveReader:
+    """A reader of the journal that keeps a table of nodes up to date. Use it as a context manager."""
+
+    seconds = 0.1
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self._progress = Progress(plan)
+        self._spinner = Spinner("dots", style="yellow")
+        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=8, redirect_stderr=True)
+
+    def __enter__(self) -> LiveReader:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.refresh()
+        self._live.stop()
+
+    def see(self, event: Event) -> None:
+        self._progress.see(event)
+
+    def _draw(self) -> Group:
+        table = Table.grid(padding=(0, 1))
+        for _ in range(2):
+            table.add_column(no_wrap=True)
+        table.add_column(justify="right", no_wrap=True, min_width=8)
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column(no_wrap=True)
+        for view in self._progress.nodes.values():
+            table.add_row(*self._row(view))
+        return Group(table)
+
+    def _row(self, view: NodeView) -> tuple[Spinner | Text, Text, Text, Text, ProgressBar | Text]:
+        if view.status == "running":
+            bar = ProgressBar(total=1.0, completed=view.fraction, width=16) if view.fraction is not None else Text("")
+            return self._spinner, Text(view.id, "bold"), Text(_time(view.elapsed)), Text(view.said), bar
+        mark, style = MARKS[view.status]
+        said = Text(view.said, style if view.status in ("failed", "closed", "skipped") else "")
+        if view.status == "waiting":
+            names = self._progress.waits_for(view.id)
+            said = Text(f"waits for {', '.join(names)}" if names else "", "dim")
+        return Text(f" {mark}", style), Text(view.id, "dim" if view.status == "waiting" else ""), _when(view), said, Text("")
+
+
+def _when(view: NodeView) -> Text:
+    match view.status:
+        case "cached":
+            return Text("cached", "cyan")
+        case "done" | "failed" | "closed":
+            return Text("cached", "cyan") if view.cached else Text(_time(view.seconds))
+        case "skipped":
+            return Text("skipped", "dim")
+        case _:
+            return Text("")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
