@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from levada.beam.inner import BeamJob
 
 A = TypeVar("A", bound=Artifact)
+
+SECONDS_BETWEEN_PROGRESS = 0.2
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Context:
     metrics: dict[str, float] = field(default_factory=dict[str, float])
     outputs: dict[str, Artifact] = field(default_factory=dict[str, Artifact])
     line: str = ""
+    _said: float = 0.0
 
     @property
     def seed(self) -> int:
@@ -77,7 +81,14 @@ class Context:
         return self.outputs[name]  # pyright: ignore[reportReturnType]
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
-        """Say how far the component has come; shown beside the running node."""
+        """Say how far the component has come; shown beside the running node.
+
+        It may be called often: the journal takes a few a second, and always the last.
+        """
+        moment = time.monotonic()
+        if done != total and moment - self._said < SECONDS_BETWEEN_PROGRESS:
+            return
+        self._said = moment
         self.emit("progress", done=done, total=total, message=message)
 
     def metric(self, name: str, value: float, step: int | None = None) -> None:
