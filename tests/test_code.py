@@ -77,7 +77,11 @@ class Child(Base):
 
 
 class Meta(type):
-    pass
+    def __new__(cls, name, bases, space, color):
+        return super().__new__(cls, name, bases, {**space, "color": color})
+
+    def __init__(cls, *args, color):
+        super().__init__(*args)
 
 
 class Shape(metaclass=Meta, color="red"):
@@ -186,7 +190,7 @@ def train(ctx, examples, *, epochs: int = 5, rate=DOUBLE):
 
     total = [y * 3 for y in range(4)]
     text = f"{epochs:>4} epochs"
-    size = np.mean([1, 2]) + sc.scale(3) + components.paths.join("a")
+    size = [np.mean([1, 2]) + sc.scale(3), components.paths.join("a")]
     lazy = importlib.import_module("components.lazy")
     from components.inside import local_helper as helper
     match epochs:
@@ -194,6 +198,8 @@ def train(ctx, examples, *, epochs: int = 5, rate=DOUBLE):
             few = True
         case {"k": v, **rest}:
             few = False
+        case _:
+            few = None
     losses.mse(1)
     getattr(losses_all(), "x", None)
     count_up()
@@ -201,7 +207,7 @@ def train(ctx, examples, *, epochs: int = 5, rate=DOUBLE):
     return (
         inner(1), total, text, size, lazy, helper(), few, RATE, COUNT, SQUARE(2), NAMES, Child().run(1), Shape(),
         Point(1), Options(), Color.RED, REGISTRY, SMALL, versioned(), toml, cached(1), twice(1), to_buckets(3),
-        area(2), FROM_STAR, by_name("x"), LIMITS, deep(), FIRST, epochs > 3 and not rate,
+        area(2), FROM_STAR, by_name("thing"), LIMITS, deep(), FIRST, epochs > 3 and not rate,
     )
 
 
@@ -234,19 +240,19 @@ quiet = 1
     "components/shapes.py": "def area(x):\n    return x * 4\n\ndef volume(x):\n    return x * 8\n",
     "components/paths.py": "def join(x):\n    return x + '/'\n\ndef split(x):\n    return x\n",
     "components/scaling.py": "from components.units import unit\n\ndef scale(x):\n    return x * unit()\n",
-    "components/units.py": "from components.scaling import scale\n\ndef unit():\n    return 1000\n",
+    "components/units.py": "import components.scaling\n\ndef unit():\n    return 1000\n",
     "components/losses.py": "def mse(x):\n    return x * x\n\ndef mae(x):\n    return abs(x)\n",
     "components/constants.py": "FROM_STAR = 1\nNOT_USED = 2\n",
     "components/named.py": """
 import components.table as table
 
 def by_name(name):
-    return getattr(table, name)()
+    return getattr(table, "any" + name)()
 """,
     "components/table.py": "def anything():\n    return 1\n",
     "components/settings.py": 'LIMITS = {"low": 1}\nLIMITS["high"] = 9\n',
     "components/nested/__init__.py": "from .deeper import deep as deep\n",
-    "components/nested/deeper.py": "from ..shapes import area\nfrom . import sibling\n\ndef deep():\n    return sibling.s()\n",
+    "components/nested/deeper.py": "from ..shapes import area\nfrom . import sibling\ndef deep(): return sibling.s()\n",
     "components/nested/sibling.py": "def s():\n    return 1\n",
     "components/lazy.py": "def load():\n    return 1\n",
     "components/inside.py": "def local_helper():\n    return 1\n",
@@ -298,7 +304,7 @@ CHANGES = {
     "inherited attribute": (T, 'kind = "base"', 'kind = "other"'),
     "base class": (T, "class Child(Base)", "class Child"),
     "class attribute": (T, "size = 3", "size = 4"),
-    "metaclass": (T, "class Meta(type):\n    pass", "class Meta(type):\n    flag = 1"),
+    "metaclass": (T, '{**space, "color": color}', '{"color": color, **space}'),
     "class keyword": (T, 'color="red"', 'color="blue"'),
     "named tuple's default": (T, "y: int = 0", "y: int = 1"),
     "dataclass's field": (T, "depth: int = 2", "depth: int = 3"),
@@ -380,7 +386,9 @@ KEEPS = {
     "unreached function with a known decorator": (
         T, "def unreached(x):", "@functools.lru_cache(maxsize=3)\ndef unreached(x):"
     ),
-    "unreached component added": (T, "def unreached(x):", "@component(cache=False)\ndef new(ctx): ...\n\ndef unreached(x):"),
+    "unreached component added": (
+        T, "def unreached(x):", "@component(cache=False)\ndef new(ctx): ...\n\ndef unreached(x):"
+    ),
     "unreached class": (T, "attribute = 1", "attribute = 2"),
     "unreached dataclass added": (T, "class Plain:", "@dataclass\nclass New:\n    a: int = 1\n\nclass Plain:"),
     "unreached exception added": (
@@ -661,7 +669,7 @@ def test_the_top_level_of_every_imported_module_counts(tmp_path: Path) -> None:
 DOCS_READ = [
     'def f(x):\n    """{}"""\n    return f.__doc__',
     'import inspect\ndef f(x): return inspect.getdoc(g)\ndef g():\n    """{}"""',
-    'import inspect\ndef f(x): return inspect.getsource(g)\ndef g(): # {}\n    return 1',
+    "import inspect\ndef f(x): return inspect.getsource(g)\ndef g(): # {}\n    return 1",
     '"""{}"""\ndef f(x): return __doc__',
     'from agents import tool\n@tool\ndef f(x):\n    """{}"""',
     'import dspy\nclass f(dspy.Signature):\n    """{}"""',

@@ -169,6 +169,7 @@ class Artifact:
     @property
     def digest(self) -> str:
         """sha256 (hex) over the files and properties."""
+        self._tangible("digest")
         return self.record.digest
 
     @property

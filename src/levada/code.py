@@ -49,6 +49,7 @@ WHOLE = frozenset({"__dict__", "__dir__", "__getattr__", "__getattribute__", "__
 _HOLDERS = frozenset(name[:at] for name in DYNAMIC for at, char in enumerate(name) if char == ".")
 
 TOP = "<module>"  # the part that stands for what importing a module runs
+ORDER = "<order>"  # where among that the reached names are bound
 TEXT = "<text>"  # the whole file, where code reads docstrings or source
 
 
@@ -72,7 +73,8 @@ class CodeIndex:
     def parts(self, reference: str) -> dict[str, str]:
         """Return every piece of code reached and its own digest, by names like `components.features:bucketize`.
 
-        `components.features:<module>` stands for what importing that module runs.
+        `components.features:<module>` stands for what importing that module runs, `...:<order>` for where
+        among it the names reached are bound.
         Raises ProjectError for a module or name that is not there, and for a reached file that is not Python.
         """
         if reference not in self._parts:
@@ -220,7 +222,7 @@ class _Reach:
         self._follow(module, tuple(name.split(".")))
         while self._todo:
             self._step(*self._todo.pop())
-        parts = {name: digest for source in self._run.values() for name, digest in self._said(source)}
+        parts = {f"{source.name}:{name}": said for source in self._run.values() for name, said in self._said(source)}
         return dict(sorted(parts.items()))
 
     def _follow(self, module: str, chain: Chain) -> None:
@@ -319,6 +321,7 @@ class _Reach:
         for chain, literal in scan.reads:
             if literal is not None and IMPORT_MODULE in self._origins(source, chain):
                 self._follow(literal, ())
+                self._names.setdefault(source.name, set()).add(chain[0])
             else:
                 self._follow(source.name, chain)
         for module, chain in scan.refers:
@@ -345,49 +348,62 @@ class _Reach:
             module = ".".join(names[:length])
             if match and self._index.source(module):
                 attributes = match[2].split(".") if match[2] else []
-                return self._follow(module, (*names[length:], *attributes))
+                self._follow(module, (*names[length:], *attributes))
+                return
 
     def _said(self, source: Source) -> Iterator[tuple[str, str]]:
         if source.tree is None and source.content:
-            yield f"{source.name}:{TOP}", source.digest
+            yield TOP, source.digest
         if self._reads_text and source.content:
-            yield f"{source.name}:{TEXT}", source.digest
-        if top := self._said_at_import(source):
-            yield f"{source.name}:{TOP}", _digest(top)
+            yield TEXT, source.digest
+        top, order = self._said_at_import(source)
+        if top:
+            yield TOP, _digest(top)
+        if order:
+            yield ORDER, _digest(order)
         for name in self._names.get(source.name, ()):
             statements = [binder.statement for binder in source.binders[name]]
             if said := [source.scan(one).digest for one in statements if one.role == "optional"]:
-                yield f"{source.name}:{name}", _digest(said)
+                yield name, _digest(said)
 
-    def _said_at_import(self, source: Source) -> list[str]:
-        """Return what importing a module runs, in its order.
+    def _said_at_import(self, source: Source) -> tuple[list[str], list[str]]:
+        """Return what importing a module runs, in its order, and where among it the reached names are bound.
 
-        Among statements with effects the place of other reached ones matters too: `B = A` before or after
-        `A.append(1)` is another value.
+        The place matters if there are effects: `B = A` before or after `A.append(1)` is another value.
+        Among themselves only those need an order that are bound twice or read others.
         """
         said: list[str] = []
-        places: list[str] = []
+        order: list[str] = []
+        gap: list[str] = []
         has_effects = False
         names = self._names.get(source.name, set[str]())
         for statement in source.statements:
-            if statement.role == "always" or (statement.role == "unrun" and source.name in self._whole):
-                said.append(source.scan(statement).digest)
-                has_effects = has_effects or not _is_future(statement)
-            if statement.role != "optional":
+            reached = sorted(names.intersection(statement.names))
+            runs = statement.role == "always" or (statement.role == "unrun" and source.name in self._whole)
+            if not runs and (statement.role == "unrun" or not (reached or statement.alias)):
                 continue
-            if found := statement.alias:
-                runs = [module for module in self._index.executed(found) if self._index.imports_run(module)]
-                if runs:
-                    said.append(f"import {' '.join(runs)}")
-                    has_effects = True
-                elif self._index.source(found.executes) is None and source.is_for_its_effect(found):
-                    said.append(source.scan(statement).digest)
-            if reached := sorted(names.intersection(statement.names)):
-                varies = any(source.varies(name) for name in reached)
-                has_effects = has_effects or varies
-                if varies or statement.reads_at_import:
-                    places.append(f"{len(said)} {' '.join(reached)}")
-        return [*said, *places] if has_effects else said
+            read = source.read_at_import(statement)
+            said += [f"{name} is bound later" for name in sorted(read) if source.is_bound_later(name, statement)]
+            effects = [source.scan(statement).digest] if runs else self._said_by_import(source, statement.alias)
+            said += effects
+            varies = any(source.varies(name) for name in reached)
+            has_effects = has_effects or varies or bool(effects and not _is_future(statement))
+            if effects or varies or not all(source.is_imported(name) for name in read):
+                order += [*sorted(gap), f"{len(said)} {' '.join(reached)}"]
+                gap = []
+            elif not statement.alias:
+                gap += reached
+        return said, [*order, *sorted(gap)] if has_effects and (order or gap) else []
+
+    def _said_by_import(self, source: Source, found: Import | None) -> list[str]:
+        """Return what an import stands for beside the name it binds: the effects it has, if any."""
+        if found is None:
+            return []
+        if effective := [module for module in self._index.executed(found) if self._index.imports_run(module)]:
+            return [f"import {' '.join(effective)}"]
+        if self._index.source(found.executes) is None and source.is_for_its_effect(found):
+            return [f"import {found.executes} {'.'.join(found.chain)}"]
+        return []
 
 
 def _digest(said: list[str]) -> str:

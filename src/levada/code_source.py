@@ -38,7 +38,8 @@ PURE_BASES = frozenset({
 })  # fmt: skip
 
 PURE_CALLS = frozenset({
-    "dataclasses.field", "pathlib.Path", "re.compile", "typing.NewType", "typing.ParamSpec", "typing.TypeVar",
+    "dataclasses.field", "logging.getLogger", "pathlib.Path", "re.compile", "typing.NewType", "typing.ParamSpec",
+    "typing.TypeVar",
 })  # fmt: skip
 
 DOC_READERS = frozenset({"levada.pipeline", "levada.pipeline.pipeline"})  # a plan holds its pipeline's docstring
@@ -67,34 +68,15 @@ class Statement:
 
     node: ast.stmt
     role: Role
-    names: tuple[str, ...] = ()
-    imports: tuple[Import, ...] = ()
+    position: int
+    names: tuple[str, ...]
+    imports: tuple[Import, ...]
     scan: Scan | None = None
 
     @property
     def alias(self) -> Import | None:
         """The import that this statement is, if it is one and not a compound statement with imports in it."""
         return self.imports[0] if isinstance(self.node, ast.Import | ast.ImportFrom) else None
-
-    @cached_property
-    def reads_at_import(self) -> bool:
-        """Whether the value bound depends on other names at the moment when the statement runs."""
-        match self.node:
-            case ast.FunctionDef(args=args, decorator_list=decorators) | ast.AsyncFunctionDef(
-                args=args, decorator_list=decorators
-            ):
-                evaluated: Iterable[ast.AST] = [*args.defaults, *filter(None, args.kw_defaults), *decorators]
-                return any(_reads_names(part) for part in evaluated if not isinstance(part, ast.Name | ast.Attribute))
-            case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
-                return _reads_names(value)
-            case ast.ClassDef():
-                return True
-            case _:
-                return False
-
-
-def _reads_names(node: ast.AST) -> bool:
-    return any(isinstance(part, ast.Name) for part in ast.walk(node))
 
 
 @dataclass
@@ -152,7 +134,7 @@ class Source:
         imports = tuple(found for _, found in bound if found)
         if role == "optional" and any(one.name == "*" or one.module == "__future__" for one in imports):
             role = "always"
-        statement = Statement(node, role, tuple(name for name, _ in bound), imports)
+        statement = Statement(node, role, len(self.statements), tuple(name for name, _ in bound), imports)
         self.statements.append(statement)
         if role == "unrun":
             return
@@ -181,6 +163,25 @@ class Source:
         """Whether a name is bound more than once, so that it matters when it is read."""
         binders = self.binders.get(name, [])
         return len({(one.by.target if one.by else id(one.statement)) for one in binders}) > 1
+
+    def read_at_import(self, statement: Statement) -> set[str]:
+        """Return names of this module that a statement reads when the module is imported."""
+        if statement.alias is not None:
+            return set()
+        node = statement.node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and statement.role == "optional":
+            evaluated = [*node.args.defaults, *filter(None, node.args.kw_defaults), *node.decorator_list]
+            names = {part.id for expr in evaluated for part in ast.walk(expr) if isinstance(part, ast.Name)}
+        else:
+            names = {chain[0] for chain, _ in self.scan(statement).reads}
+        return names & self.binders.keys()
+
+    def is_bound_later(self, name: str, statement: Statement) -> bool:
+        """Whether no binding of a name comes before a statement: if it needs the name, the import fails."""
+        return all(binder.statement.position >= statement.position for binder in self.binders[name])
+
+    def is_imported(self, name: str) -> bool:
+        return all(binder.by for binder in self.binders[name])
 
     def origin(self, node: ast.expr) -> str | None:
         """Return the full dotted name of what an expression names, or None if that is not certain."""
@@ -310,7 +311,7 @@ class _Quiet:
         if origin is not None:
             return origin.partition(".")[0] in _DOC_BLIND
         match self._source.binders.get(base.id, []) if isinstance(base, ast.Name) else []:
-            case [Binder(Statement(ast.ClassDef(bases=bases, keywords=[], decorator_list=[], body=body)), None)]:
+            case [Binder(Statement(node=ast.ClassDef(bases=bases, keywords=[], decorator_list=[], body=body)))]:
                 hooks = any(isinstance(part, ast.FunctionDef) and part.name == "__init_subclass__" for part in body)
                 return depth < 20 and not hooks and all(self._is_doc_blind(one, depth + 1) for one in bases)
             case _:

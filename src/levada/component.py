@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from levada.artifact import Artifact, Drawn
 from levada.draw import Drawing, caller_position, current
-from levada.errors import Position, WiringError
+from levada.errors import LevadaError, Position, WiringError
 from levada.fanout import EachItem
 from levada.plan import Binding, Each, Node, Output
 from levada.references import reference_of
@@ -114,7 +114,9 @@ class Component(Generic[P, R]):
     def _draw(self, drawing: Drawing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         position = caller_position()
         signature, options = self.signature, self._options
-        arguments = bind_arguments(self.function.__name__, signature, args, kwargs, position)
+        arguments = bind_arguments(
+            self.function.__name__, signature.bound, signature.inputs, args, kwargs, position
+        )
         inputs: dict[str, Binding] = {}
         parameters: dict[str, Json] = {}
         mapped: set[str] = set()
@@ -138,6 +140,7 @@ class Component(Generic[P, R]):
                 where=position,
                 hint="One call runs over one list: gather() the others first.",
             )
+        reference, outputs = self._references(signature, position)
         node_id = drawing.claim(self.name, options.name is not None, position)
         requires = options.requires + tuple(
             binding for name in options.required_inputs if isinstance(binding := inputs.get(name), Output)
@@ -145,10 +148,10 @@ class Component(Generic[P, R]):
         drawing.nodes.append(
             Node(
                 id=node_id,
-                component=self.reference,
+                component=reference,
                 inputs=inputs,
                 parameters=parameters,
-                outputs={name: kind.type_reference() for name, kind in signature.outputs.items()},
+                outputs=outputs,
                 requires=tuple(dict.fromkeys(requires)),
                 after=tuple(dict.fromkeys(_scoped(name, drawing) for name in options.after)),
                 needs=dict(options.needs),
@@ -162,6 +165,14 @@ class Component(Generic[P, R]):
             name: kind(Drawn(Output(node_id, name), f"{node_id}()", root)) for name, kind in signature.outputs.items()
         }
         return signature.returned(made)
+
+    def _references(self, signature: Signature, position: Position | None) -> tuple[str, dict[str, str]]:
+        """Return the addresses of the component and of its outputs' types; raises if one has none."""
+        try:
+            return self.reference, {name: kind.type_reference() for name, kind in signature.outputs.items()}
+        except LevadaError as error:
+            error.where = position
+            raise
 
     def __repr__(self) -> str:
         return f"<component {self.function.__name__}>"

@@ -73,7 +73,8 @@ class Context:
             declared = ", ".join(f"{field}: {type_.__name__}" for field, type_ in self.output_types.items())
             wish = f"ctx.output({kind.__name__}{f', {name!r}' if name else ''})"
             raise ComponentError(
-                f"{self.node_id}: {wish} does not name one of its outputs ({declared or 'it has none'})."
+                f"{self.node_id}: {wish} does not name one of its outputs ({declared or 'it has none'}).",
+                hint=f"Say which: ctx.output({kind.__name__}, {fitting[0]!r})." if len(fitting) > 1 and not name else "",
             )
         if name not in self.outputs:
             key = f"artifacts/{self.pipeline}/{self.node_id}/{self.attempt}/{name}"

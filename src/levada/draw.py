@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,10 @@ from levada.artifact import Artifact
 from levada.errors import Position, WiringError
 from levada.plan import Node, in_order
 
-HERE = str(Path(__file__).parent)
+HERE = str(Path(__file__).parent) + os.sep
+
+UNPACKED: list[Path] = []
+"""Where this process unpacked a project's code: its files are named from there, as in the project."""
 
 
 @dataclass
@@ -95,7 +99,7 @@ def caller_position() -> Position | None:
 def shown_path(file: str) -> str:
     """Return a file's path as the user would type it: from the project's root, if it is below it."""
     active = current()
-    for root in ([active.root] if active else []) + [Path.cwd()]:
+    for root in ([active.root] if active else []) + UNPACKED + [Path.cwd()]:
         try:
             return Path(file).relative_to(root).as_posix()
         except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sysconfig
 import traceback
 from dataclasses import asdict, dataclass, field
@@ -12,8 +13,8 @@ from typing import Any
 from levada.draw import shown_path
 from levada.errors import LevadaError
 
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-_ENGINE = str(Path(__file__).parent)
+_LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_ENGINE = str(Path(__file__).parent) + os.sep
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,21 @@ def describe(error: BaseException) -> Failure:
         for frame, raw in zip(frames, traceback.extract_tb(error.__traceback__), strict=True)
         if is_users(raw.filename)
     ]
-    message = str(error) if isinstance(error, LevadaError) else str(error).strip() or "(no message)"
     return Failure(
         type=type(error).__name__,
-        message=message,
+        message=_message(error),
         frames=tuple(shown),
         traceback="".join(traceback.format_exception(error)),
         notes=tuple(getattr(error, "__notes__", ())),
     )
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception as broken:  # the user's own __str__
+        return f"(its message cannot be shown: {type(broken).__name__})"
+    return text if isinstance(error, LevadaError) else text.strip() or "(no message)"
 
 
 def _line(frame: traceback.FrameSummary) -> str:
@@ -72,4 +80,5 @@ def _line(frame: traceback.FrameSummary) -> str:
 
 def is_users(file: str) -> bool:
     """Whether a source file is the user's own: neither Levada's, nor an installed library's, nor Python's."""
-    return not (file.startswith((_ENGINE, *_LIBRARIES, "<frozen")) or "site-packages" in file)
+    installed = "site-packages" in file or "dist-packages" in file
+    return not (installed or file.startswith((_ENGINE, *_LIBRARIES, "<frozen")))

@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from levada.store import Store
+from levada.values import utf8
 
 Event = dict[str, Any]
 
@@ -59,7 +60,7 @@ class Journal:
                 "id": f"{self.writer}:{self._count}",
                 **fields,
             }
-            line = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+            line = utf8(json.dumps(event, separators=(",", ":"), ensure_ascii=False)) + b"\n"
             self._store.append(self._key, line, self._written)
             if self._store.local is None:
                 self._written += line

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
 from dataclasses import replace
 from functools import lru_cache
@@ -27,7 +28,7 @@ from levada.references import load
 from levada.resolved import Resolved, sources_within
 from levada.result import Result
 from levada.store import Store
-from levada.values import decode, digest_of
+from levada.values import decode, digest_of, utf8
 
 KEY_FORMAT = 1
 """Part of every cache key: raise it when the meaning of a key changes."""
@@ -42,18 +43,26 @@ def run_node(plan: Plan, node_id: str, run_id: str, store: Store) -> Result:
     closed, taken from the cache if its key is there, run otherwise. An exception of the component
     becomes a failed result; StoreError and PlanError are raised.
     """
-    run = _view(store.uri, run_id, store)
+    run = _view(run_id, store)
     return run.settle(plan, node_id) or run.execute(plan, node_id)
 
 
 def settle_node(plan: Plan, node_id: str, run_id: str, store: Store) -> Result | None:
     """Return the result of a node that need not run (ended, skipped, cached), None for one that must."""
-    return _view(store.uri, run_id, store).settle(plan, node_id)
+    return _view(run_id, store).settle(plan, node_id)
+
+
+def _view(run_id: str, store: Store) -> RunView:
+    with _OPENING:  # two threads at once would each open a journal
+        return _opened(run_id, store)
 
 
 @lru_cache(maxsize=8)
-def _view(_uri: str, run_id: str, store: Store) -> RunView:
+def _opened(run_id: str, store: Store) -> RunView:
     return RunView(store, run_id)
+
+
+_OPENING = threading.Lock()
 
 
 class RunView:
@@ -200,7 +209,7 @@ class RunView:
             result = self._call(plan, node, key, attempt, emit)
         except BaseException as error:  # noqa: BLE001  SystemExit and the like would kill the whole job
             result = Result(node_id, "failed", attempt=attempt, failure=describe(error))
-        return self._commit(replace(result, seconds=time.monotonic() - started))
+        return self._commit(replace(result, seconds=round(time.monotonic() - started, 3)))
 
     def _call(self, plan: Plan, node: Node, key: str, attempt: str, emit: Any) -> Result:
         component = component_of(load(node.component))
@@ -223,18 +232,22 @@ class RunView:
             if wanted.many == "gather" and name in arguments:
                 arguments[name] = Many(arguments[name])
             arguments.setdefault(name, None)
-        returned: Any = component.function(context, **arguments)
-        outputs = _check_returned(component, returned, context)
-        records = {
-            name: self.store.seal(
-                f"artifacts/{plan.pipeline}/{node.id}/{attempt}/{name}",
-                artifact.path,
-                type(artifact).type_reference(),
-                artifact.properties,
-                f"{self.run_id}/{node.id}",
-            )
-            for name, artifact in outputs.items()
-        }
+        try:
+            returned: Any = component.function(context, **arguments)
+            outputs = _check_returned(component, returned, context)
+            records = {
+                name: self.store.seal(
+                    f"artifacts/{plan.pipeline}/{node.id}/{attempt}/{name}",
+                    artifact.path,
+                    type(artifact).type_reference(),
+                    _plain(artifact),
+                    f"{self.run_id}/{node.id}",
+                )
+                for name, artifact in outputs.items()
+            }
+        finally:
+            for artifact in context.outputs.values():
+                self.store.discard(artifact.path)
         effects = tuple(name for name, artifact in outputs.items() if type(artifact).holds is not Artifact.holds)
         return Result(
             node=node.id,
@@ -257,7 +270,7 @@ class RunView:
 
     def _commit(self, result: Result) -> Result:
         """Make a result the node's result in this run; returns the one that was first."""
-        content = json.dumps(result.to_json(), ensure_ascii=False).encode()
+        content = utf8(json.dumps(result.to_json(), ensure_ascii=False))
         key = f"runs/{self.run_id}/nodes/{result.node}.json"
         if not self.store.create(key, content):
             winner = Result.from_json(self.store.read_json(key))
@@ -292,6 +305,20 @@ def _input_facts(inputs: Inputs) -> dict[str, Any]:
     }
 
 
+def _plain(artifact: Artifact) -> dict[str, Any]:
+    """Return an artifact's properties as every later reader will see them; raises ComponentError if JSON cannot."""
+    plain: dict[str, Any] = {}
+    for name, value in artifact.properties.items():
+        try:
+            plain[str(name)] = json.loads(json.dumps(value))
+        except (TypeError, ValueError) as error:
+            raise ComponentError(
+                f"{type(artifact).__name__}.properties[{name!r}] holds what JSON cannot carry: {error}.",
+                hint="Properties are small facts: numbers, text, lists, dicts. Write the rest to a file below .path.",
+            ) from None
+    return plain
+
+
 def _check_returned(component: Component[..., Any], returned: Any, context: Context) -> dict[str, Artifact]:
     """Return outputs by name; raises ComponentError if the component did not return what its annotation says."""
     name, wanted = component.function.__name__, component.signature.outputs
@@ -305,7 +332,11 @@ def _check_returned(component: Component[..., Any], returned: Any, context: Cont
     fields: dict[str, Any] = dict.fromkeys(wanted, returned)
     if component.signature.returns not in wanted.values() or len(wanted) > 1:
         if not isinstance(returned, component.signature.returns):
-            raise ComponentError(f"{name}() says that it returns {shown}, and returned {type(returned).__name__}.", where=where)
+            raise ComponentError(
+                f"{name}() says that it returns {shown}, and returned {type(returned).__name__}.",
+                where=where,
+                hint=f"return {shown}({', '.join(f'{output}=...' for output in wanted)})",
+            )
         fields = returned._asdict()
     for output, kind in wanted.items():
         value = fields[output]
@@ -319,7 +350,7 @@ def _check_returned(component: Component[..., Any], returned: Any, context: Cont
             )
         if context.outputs.get(output) is not value or not isinstance(value._state, Making):  # pyright: ignore[reportPrivateUsage]
             raise ComponentError(
-                f"{label} is a {kind.__name__} that was not made with ctx.output in this call.",
+                f"{label}: this {kind.__name__} was not made for it with ctx.output in this call.",
                 where=where,
                 hint="An input cannot be passed through: write a new artifact, or let later nodes take the input itself.",
             )

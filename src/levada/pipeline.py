@@ -12,19 +12,17 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable
 from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from levada import draw
-from levada.artifact import Artifact
 from levada.component import check_name
-from levada.errors import ParameterError, WiringError, did_you_mean
+from levada.errors import ParameterError, WiringError
 from levada.plan import Plan
 from levada.references import reference_of
-from levada.signature import check_type
+from levada.signature import bind_arguments, bind_input, check_type, definition, hints_of, read_input
 from levada.values import Json, encode
 
 P = ParamSpec("P")
@@ -73,7 +71,7 @@ class Pipeline(Generic[P, R]):
 
     def plan_from(self, root: Path, *args: P.args, **kwargs: P.kwargs) -> Plan:
         """Like `plan`, naming source files from `root`."""
-        arguments = self._bind(args, kwargs)
+        arguments = self._encode(self._bind(args, kwargs))
         with draw.drawing(root) as drawing:
             self.function(*args, **kwargs)
         return Plan(
@@ -84,30 +82,29 @@ class Pipeline(Generic[P, R]):
             description=inspect.getdoc(self.function) or "",
         )
 
-    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Json]:
-        """Check the arguments against the annotations and return their JSON forms, without artifacts."""
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return every argument by name, held against the annotations; raises WiringError where one does not fit."""
         where = draw.caller_position()
-        signature = inspect.signature(self.function)
-        hints = typing.get_type_hints(self.function)
-        for keyword in kwargs:
-            if keyword not in signature.parameters:
-                known = list(signature.parameters)
-                hint = did_you_mean(keyword, known) or f"It takes {', '.join(known) or 'nothing'}."
-                raise WiringError(f"{self.name}(...) has no parameter '{keyword}'.", where=where, hint=hint)
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise WiringError(f"{self.name}(...): {error}.", where=where) from None
-        bound.apply_defaults()
-        forms: dict[str, Json] = {}
-        for name, value in bound.arguments.items():
-            if isinstance(value, Artifact):
-                continue
-            if name in hints:
+        taken = inspect.signature(self.function)
+        hints = hints_of(self.function, f"pipeline {self.name}", definition(self.function))
+        annotated = {name: read_input(name, hints[name]) for name in taken.parameters if name in hints}
+        inputs = {name: wanted for name, wanted in annotated.items() if wanted is not None}
+        arguments = bind_arguments(self.name, taken, inputs, args, kwargs, where)
+        for name, value in arguments.items():
+            if name in inputs:
+                bind_input(self.name, inputs[name], value, where)
+            elif name in hints:
                 check_type(f"{self.name}({name}=...)", hints[name], value, where)
+        return arguments
+
+    def _encode(self, arguments: dict[str, Any]) -> dict[str, Json]:
+        """Return the JSON forms of the arguments; raises ParameterError for one that JSON cannot carry."""
+        forms: dict[str, Json] = {}
+        for name, value in arguments.items():
             try:
                 forms[name] = encode(value)
             except ParameterError as error:
+                where = draw.caller_position()
                 raise ParameterError(f"{self.name}({name}=...): {error.message}", where=where, hint=error.hint) from None
         return forms
 

@@ -7,14 +7,15 @@ in the repository describes the document; `docs/concepts/plan.md` explains it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from levada.errors import PlanError, Position, WiringError, did_you_mean
-from levada.values import Json, digest_of
+from levada.values import Json, digest_of, utf8
 
 FORMAT = 1
 
@@ -123,7 +124,7 @@ class Node:
     `id` is a path (`clean/train` for a node of an inner pipeline), `component` a code reference, `parameters` the
     JSON forms of `levada.values`, `outputs` the artifact type of each output by name, `requires` the gates
     that must be open, `after` the nodes that must have run, `needs` what the node asks of the machine,
-    `packages` the packages whose version counts in the cache key, `uncached` why the node is never a cache hit.
+    `packages` the packages whose version counts in the cache key, `cache` whether the node may be a cache hit.
     """
 
     id: str
@@ -209,10 +210,8 @@ class Plan:
     description: str = ""
 
     def __post_init__(self) -> None:
+        _check_unique(self.nodes)
         known = {node.id for node in self.nodes}
-        if len(known) != len(self.nodes):
-            twice = next(node.id for node in self.nodes if sum(node.id == other.id for other in self.nodes) > 1)
-            raise PlanError(f"two nodes of the plan have the id '{twice}'.")
         for node in self.nodes:
             for upstream in node.upstream:
                 if upstream not in known:
@@ -286,16 +285,20 @@ class Plan:
 
     def dumps(self) -> str:
         """Return the document as indented JSON text."""
-        return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+        return utf8(json.dumps(self.to_json(), indent=2, ensure_ascii=False)).decode() + "\n"
 
     @staticmethod
     def from_json(form: Mapping[str, Any]) -> Plan:
         """Return the plan of a document; raises PlanError saying what is wrong with it."""
+        if not isinstance(form, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise PlanError(f"the plan is a JSON {type(form).__name__}: wanted an object.")
         if form.get("format") != FORMAT:
             raise PlanError(f"wanted a plan of format {FORMAT}, got {form.get('format')!r}.")
         missing = [key for key in ("pipeline", "reference", "arguments", "nodes") if key not in form]
         if missing:
             raise PlanError(f"the plan lacks {', '.join(missing)}.")
+        if not isinstance(form["nodes"], list):
+            raise PlanError("the plan's nodes are not a list.")
         nodes = in_order([Node.from_json(node) for node in form["nodes"]])
         return Plan(form["pipeline"], form["reference"], form["arguments"], nodes, form.get("description", ""))
 
@@ -315,11 +318,20 @@ class Plan:
         return digest_of(form)
 
 
+def _check_unique(nodes: Iterable[Node]) -> None:
+    seen: set[str] = set()
+    for node in nodes:
+        if node.id in seen:
+            raise PlanError(f"two nodes of the plan have the id '{node.id}'.", where=node.position)
+        seen.add(node.id)
+
+
 def in_order(nodes: list[Node]) -> tuple[Node, ...]:
     """Return the nodes in an order in which they could run, as close to the given one as it allows.
 
     Raises WiringError naming the nodes of a cycle. (Only `after=` with a name can make one.)
     """
+    _check_unique(nodes)
     place = {node.id: index for index, node in enumerate(nodes)}
     by_id = {node.id: node for node in nodes}
     sorter = TopologicalSorter({node.id: [up for up in node.upstream if up in by_id] for node in nodes})
@@ -333,13 +345,14 @@ def in_order(nodes: list[Node]) -> tuple[Node, ...]:
             hint="Take one `after=` out.",
         ) from None
     ordered: list[Node] = []
-    ready = list(sorter.get_ready())
+    ready = [place[name] for name in sorter.get_ready()]
+    heapify(ready)
     while ready:
-        ready.sort(key=place.__getitem__)
-        first = ready.pop(0)
-        ordered.append(by_id[first])
-        sorter.done(first)
-        ready.extend(sorter.get_ready())
+        first = nodes[heappop(ready)]
+        ordered.append(first)
+        sorter.done(first.id)
+        for name in sorter.get_ready():
+            heappush(ready, place[name])
     return tuple(ordered)
 
 

@@ -6,6 +6,7 @@ that all that a cache key is made of is on record.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -115,7 +116,8 @@ def _source_digests(form: Json, root: Path) -> dict[str, str]:
         if path.is_file():
             found[digest_of(path_form)] = file_digest(path)
     if any(True for _ in _tagged(form, "$dataclass")):
-        digests = [value.digest() for value in digested_values(decode(form))]
+        with contextlib.chdir(root):  # sources name files from there
+            digests = [value.digest() for value in digested_values(decode(form))]
         if digests:
             found[digest_of(form)] = digest_of(digests)
     return found

@@ -42,7 +42,8 @@ class Resources:
         return Resources(self.cpus - other.cpus, self.memory - other.memory, self.gpus - other.gpus)
 
     def fits(self, free: Resources) -> bool:
-        return self.cpus <= free.cpus and self.memory <= free.memory and self.gpus <= free.gpus
+        # Fractions of CPUs do not add up exactly.
+        return self.cpus <= free.cpus + 1e-9 and self.memory <= free.memory and self.gpus <= free.gpus
 
 
 @lru_cache

@@ -51,7 +51,7 @@ class Result:
                 "metrics": self.metrics,
                 "summary": self.summary,
             }
-        form["seconds"] = round(self.seconds, 3)
+        form["seconds"] = self.seconds
         if self.reason:
             form["reason"] = self.reason
         if self.closed:

@@ -6,7 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Union, cast, get_args, get_origin
 
 from levada.artifact import Artifact
@@ -57,15 +57,8 @@ class Signature:
 def read_signature(function: Callable[..., Any]) -> Signature:
     """Read a component's function; raises WiringError, at the function, if it is not a component."""
     name = function.__name__
-    where = _definition(function)
-    try:
-        hints = typing.get_type_hints(function)
-    except NameError as error:
-        raise WiringError(
-            f"component {name}: the annotation '{error.name}' is not defined when the pipeline is drawn.",
-            where=where,
-            hint="Import it outside `if TYPE_CHECKING:`.",
-        ) from None
+    where = definition(function)
+    hints = hints_of(function, f"component {name}", where)
     bound = inspect.signature(function)
     names = list(bound.parameters)
     from levada.context import Context
@@ -84,7 +77,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         if parameter.name not in hints:
             raise WiringError(f"component {name}: parameter '{parameter.name}' has no type.", where=where)
         annotation = hints[parameter.name]
-        as_input = _read_input(parameter.name, annotation)
+        as_input = read_input(parameter.name, annotation)
         if as_input is not None:
             inputs[parameter.name] = as_input
         else:
@@ -101,38 +94,49 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     return Signature(inputs, parameters, outputs, returns, shown)
 
 
-def _definition(function: Callable[..., Any]) -> Position:
+def hints_of(thing: Any, label: str, where: Position) -> dict[str, Any]:
+    """Return the annotations of a function or class; raises WiringError for a name that is not there at run time."""
+    try:
+        return typing.get_type_hints(thing)
+    except NameError as error:
+        raise WiringError(
+            f"{label}: the annotation '{error.name}' is not defined when the pipeline is drawn.",
+            where=where,
+            hint="Import it outside `if TYPE_CHECKING:`.",
+        ) from None
+
+
+def definition(function: Callable[..., Any]) -> Position:
+    """Return the line where a function is defined."""
     code = function.__code__
     return Position(shown_path(code.co_filename), code.co_firstlineno, f"def {function.__name__}(...)")
 
 
-def _read_input(name: str, annotation: Any) -> Input | None:
+def read_input(name: str, annotation: Any) -> Input | None:
+    """Return what an annotation says of an artifact, None if it is not one of artifacts."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         rest = [argument for argument in arguments if argument is not type(None)]
-        if rest and all(isinstance(kind, type) and issubclass(kind, Artifact) for kind in rest):
-            return Input(name, tuple(rest), optional=len(rest) < len(arguments))
-        return None
-    if origin is Many:
-        return Input(name, (arguments[0],), many="gather")
-    if origin in (list, tuple) and arguments:
-        item = arguments[0]
-        if isinstance(item, type) and issubclass(item, Artifact):
-            return Input(name, (item,), many="list")
-        return None
-    if isinstance(annotation, type) and issubclass(annotation, Artifact):
-        return Input(name, (annotation,))
-    return None
+        if len(rest) == 1 and (only := read_input(name, rest[0])) is not None:
+            return replace(only, optional=True)
+        return Input(name, tuple(rest), optional=len(rest) < len(arguments)) if all(map(_is_artifact, rest)) else None
+    if origin in (Many, list, tuple) and arguments and _is_artifact(arguments[0]):
+        return Input(name, (arguments[0],), many="gather" if origin is Many else "list")
+    return Input(name, (annotation,)) if _is_artifact(annotation) else None
+
+
+def _is_artifact(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Artifact)
 
 
 def _read_outputs(name: str, annotation: Any, where: Position) -> dict[str, type[Artifact]]:
     if annotation is type(None):
         return {}
-    if isinstance(annotation, type) and issubclass(annotation, Artifact):
+    if _is_artifact(annotation):
         return {SINGLE_OUTPUT: annotation}
     if isinstance(annotation, type) and issubclass(annotation, tuple) and hasattr(annotation, "_fields"):
-        fields = typing.get_type_hints(annotation)
-        if all(isinstance(kind, type) and issubclass(kind, Artifact) for kind in fields.values()):
+        fields = hints_of(annotation, f"component {name} returns {annotation.__name__}", where)
+        if all(map(_is_artifact, fields.values())):
             return dict(fields)
     shown = getattr(annotation, "__name__", str(annotation))
     raise WiringError(
@@ -142,33 +146,47 @@ def _read_outputs(name: str, annotation: Any, where: Position) -> dict[str, type
 
 
 def bind_arguments(
-    name: str, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any], where: Position | None
+    name: str,
+    taken: inspect.Signature,
+    inputs: dict[str, Input],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    where: Position | None,
 ) -> dict[str, Any]:
     """Return every argument by name, defaults included; raises WiringError as Python would TypeError."""
-    known = list(signature.bound.parameters)
     for keyword in kwargs:
-        if keyword not in signature.bound.parameters:
-            hint = did_you_mean(keyword, known) or f"It takes {', '.join(known) or 'nothing'}."
+        if keyword not in taken.parameters:
+            hint = did_you_mean(keyword, taken.parameters) or _takes(taken)
             raise WiringError(f"{name}(...) has no parameter '{keyword}'.", where=where, hint=hint)
     try:
-        bound = signature.bound.bind(*args, **kwargs)
+        bound = taken.bind(*args, **kwargs)
     except TypeError as error:
         missing = [
             parameter.name
-            for index, parameter in enumerate(signature.bound.parameters.values())
-            if parameter.default is parameter.empty and parameter.name not in kwargs and index >= len(args)
+            for index, parameter in enumerate(taken.parameters.values())
+            if parameter.default is parameter.empty
+            and parameter.name not in kwargs
+            and (index >= len(args) or parameter.kind is parameter.KEYWORD_ONLY)
         ]
         if missing:
             first = missing[0]
-            wanted = f"{signature.inputs[first]}" if first in signature.inputs else ""
+            is_a = f" ({first} is {inputs[first]})" if first in inputs else ""
             raise WiringError(
-                f"{name}(...) misses {', '.join(missing)}" + (f" ({first} is {wanted})." if wanted else "."),
+                f"{name}(...) misses {', '.join(missing)}{is_a}.",
                 where=where,
-                hint=_offer(signature.inputs[first].kinds) if first in signature.inputs else "",
+                hint=_offer(inputs[first].kinds) if first in inputs else "",
             ) from None
-        raise WiringError(f"{name}(...): {error}.", where=where) from None
+        raise WiringError(f"{name}(...): {error}.", where=where, hint=_takes(taken)) from None
     bound.apply_defaults()
     return dict(bound.arguments)
+
+
+def _takes(taken: inspect.Signature) -> str:
+    """Return a hint that lists what a call takes."""
+    parameters = taken.parameters.values()
+    by_place = [parameter.name for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
+    by_name = [f"{parameter.name}=" for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    return f"It takes {', '.join([*by_place, *by_name]) or 'nothing'}."
 
 
 def bind_input(name: str, wanted: Input, value: Any, where: Position | None) -> Binding | None:
@@ -181,9 +199,9 @@ def bind_input(name: str, wanted: Input, value: Any, where: Position | None) -> 
             return many.binding
     elif wanted.many == "list" and isinstance(value, list | tuple):
         items = cast("list[Any]", value)
-        one = Input(wanted.name, wanted.kinds)
-        return Sequence(tuple(cast("Binding", bind_input(name, one, item, where)) for item in items))
-    elif isinstance(value, wanted.kinds) and value.drawn is not None:
+        named = [(Input(f"{wanted.name}[{place}]", wanted.kinds), item) for place, item in enumerate(items)]
+        return Sequence(tuple(cast("Binding", bind_input(name, one, item, where)) for one, item in named))
+    elif not wanted.many and isinstance(value, wanted.kinds) and value.drawn is not None:
         return value.drawn.binding
     raise WiringError(
         f"{name}({wanted.name}=...) wants {wanted}, got {_describe(value)}.",
@@ -195,6 +213,8 @@ def bind_input(name: str, wanted: Input, value: Any, where: Position | None) -> 
 def _describe(value: Any) -> str:
     if isinstance(value, Many):
         return "a gather() of another type"
+    if value is None:
+        return "None"
     if isinstance(value, bool | int | float | str):
         return f"{type(value).__name__} {value!r}"
     return type(value).__name__
@@ -247,7 +267,9 @@ def check_type(label: str, annotation: Any, value: Any, where: Position | None) 
     try:
         typeguard_check(value, annotation, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError as error:
-        detail = "" if isinstance(value, bool | int | float | str) else f" ({error})"
+        # Of a union typeguard lists every member, one a line.
+        lines = [line.strip() for line in str(error).splitlines() if not line.endswith("instance of NoneType")]
+        detail = "" if value is None or isinstance(value, bool | int | float | str) else f" ({'; '.join(lines[-1:])})"
         raise ParameterError(
             f"{label} wants {_shown(annotation)}, got {_describe(value)}{detail}.", where=where
         ) from None

@@ -23,6 +23,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,7 @@ from typing import Any, cast
 from levada.artifact import ArtifactRecord, FileEntry
 from levada.errors import StoreError
 
-CHUNK = 1 << 20
+_IN_MEMORY = threading.Lock()
 
 
 class Store:
@@ -50,13 +51,20 @@ class Store:
         else:
             self.uri = text.rstrip("/")
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Store) and (self.uri, self.options) == (other.uri, other.options)
+
+    def __hash__(self) -> int:
+        return hash(self.uri)
+
     @cached_property
     def _fs(self) -> Any:
         import fsspec
 
         protocol = self.uri.split("://", 1)[0]
         try:
-            return fsspec.filesystem(protocol, **self.options)
+            # Other processes write too: what was listed a moment ago says nothing.
+            return fsspec.filesystem(protocol, **{"use_listings_cache": False, **self.options})
         except (ImportError, ValueError) as error:
             raise StoreError(
                 f"the store {self.uri} needs a file system that is not installed: {error}.",
@@ -81,7 +89,7 @@ class Store:
             return cast("bytes", self._fs.cat_file(self.uri_of(key)))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
-        except OSError as error:
+        except self._errors as error:
             raise self._broken("read", key, error) from error
 
     def read_json(self, key: str) -> Any:
@@ -102,7 +110,7 @@ class Store:
                     os.replace(temporary, self.local / key)
             else:
                 self._fs.pipe_file(self.uri_of(key), content)
-        except OSError as error:
+        except self._errors as error:
             raise self._broken("write", key, error) from error
 
     def create(self, key: str, content: bytes) -> bool:
@@ -111,13 +119,14 @@ class Store:
             if self.local is not None:
                 with self._beside(key, content) as temporary:
                     os.link(temporary, self.local / key)
+            elif self.uri.startswith("memory://"):
+                with _IN_MEMORY:  # fsspec looks first and writes then
+                    self._fs.pipe_file(self.uri_of(key), content, mode="create")
             else:
                 self._fs.pipe_file(self.uri_of(key), content, mode="create")
         except FileExistsError:
             return False
-        except OSError as error:
-            if "PreconditionFailed" in str(error) or "At least one of the pre-conditions" in str(error):
-                return False
+        except self._errors as error:
             raise self._broken("write", key, error) from error
         return True
 
@@ -155,7 +164,7 @@ class Store:
                     file.write(lines)
             else:
                 self._fs.pipe_file(self.uri_of(key), before + lines)
-        except OSError as error:
+        except self._errors as error:
             raise self._broken("write", key, error) from error
 
     def list(self, prefix: str) -> list[str]:
@@ -164,23 +173,26 @@ class Store:
             if self.local is not None:
                 names = [entry.name for entry in os.scandir(self.local / prefix) if not entry.name.endswith(".tmp")]
                 return sorted(f"{prefix}/{name}" for name in names)
-            self._fs.invalidate_cache()
             found = cast("list[str]", self._fs.ls(self.uri_of(prefix), detail=False))
             names = [str(path).rstrip("/").rsplit("/", 1)[-1] for path in found]
             return sorted(f"{prefix}/{name}" for name in names if name)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        except OSError as error:
+        except self._errors as error:
             raise self._broken("list", prefix, error) from error
 
     def delete(self, key: str) -> None:
         """Remove an object or folder; nothing happens if it is not there."""
-        with contextlib.suppress(FileNotFoundError):
+        try:
             if self.local is not None:
                 path = self.local / key
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             else:
                 self._fs.rm(self.uri_of(key), recursive=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except self._errors as error:
+            raise self._broken("delete", key, error) from error
 
     def check_writable(self) -> None:
         """Raise StoreError, naming the reason, if the store cannot be written."""
@@ -188,8 +200,15 @@ class Store:
         self.write(probe, b"")
         self.delete(probe)
 
-    def _broken(self, verb: str, key: str, error: OSError) -> StoreError:
-        reason = error.strerror or str(error) or type(error).__name__
+    @property
+    def _errors(self) -> type[Exception]:
+        """What a file system raises: OSError on a local disk, anything elsewhere (botocore has its own tree)."""
+        return OSError if self.local is not None else Exception
+
+    def _broken(self, verb: str, key: str, error: Exception) -> StoreError:
+        if isinstance(error, StoreError):
+            return error
+        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
         return StoreError(
             f"cannot {verb} {self.uri_of(key)}: {reason}.",
             hint=f"Check that the store {self.uri} exists, is writable and has space, or name another with --store.",
@@ -212,10 +231,17 @@ class Store:
         """Bring an output's files into the store, whole, and return its record (not yet committed)."""
         files = tuple(entries_of(staging))
         if self.local is None:
-            for entry in files:
-                self._fs.put_file(str(staging / entry.path), f"{self.uri_of(key)}/{entry.path}")
-            shutil.rmtree(staging)
+            try:
+                for entry in files:
+                    self._fs.put_file(str(staging / entry.path), f"{self.uri_of(key)}/{entry.path}")
+            except Exception as error:
+                raise self._broken("write", key, error) from error
         return ArtifactRecord(type_, self.uri_of(key), artifact_digest(files, properties), properties, files, producer)
+
+    def discard(self, staging: Path) -> None:
+        """Remove a staging folder that is only a copy; what lies in a local store stays where it is."""
+        if self.local is None:
+            shutil.rmtree(staging, ignore_errors=True)
 
     def fetch(self, record: ArtifactRecord) -> Path:
         """Return a local folder with the artifact's files, sizes checked; raises StoreError if one is damaged."""
@@ -234,39 +260,68 @@ class Store:
                 size = -1
             if size != entry.size:
                 found = "is missing" if size < 0 else f"has {size} bytes instead of {entry.size}"
-                maker = record.producer.partition("/")[2]
-                raise StoreError(
-                    f"{path} {found}: it was changed outside Levada.",
-                    hint=f"Make it again with --fresh {maker}." if maker else "",
-                )
+                raise _damaged(record, f"{path} {found}")
 
     def _download(self, record: ArtifactRecord) -> Path:
-        folder = Path(tempfile.gettempdir()) / f"levada-fetched-{os.getuid()}" / record.digest
-        if not folder.is_dir():
-            folder.parent.mkdir(mode=0o700, exist_ok=True)
-            partial = Path(tempfile.mkdtemp(dir=folder.parent))
+        folder = private_folder("fetched") / record.digest
+        if folder.is_dir():
+            with contextlib.suppress(StoreError):
+                self._check_sizes(record, folder)
+                return folder
+            shutil.rmtree(folder, ignore_errors=True)  # a cleaner of old files was here: fetch it again
+        partial = Path(tempfile.mkdtemp(dir=folder.parent))
+        try:
             for entry in record.files:
-                (partial / entry.path).parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    self._fs.get_file(f"{record.uri}/{entry.path}", str(partial / entry.path))
-                except OSError as error:
-                    raise StoreError(f"cannot read {record.uri}/{entry.path}: {error}.") from error
+                self._download_file(record, entry, partial / entry.path)
             with contextlib.suppress(OSError):
                 partial.rename(folder)  # another process may have been first: its copy is the same
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
         self._check_sizes(record, folder)
         return folder
+
+    def _download_file(self, record: ArtifactRecord, entry: FileEntry, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        address = f"{record.uri}/{entry.path}"
+        try:
+            self._fs.get_file(address, str(target))
+        except FileNotFoundError:
+            raise _damaged(record, f"{address} is missing") from None
+        except Exception as error:
+            raise self._broken("read", self.key_of(address) or address, error) from error
+        if file_digest(target) != entry.sha256:
+            raise _damaged(record, f"{address} has other content than when it was made")
 
     def has(self, record: ArtifactRecord) -> bool:
         """Whether all files of a record are there with their sizes."""
         if self.key_of(record.uri) is not None and self.local is None:
             try:
                 return all(self._fs.size(f"{record.uri}/{entry.path}") == entry.size for entry in record.files)
-            except OSError:
+            except FileNotFoundError:
                 return False
+            except Exception as error:
+                raise self._broken("read", self.key_of(record.uri) or record.uri, error) from error
         with contextlib.suppress(StoreError):
             self._check_sizes(record, Path(record.uri))
             return True
         return False
+
+
+def _damaged(record: ArtifactRecord, what: str) -> StoreError:
+    maker = record.producer.partition("/")[2]
+    return StoreError(
+        f"{what}: it was changed outside Levada.", hint=f"Make it again with --fresh {maker}." if maker else ""
+    )
+
+
+def private_folder(name: str) -> Path:
+    """Return a folder for temporary copies that this user alone can write to."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"levada-{name}-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != user:
+        raise StoreError(f"{folder} belongs to another user.", hint="Set TMPDIR to a folder of your own.")
+    return folder
 
 
 def entries_of(folder: Path) -> Iterator[FileEntry]:

@@ -26,6 +26,8 @@ from zoneinfo import ZoneInfo
 from levada.errors import LevadaError, ParameterError
 from levada.references import load, reference_of
 
+_EXACT = (tuple, list, dict, datetime, date, timedelta)
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -43,8 +45,10 @@ class Digested(Protocol):
 def encode(value: Any) -> Json:
     """Return the JSON form of a parameter value; raises ParameterError for a type it has no form for."""
     match value:
-        case enum.Enum():
+        case enum.Enum() if value.name in type(value).__members__:
             return {"$enum": _reference(type(value)), "name": value.name}
+        case _ if isinstance(value, (enum.Enum, *_EXACT)) and type(value) not in _EXACT:
+            raise _no_form(value)  # an unnamed flag, a NamedTuple, a pandas Timestamp: another type would come back
         case None | bool() | str():
             return value
         case int():
@@ -69,11 +73,15 @@ def encode(value: Any) -> Json:
             fields = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
             return {"$dataclass": _reference(type(value)), "fields": fields}
         case _:
-            raise ParameterError(
-                f"a value of type {type(value).__name__} cannot be a parameter: JSON has no form for it.",
-                hint="Parameters are None, bool, int, float, str, enums, Path, dates, tuples, lists, dicts "
-                "and dataclasses of them. Pass the name or path of the thing, and open it in the component.",
-            )
+            raise _no_form(value)
+
+
+def _no_form(value: Any) -> ParameterError:
+    return ParameterError(
+        f"a value of type {type(value).__name__} cannot be a parameter: JSON has no form for it.",
+        hint="Parameters are None, bool, int, float, str, enums, Path, dates, tuples, lists, dicts "
+        "and dataclasses of them. Pass the name or path of the thing, and open it in the component.",
+    )
 
 
 def _reference(kind: type) -> str:
@@ -93,6 +101,18 @@ def _encode_datetime(value: datetime) -> Json:
     if isinstance(value.tzinfo, ZoneInfo) and value.tzinfo.key:
         form["zone"] = value.tzinfo.key
     return form
+
+
+def _decode_datetime(text: str, zone: str | None) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if zone is None:
+        return moment
+    # The same clock time in the zone; `fold` is what tells the two 02:30 of an autumn night apart.
+    for fold in (0, 1):
+        there = moment.replace(tzinfo=ZoneInfo(zone), fold=fold)
+        if there.utcoffset() == moment.utcoffset():
+            return there
+    return moment.astimezone(ZoneInfo(zone))  # this machine knows other rules for the zone
 
 
 def _encode_dict(value: dict[Any, Any]) -> Json:
@@ -119,8 +139,7 @@ def _decode_object(form: dict[str, Any]) -> Any:
         case {"$path": path}:
             return Path(path)
         case {"$datetime": text, **rest}:
-            moment = datetime.fromisoformat(text)
-            return moment.astimezone(ZoneInfo(rest["zone"])) if "zone" in rest else moment
+            return _decode_datetime(text, rest.get("zone"))
         case {"$date": text}:
             return date.fromisoformat(text)
         case {"$timedelta": [days, seconds, microseconds]}:
@@ -171,6 +190,11 @@ def canonical(form: Any) -> str:
     return json.dumps(form, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def utf8(text: str) -> bytes:
+    """Return JSON text as UTF-8; half a surrogate pair (from a file name, say) becomes its JSON escape."""
+    return text.encode(errors="backslashreplace")
+
+
 def digest_of(form: Any) -> str:
     """Return the sha256 (hex) of the canonical JSON text of `form`."""
-    return hashlib.sha256(canonical(form).encode()).hexdigest()
+    return hashlib.sha256(utf8(canonical(form))).hexdigest()

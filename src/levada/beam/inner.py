@@ -14,7 +14,7 @@ class BeamJob:
     """A Beam pipeline that runs when its `with` block ends.
 
     It runs in a fresh thread: on the thread of the node, itself an element of the run's own job, Beam would
-    mix the two jobs' metrics. `counters` holds this job's user counters afterwards.
+    mix the two jobs' metrics. `counters` holds this job's user counters afterwards, by name.
     """
 
     def __init__(self, name: str, options: tuple[str, ...] = ()) -> None:
@@ -40,8 +40,9 @@ class BeamJob:
             try:
                 result = self._pipeline.run()
                 result.wait_until_finish()
-                found = result.metrics().query()["counters"]
-                self.counters = {counter.key.metric.name: counter.result for counter in found}
+                for counter in result.metrics().query()["counters"]:  # one per step that counts
+                    name = counter.key.metric.name
+                    self.counters[name] = self.counters.get(name, 0) + counter.result
             except BaseException as caught:  # noqa: BLE001  handed to the node's thread
                 raised.append(caught)
 
@@ -49,5 +50,4 @@ class BeamJob:
         thread.start()
         thread.join()
         if raised:
-            cause = original(raised[0])
-            raise cause.with_traceback(cause.__traceback__) from None
+            raise original(raised[0])

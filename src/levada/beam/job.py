@@ -7,18 +7,24 @@ one before. What nodes tell each other goes through the store; Beam carries only
 
 from __future__ import annotations
 
+import importlib
+import os
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.internal.cloudpickle import register_pickle_by_value
 
-from levada.beam.options import is_in_process, make_runner, pipeline_options
+from levada.beam.options import is_in_process, make_runner, pipeline_options, stays_in_memory
 from levada.beam.package import CodePackage, this_process
-from levada.beam.scheduler import Scheduler
+from levada.beam.scheduler import Scheduler, alone
 from levada.node import run_node
 from levada.plan import Node, Plan
+from levada.result import Result
 from levada.store import Store
 
 
@@ -31,6 +37,7 @@ class Task:
     store: str
     code: CodePackage
     store_options: dict[str, Any] = field(default_factory=dict[str, Any])
+    packages: tuple[str, ...] = ()
 
 
 # Live objects of runs that this process drives, by run id: a DoFn cannot carry them.
@@ -44,14 +51,23 @@ class _Worker(beam.DoFn):
         self._task = task
 
     def setup(self) -> None:
-        self._task.code.unpack()
-        self._plan = Plan.loads(self._task.plan)
         at_home = self._task.code.origin == this_process()
+        if not at_home:
+            self._settle_in()
+        self._plan = Plan.loads(self._task.plan)
         live = _live.get(self._task.run_id) if at_home else None
         self._store, self._stopped = live or (Store(self._task.store, self._task.store_options), lambda: False)
 
-    def _run(self, node_id: str) -> Any:
-        return run_node(self._plan, node_id, self._task.run_id, self._store)
+    def _settle_in(self) -> None:
+        """Make a worker process elsewhere ready: the project's code, and its own stdout out of harm's way."""
+        self._task.code.unpack()
+        pickle_by_value(self._task.packages)  # for the Beam jobs that its nodes start
+        if stat.S_ISFIFO(os.fstat(1).st_mode):
+            os.dup2(2, 1)  # Beam's worker pool gives it a pipe that nobody reads: a chatty node would hang
+
+    def _run(self, node_id: str) -> Result:
+        with alone(self._plan.node(node_id)):
+            return run_node(self._plan, node_id, self._task.run_id, self._store)
 
 
 class RunGraph(_Worker):
@@ -97,9 +113,10 @@ def run_job(
 
     Raises the error that stopped the job; a failed component does not stop it.
     """
-    for name in packages:
-        _pickle_by_value(name.partition(".")[0])
-    task = Task(plan.dumps(), run_id, store.uri, CodePackage.of(packages), store.options)
+    names = tuple(packages)
+    if not stays_in_memory(options):
+        pickle_by_value(names)
+    task = Task(plan.dumps(), run_id, store.uri, CodePackage.of(packages), store.options, names)
     _live[run_id] = (store, stopped)
     try:
         pipeline = beam.Pipeline(runner=make_runner(options), options=pipeline_options(options))
@@ -147,14 +164,8 @@ def levels_of_chains(plan: Plan) -> list[list[list[str]]]:
     return levels
 
 
-def _pickle_by_value(package: str) -> None:
-    """Let Beam pickle a project package's functions by value: workers unpickle before they can unpack code."""
-    import importlib
-
-    from apache_beam.internal.cloudpickle import register_pickle_by_value
-
-    try:
-        module = importlib.import_module(package)
-    except ImportError:
-        return
-    register_pickle_by_value(module)
+def pickle_by_value(packages: Iterable[str]) -> None:
+    """Let Beam pickle the project's own functions by value: workers unpickle before they can unpack code."""
+    for parent in {name.partition(".")[0] for name in packages}:
+        with suppress(ImportError):
+            register_pickle_by_value(importlib.import_module(parent))

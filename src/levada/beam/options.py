@@ -25,6 +25,15 @@ def is_in_process(options: tuple[str, ...]) -> bool:
     return runner_name(options) in IN_PROCESS
 
 
+def stays_in_memory(options: tuple[str, ...]) -> bool:
+    """Whether all of Beam's work is done in this process, so that nothing needs to travel."""
+    if not is_in_process(options):
+        return False
+    from apache_beam.options.pipeline_options import DirectOptions
+
+    return pipeline_options(options).view_as(DirectOptions).direct_running_mode != "multi_processing"
+
+
 def pipeline_options(options: tuple[str, ...]) -> Any:
     """Return Beam's PipelineOptions; it never looks at this process's own command line."""
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -49,16 +58,14 @@ def make_runner(options: tuple[str, ...]) -> Any:
             return create_runner(runner_name(options))
         except ValueError as error:
             raise ProjectError(f"Beam has no runner '{runner_name(options)}': {error}.") from None
-    from apache_beam.options.pipeline_options import DirectOptions
     from apache_beam.runners.portability.fn_api_runner import fn_runner
 
-    parsed = pipeline_options(options)
-    if parsed.view_as(DirectOptions).direct_running_mode != "multi_processing":
+    if stays_in_memory(options):
         return fn_runner.FnApiRunner()
     # Workers in other processes get their options only this way; by itself the runner hands them none.
     from apache_beam.portability.api import beam_provision_api_pb2
     from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
-    encoded = JobServiceHandle.encode_pipeline_options(parsed.get_all_options())
+    encoded = JobServiceHandle.encode_pipeline_options(pipeline_options(options).get_all_options())
     info = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
     return fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(info))

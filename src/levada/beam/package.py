@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from levada.draw import UNPACKED
+from levada.store import private_folder
 
 # The zip format cannot say "no time"; with a fixed one the same code gives the same bytes.
 TIME = (1980, 1, 1, 0, 0, 0)
@@ -43,23 +47,23 @@ class CodePackage:
         """Make the packages importable in this process, first on its path; nothing happens at the origin."""
         if self.origin == this_process():
             return
-        user = os.getuid() if hasattr(os, "getuid") else 0
-        home = Path(tempfile.gettempdir()) / f"levada-code-{user}"
-        home.mkdir(mode=0o700, exist_ok=True)
-        if home.stat().st_uid != user:
-            raise PermissionError(f"{home} belongs to another user: set TMPDIR to a folder of your own.")
+        home = private_folder("code")
         folder = home / self.digest
-        if not folder.is_dir():
-            partial = Path(tempfile.mkdtemp(dir=home))
-            with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+        with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
+            if folder.is_dir() and not all((folder / name).is_file() for name in archive.namelist()):
+                shutil.rmtree(folder, ignore_errors=True)  # a cleaner of old files was here
+            if not folder.is_dir():
+                partial = Path(tempfile.mkdtemp(dir=home))
                 archive.extractall(partial)
-            try:
-                partial.rename(folder)
-            except OSError:
-                if not folder.is_dir():  # otherwise another worker was first
-                    raise
+                try:
+                    partial.rename(folder)
+                except OSError:
+                    shutil.rmtree(partial, ignore_errors=True)
+                    if not folder.is_dir():  # otherwise another worker was first
+                        raise
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
+            UNPACKED.append(folder)
 
 
 def this_process() -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from bisect import insort
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from levada.plan import Node, Plan
 from levada.resources import Resources, of_this_machine
@@ -12,6 +15,12 @@ from levada.result import Result
 
 # Its seeds, its graph and its log settings belong to the whole process, so one node at a time.
 ONE_AT_A_TIME = frozenset({"tensorflow", "tensorflow-cpu", "keras"})
+_IN_THIS_PROCESS = threading.Lock()
+
+
+def alone(node: Node) -> AbstractContextManager[Any]:
+    """Keep a node that declares TensorFlow apart from all others of this process, whoever runs them."""
+    return _IN_THIS_PROCESS if _is_exclusive(node) else nullcontext()
 
 
 class Scheduler:
@@ -30,7 +39,8 @@ class Scheduler:
         self._exclusive = False
         self._waiting = {node.id: len(node.upstream) for node in plan.nodes}
         self._place = {node.id: index for index, node in enumerate(plan.nodes)}
-        self._ready = [node for node in plan.nodes if not node.upstream]
+        self._needs = [Resources.of(node.needs) for node in plan.nodes]
+        self._ready = [place for place, node in enumerate(plan.nodes) if not node.upstream]
         self._running = 0
         self._changed = threading.Condition()
         self._error: BaseException | None = None
@@ -40,9 +50,7 @@ class Scheduler:
         with self._pool, self._changed:
             while (self._ready and not self._halted()) or self._running:
                 if not self._halted():
-                    for node in [node for node in self._ready if self._has_room(node)]:
-                        if self._has_room(node):
-                            self._start(node)
+                    self._start_what_fits()
                 self._changed.wait(timeout=0.5)
         if self._error is not None:
             raise self._error
@@ -50,15 +58,21 @@ class Scheduler:
     def _halted(self) -> bool:
         return self._error is not None or self._stopped()
 
-    def _has_room(self, node: Node) -> bool:
-        if self._room < 1 or self._lonely or (self._exclusive and _is_exclusive(node)):
-            return False
-        needs = Resources.of(node.needs)
-        return needs.fits(self._free) or self._running == 0
+    def _start_what_fits(self) -> None:
+        for place in list(self._ready):
+            if self._room < 1 or self._lonely:
+                return
+            if self._fits(place):
+                self._ready.remove(place)
+                self._start(place)
 
-    def _start(self, node: Node) -> None:
-        needs = Resources.of(node.needs)
-        self._ready.remove(node)
+    def _fits(self, place: int) -> bool:
+        if self._exclusive and _is_exclusive(self._plan.nodes[place]):
+            return False
+        return self._needs[place].fits(self._free) or self._running == 0
+
+    def _start(self, place: int) -> None:
+        node, needs = self._plan.nodes[place], self._needs[place]
         self._running += 1
         self._room -= 1
         self._lonely = not needs.fits(self._free)
@@ -76,15 +90,14 @@ class Scheduler:
             self._running -= 1
             self._room += 1
             self._lonely = False
-            self._free += Resources.of(node.needs)
+            self._free += self._needs[self._place[node.id]]
             if _is_exclusive(node):
                 self._exclusive = False
             self._error = self._error or error
             for follower in self._plan.downstream[node.id]:
                 self._waiting[follower] -= 1
                 if self._waiting[follower] == 0:
-                    self._ready.append(self._plan.by_id[follower])
-            self._ready.sort(key=lambda ready: self._place[ready.id])
+                    insort(self._ready, self._place[follower])
             self._changed.notify_all()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import traceback
@@ -142,7 +143,7 @@ class PipelineCommand(click.Command):
 
 def _prose(docstring: str) -> str:
     """A docstring without its `Args:` section, which the options show."""
-    return docstring.partition("\n    Args:")[0].strip()
+    return inspect.cleandoc(docstring).partition("\nArgs:")[0].strip()
 
 
 def _first_line(project: Project, reference: str) -> str:

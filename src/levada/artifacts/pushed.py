@@ -1,0 +1,128 @@
+"""A model at the place it is served from, laid out as TensorFlow Serving reads it.
+
+    <to>/levada.json          which version is live: model, version, fingerprint, time, before
+    <to>/4/model.json         what the version takes and gives, and the size of each of its files
+    <to>/4/variables/...
+    <to>/4/saved_model.pb     written last; `model.onnx` for ONNX
+
+The directory's number is the version in the registry. TensorFlow Serving by itself serves the highest number and
+ignores everything whose name is not a number; Levada's server follows `levada.json`, so that going back
+is a change of one small file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from levada.artifact import Artifact
+from levada.artifacts.model import DOCUMENT
+from levada.errors import StoreError
+from levada.store import Store
+from levada.values import Json
+
+POINTER = "levada.json"
+Files = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """What `levada.json` says: the live version, and the one before (None if there was none)."""
+
+    model: str
+    version: int
+    fingerprint: str
+    time: str
+    before: int | None
+
+
+class ServingFolder:
+    """A destination of pushes: a local folder or an fsspec URI."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self.store = Store(location)
+
+    def pointer(self) -> Pointer | None:
+        """Return what is live, None if nothing was ever pushed here; raises StoreError for a damaged file."""
+        form = self.store.read_json(POINTER)
+        if form is None:
+            return None
+        try:
+            return Pointer(**form)
+        except TypeError:
+            raise StoreError(
+                f"{self.store.uri_of(POINTER)} does not say which version is live.",
+                hint="It was changed from outside: restore it, or remove it and push again.",
+            ) from None
+
+    def point(self, pointer: Pointer) -> None:
+        """Make a version the live one: readers see the old file or the new."""
+        self.store.write(POINTER, (json.dumps(asdict(pointer), indent=2) + "\n").encode())
+
+    def described(self, version: int) -> dict[str, Any] | None:
+        """Return the `model.json` of a version, None if there is none."""
+        return self.store.read_json(f"{version}/{DOCUMENT}")
+
+    def is_whole(self, version: int, files: Files) -> bool:
+        """Whether all these files of a version are there with their sizes in bytes."""
+        return bool(files) and all(self.size(f"{version}/{path}") == size for path, size in files.items())
+
+    def size(self, key: str) -> int | None:
+        """Return the size of a file in bytes, None if it is not there."""
+        try:
+            if self.store.local is not None:
+                path = self.store.local / key
+                return path.stat().st_size if path.is_file() else None
+            import fsspec
+
+            system, path = fsspec.url_to_fs(self.store.uri_of(key))
+            return cast("int", system.size(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def files_of(described: dict[str, Any] | None) -> Files:
+    """Return path and size in bytes of the files that a version's `model.json` lists."""
+    return {str(path): int(size) for path, size in (described or {}).get("files", [])}
+
+
+class PushedModel(Artifact):
+    """That a model is live at a destination.
+
+    Properties: `model`, `version`, `fingerprint`, `destination` (an absolute folder or a URI), `files` ([path, bytes]
+    pairs below the version's folder). It holds as long as the destination still serves that model.
+    """
+
+    def write(self, *, model: str, version: int, fingerprint: str, destination: str, files: Files) -> None:
+        """Take down what is live where."""
+        self.properties["model"] = model
+        self.properties["version"] = version
+        self.properties["fingerprint"] = fingerprint
+        self.properties["destination"] = destination
+        self.properties["files"] = cast("Json", [[path, size] for path, size in files.items()])
+        (self.path / "pushed.json").write_text(json.dumps(self.properties, indent=1) + "\n", encoding="utf-8")
+
+    @property
+    def version(self) -> int:
+        """The version in the registry, which is the directory's name."""
+        return cast("int", self.properties["version"])
+
+    @property
+    def destination(self) -> str:
+        """Where the versions are: an absolute folder or a URI."""
+        return cast("str", self.properties["destination"])
+
+    def holds(self) -> bool:
+        """Whether the destination's pointer still names this model, and its files are there with their sizes."""
+        try:
+            folder = ServingFolder(self.destination)
+            pointer = folder.pointer()
+            return (
+                pointer is not None
+                and (pointer.fingerprint, pointer.version) == (self.properties["fingerprint"], self.version)
+                and folder.is_whole(self.version, files_of(cast("dict[str, Any]", self.properties)))
+            )
+        except StoreError:
+            return False

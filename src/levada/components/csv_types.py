@@ -1,0 +1,106 @@
+"""Types of CSV columns: what a text could be, what holds two types, and columns that mix numbers and text."""
+
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported, so no checker sees them.)
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TYPES = (
+    "string", "bool", "int64", "float64", "int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64", "float32",
+    "date32", "timestamp[s]", "timestamp[ms]", "timestamp[us]", "timestamp[ns]", "time32[s]", "time64[ns]",
+)  # fmt: skip
+"""The Arrow types that a column of a CSV file can be declared to have."""
+
+SORTS = {
+    "numbers": r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$",
+    "dates": r"^\s*\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?\s*$",
+    "true and false": r"^\s*(?i:true|false)\s*$",
+}
+"""What a text column may turn out to be, but for a few values."""
+
+GLANCE = 500
+WORTH_COUNTING = 0.1
+
+
+def arrow_type(name: str) -> Any:
+    """Return the Arrow type of a name as TYPES or the CSV reader's messages have it."""
+    import pyarrow as pa
+
+    if name == "null":
+        return pa.null()
+    zoned = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
+    return pa.timestamp(zoned[1], zoned[2]) if zoned else pa.type_for_alias(name)
+
+
+def type_of(text: str) -> Any:
+    """Return the Arrow type that the CSV reader would give a column with this value alone."""
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+
+    quoted = '"' + text.replace('"', '""') + '"'
+    options = pacsv.ParseOptions(newlines_in_values=True)
+    return pacsv.read_csv(pa.BufferReader(f"x\n{quoted}\n".encode()), parse_options=options).schema.field("x").type
+
+
+def widened(one: pa.DataType, other: pa.DataType) -> Any:
+    """Return the type that holds all values of both, None if that would only be text."""
+    import pyarrow as pa
+
+    if one == other:
+        return None
+    if pa.types.is_null(one):
+        return other
+    for ladder in ([pa.int64(), pa.float64()], [pa.date32(), pa.timestamp("s"), pa.timestamp("ns")]):
+        if one in ladder and other in ladder:
+            return max(one, other, key=ladder.index)
+    return None
+
+
+@dataclass
+class Mixture:
+    """How many values of a text column look like something else; `numbers`, ... as SORTS names them."""
+
+    values: int = 0
+    numbers: int = 0
+    dates: int = 0
+    booleans: int = 0
+
+    def copy(self) -> Mixture:
+        return replace(self)
+
+    def add(self, texts: pa.Array, null_texts: list[str]) -> None:
+        """Count a batch: all of it if a glance at its beginning shows that something is there to count."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        texts = texts.filter(pc.invert(pc.is_in(texts, pa.array(null_texts))))
+        seen = _counts(texts.slice(0, GLANCE))
+        if max(seen) < WORTH_COUNTING * min(len(texts), GLANCE):
+            self.values += len(texts)
+            return
+        numbers, dates, booleans = _counts(texts)
+        self.values += len(texts)
+        self.numbers += numbers
+        self.dates += dates
+        self.booleans += booleans
+
+    @property
+    def sort(self) -> str | None:
+        """What at least half of the values are, but not all; None if there is no such thing."""
+        for sort, count in zip(SORTS, (self.numbers, self.dates, self.booleans), strict=True):
+            if self.values <= 2 * count < 2 * self.values:
+                return sort
+        return None
+
+
+def _counts(texts: pa.Array) -> list[int]:
+    import pyarrow.compute as pc
+
+    return [pc.sum(pc.match_substring_regex(texts, pattern)).as_py() or 0 for pattern in SORTS.values()]

@@ -1,0 +1,251 @@
+"""What a run, a node and a model version say of themselves in MLflow's pages, in Markdown.
+
+A run's description is folded after some lines, so its first line is the verdict and the number that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from levada.journal import Event
+from levada.mlflow.limits import DESCRIPTION, TAG, cut, finite, not_finite, shown
+from levada.mlflow.story import NodeStory, Story
+
+MARKS = {"done": "✓", "cached": "✓", "failed": "✗", "skipped": "−", "running": "…", "waiting": "·"}
+
+
+def verdict(story: Story) -> str:
+    """Return how the run ended and why, in one plain line: `open: auc 0.681 (v3: 0.674, +0.007)`."""
+    status = story.status
+    numbers = _key_numbers(story)
+    if status == "running":
+        return "running"
+    if status == "lost":
+        return "lost: the process that ran it ended without a word"
+    if status == "failed":
+        return f"failed{_at_failure(story)}"
+    if status == "killed":
+        return "stopped before its end"
+    if status == "closed":
+        gates = [f"{node}: {why}" if why else node for node, why in story.closed_gates()]
+        return " · ".join(part for part in (f"closed by {gates[0]}" if gates else "closed", numbers) if part)
+    if numbers:
+        return f"{'open: ' if _blessed(story) else ''}{numbers}"
+    return "finished"
+
+
+def _at_failure(story: Story) -> str:
+    for node_id, node in story.nodes.items():
+        if node.status == "failed":
+            return f" at {node_id}: {node.remark}"
+    error = story.finished.get("error") if story.finished else None
+    return f": {error['type']}: {_line(error['message'])}" if error else ""
+
+
+def _blessed(story: Story) -> bool:
+    return any(event.get("blessed") for _, event in story.candidates())
+
+
+def _key_numbers(story: Story) -> str:
+    """Return the first metric of the last candidate, against the model that it was judged against."""
+    events = [event for _, event in story.candidates()]
+    return against_baseline(events[-1]) if events else ""
+
+
+def against_baseline(candidate: Event) -> str:
+    """Return a candidate's first metric, with the baseline's and the difference if there is one."""
+    metrics: dict[str, float] = finite(candidate.get("metrics") or {})
+    if not metrics:
+        return ""
+    name, value = next(iter(metrics.items()))
+    baseline: Mapping[str, Any] = candidate.get("baseline") or {}
+    before = finite(baseline.get("metrics") or {}).get(name)
+    if before is None:
+        return f"{name} {shown(value)}" + ("" if baseline else " (nothing live to compare with)")
+    return f"{name} {shown(value)} ({_baseline_name(baseline)}: {shown(before)}, {_difference(value - before)})"
+
+
+def _baseline_name(baseline: Mapping[str, Any]) -> str:
+    return f"champion v{baseline['version']}" if baseline.get("version") else "champion"
+
+
+def _difference(value: float) -> str:
+    return f"{value:+.3g}" if value else "±0"
+
+
+def run_description(story: Story, links: Mapping[str, str], experiment: str) -> str:
+    """Return a run's description: the verdict, what became of versions, its nodes; `links` are the nodes' ids."""
+    status, _, rest = verdict(story).partition(": ")
+    first = " · ".join([f"**{_cell(status).capitalize()}**{': ' + _cell(rest) if rest else ''}", *_versions(story)])
+    head = [first, "", _counts(story), ""]
+    tail = ["", _origin(story)]
+    rows = [_row(node_id, node, links.get(node_id, ""), experiment) for node_id, node in story.nodes.items()]
+    room = TAG - len("\n".join([*head, *tail])) - 200
+    kept = _fitting(rows, room)
+    left = len(rows) - len(kept)
+    table = ["| | node | time | |", "|---|---|---:|---|", *kept, *([f"| | {left} more nodes | | |"] if left else [])]
+    return cut("\n".join([*head, *table, *tail]), TAG)
+
+
+def _versions(story: Story) -> list[str]:
+    said = [
+        f"[{item.model} v{item.version}](#/models/{item.model}/versions/{item.version})"
+        + (" passed its gate" if item.blessed else " did not pass its gate")
+        for item in story.registered.values()
+    ]
+    for event in story.promotions:
+        before = f", before v{event['before']}" if event.get("before") else ""
+        said.append(f"{event['model']} v{event['version']} is now {event['alias']}{before}")
+    return said
+
+
+def _counts(story: Story) -> str:
+    names = {"done": "ran", "cached": "cached", "failed": "failed", "skipped": "skipped", "running": "running"}
+    counted = {word: sum(node.status == status for node in story.nodes.values()) for status, word in names.items()}
+    said = ", ".join(f"{count} {word}" for word, count in counted.items() if count)
+    seconds = f" in {duration(story.finished['seconds'])}" if story.finished and "seconds" in story.finished else ""
+    return f"{len(story.nodes)} nodes: {said}{seconds}." if said else f"{len(story.nodes)} nodes."
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: `0.3 s`, `12 s`, `4 min 05 s`, `2 h 10 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes} min {left:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _row(node_id: str, node: NodeStory, run: str, experiment: str) -> str:
+    shown_name = f"[{node_id}](#/experiments/{experiment}/runs/{run})" if run else node_id
+    time = duration(node.finished["seconds"]) if node.ran and node.finished else node.status
+    return f"| {MARKS[node.status]} | {shown_name} | {time} | {cut(_cell(node.remark), 200)} |"
+
+
+def _cell(text: str) -> str:
+    """Return text that stays on one line, in one cell, and is not taken for Markdown or HTML."""
+    flat = " ".join(text.split())
+    for char in "\\`*_[]<>|":
+        flat = flat.replace(char, f"\\{char}")
+    return flat
+
+
+def _line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def _fitting(rows: list[str], room: int) -> list[str]:
+    kept: list[str] = []
+    for row in rows:
+        room -= len(row) + 1
+        if room < 0:
+            break
+        kept.append(row)
+    return kept
+
+
+def _origin(story: Story) -> str:
+    facts = story.started or {}
+    git: Mapping[str, Any] = facts.get("git") or {}
+    parts = [f"plan `{story.plan.digest[:12]}`"]
+    if git.get("commit"):
+        dirty = ", with changes that are not committed" if git.get("dirty") else ""
+        parts.append(f"git `{git['commit'][:10]}` {_cell(git.get('branch', ''))}{dirty}")
+    parts.append(_cell(f"{facts.get('user', '')}@{facts.get('host', '')}"))
+    if facts.get("command"):
+        parts.append(f"`{_line(facts['command']).replace('`', '')}`")
+    return " · ".join(parts)
+
+
+def node_description(node: NodeStory) -> str:
+    """Return a node's description: what came out, where its outputs are, or how it failed."""
+    mark = "**failed**" if node.status == "failed" else f"**{node.status}**"
+    said = [f"{mark}{' · ' + _cell(node.remark) if node.remark else ''}"]
+    failure = node.finished.get("failure") if node.finished else None
+    if failure:
+        frames = [f"{frame['file']}:{frame['line']}   {frame['text']}" for frame in failure.get("frames", [])]
+        text = "\n".join([f"{failure['type']}: {failure['message']}", *frames])
+        said += ["", "```", text.replace("```", "'''")[: TAG // 2], "```"]
+    strange = not_finite(node.final_metrics)
+    if strange:
+        said += ["", "Not a finite number: " + ", ".join(f"{_cell(name)} = {value}" for name, value in strange.items())]
+    for output, record in node.outputs.items():
+        said += ["", f"{_cell(output)}: {record.type.rsplit(':', 1)[-1]}, {size(record.size)}, `{record.uri}`"]
+    return cut("\n".join(said), TAG)
+
+
+def size(count: int) -> str:
+    """Return bytes as people read them: `212 kB`."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError
+
+
+def version_description(candidate: Event, run: str, links: Mapping[str, str]) -> str:
+    """Return a model version's description, within 5,000 characters; `links` are Markdown links by their text."""
+    blessed = bool(candidate.get("blessed"))
+    head = f"**{'Passed' if blessed else 'Did not pass'} its gate** · {_cell(against_baseline(candidate))}".rstrip(" ·")
+    said = [head, ""]
+    said += [f"- {_cell(reason)}" for reason in candidate.get("reasons") or []]
+    said += ["", *_metric_table(candidate), ""]
+    data = candidate.get("data") or []
+    if data:
+        said += ["Data: " + ", ".join(_dataset(item) for item in data), ""]
+    said += [" · ".join([f"run {run}", *(f"[{text}]({link})" for text, link in links.items() if link)])]
+    text = "\n".join(said)
+    slices = _slice_table(candidate.get("slices") or {}, DESCRIPTION - len(text) - 2)
+    return cut(f"{text}\n\n{slices}" if slices else text, DESCRIPTION)
+
+
+def _dataset(item: Mapping[str, Any]) -> str:
+    rows = f", {item['rows']:,} rows" if isinstance(item.get("rows"), int) else ""
+    return f"{_cell(str(item['name']))} ({_cell(str(item.get('context', '')))}{rows}, `{str(item['digest'])[:12]}`)"
+
+
+def _metric_table(candidate: Event) -> list[str]:
+    metrics = finite(candidate.get("metrics") or {})
+    baseline: Mapping[str, Any] = candidate.get("baseline") or {}
+    before = finite(baseline.get("metrics") or {})
+    if not metrics:
+        return []
+    if not before:
+        return ["| metric | |", "|---|---:|", *(f"| {_cell(key)} | {shown(value)} |" for key, value in metrics.items())]
+    rows = [
+        f"| {_cell(key)} | {shown(value)} | {shown(before[key])} | {_difference(value - before[key])} |"
+        if key in before
+        else f"| {_cell(key)} | {shown(value)} | | |"
+        for key, value in metrics.items()
+    ]
+    return [f"| metric | this version | {_baseline_name(baseline)} | |", "|---|---:|---:|---:|", *rows]
+
+
+def _slice_table(slices: Mapping[str, Any], room: int) -> str:
+    columns, data = slices.get("columns") or [], slices.get("data") or []
+    if not columns or not data:
+        return ""
+    head = ["| " + " | ".join(_cell(str(column)) for column in columns) + " |", "|" + "---|" * len(columns)]
+    rows = ["| " + " | ".join(_value(value) for value in row) + " |" for row in data]
+    kept = _fitting(rows, room - len("\n".join(head)) - 60)
+    if not kept:
+        return ""
+    left = len(rows) - len(kept)
+    return "\n".join([*head, *kept, *(["", f"{left} more slices in the run's slices table."] if left else [])])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return shown(value)
+    return _cell(str(value)) if value is not None else ""
+
+
+def model_description(pipeline: str, model: str) -> str:
+    """Return what a registered model's page says, above its versions."""
+    return (
+        f"Models of the pipeline **{_cell(pipeline)}**, registered by Levada when they were evaluated.\n\n"
+        "`champion` is the version that is live, `challenger` the newest that passed its gate and is not live.\n\n"
+        f'```python\nmlflow.pyfunc.load_model("models:/{model}@champion").predict(frame_of_raw_features)\n```'
+    )

@@ -1,0 +1,185 @@
+"""What MLflow's runs are labelled with, out of the story: tags, parameters, metrics. No calls are made here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from levada.mlflow.description import node_description, run_description, verdict
+from levada.mlflow.limits import TAG, cut, finite, flattened, name, rounded
+from levada.mlflow.story import NodeStory, Story, millis
+from levada.values import digest_of
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
+NOTE = "mlflow.note.content"
+VIEW = "mlflow.sharedViewState.levada"
+"""The experiment tag with the view that the runs list opens on, by `?viewStateShareKey=levada`."""
+
+_COLORS = ("#077a9d", "#8b5cf6", "#d97706", "#15803d", "#be185d", "#475569", "#b45309", "#0e7490", "#7c3aed", "#4d7c0f")
+_METRICS_OF_A_RUN = 100
+_PARAMS_OF_A_RUN = 300
+
+
+def facts(story: Story) -> Mapping[str, Any]:
+    """Return the first event of a run: who, where, from which commit."""
+    return story.started or {}
+
+
+def actor(story: Story) -> str:
+    """Return who ran it and where: `ana@laptop`."""
+    return f"{facts(story).get('user', '?')}@{facts(story).get('host', '?')}"
+
+
+def origin_tags(story: Story) -> dict[str, str]:
+    """Return who, where and which commit, as both runs and models carry it."""
+    said = facts(story)
+    git: Mapping[str, Any] = said.get("git") or {}
+    return _texts(
+        {
+            "mlflow.user": said.get("user"),
+            "mlflow.source.name": said.get("command") or story.plan.reference.removeprefix("python:"),
+            "mlflow.source.type": "LOCAL",
+            "mlflow.source.git.commit": git.get("commit"),
+            "mlflow.source.git.branch": git.get("branch"),
+            "levada.git.dirty": str(git["dirty"]).lower() if "dirty" in git else None,
+            "levada.host": said.get("host"),
+        }
+    )
+
+
+def run_tags(story: Story) -> dict[str, str]:
+    """Return the tags that the run's own (parent) run starts with."""
+    said = facts(story)
+    code: Mapping[str, Any] = said.get("code") or {}
+    packages: Mapping[str, Any] = {**(said.get("versions") or {}), **(said.get("packages") or {})}
+    return _texts(
+        {
+            "levada.kind": "pipeline",
+            "levada.run": story.run_id,
+            "levada.plan": story.plan.digest,
+            "levada.code": digest_of(sorted(code.items())) if code else None,
+            "levada.versions": ", ".join(f"{package} {version}" for package, version in packages.items()),
+            "levada.verdict": "running",
+            NOTE: run_description(story, {}, ""),
+            **origin_tags(story),
+        }
+    )
+
+
+def run_end_tags(story: Story, children: Mapping[str, str], experiment: str, tables: list[str]) -> dict[str, str]:
+    """Return the tags that say how a run ended; `children` are the ids of the nodes' runs."""
+    shown = json.dumps([{"path": path, "type": "table"} for path in tables]) if tables else None
+    return _texts(
+        {
+            NOTE: run_description(story, children, experiment),
+            "levada.verdict": cut(verdict(story), 500),
+            "mlflow.loggedArtifacts": shown,
+        }
+    )
+
+
+def run_params(story: Story) -> dict[str, str]:
+    """Return the pipeline's arguments by name and its nodes' parameters as `train/epochs`, flat."""
+    flat = flattened(story.plan.arguments)
+    for node in story.plan.nodes:
+        for key, value in flattened(node.parameters, f"{node.id}/").items():
+            flat.setdefault(key, value)
+    return dict(list(flat.items())[:_PARAMS_OF_A_RUN])
+
+
+def run_metrics(story: Story) -> list[Metric]:
+    """Return the final metrics of all nodes as the run's: `train/loss`. Candidates give theirs plain names."""
+    from mlflow.entities import Metric
+
+    found = {
+        name(f"{node_id}/{key}"): value
+        for node_id, node in story.nodes.items()
+        for key, value in finite(node.final_metrics).items()
+    }
+    return [Metric(key, value, story.ended_at, 0) for key, value in list(found.items())[:_METRICS_OF_A_RUN]]
+
+
+def artifacts_document(story: Story) -> list[dict[str, Any]]:
+    """Return every artifact of a run, made or found, as a document for the run's artifacts."""
+    return [
+        {
+            "node": node,
+            "output": output,
+            "type": record.type,
+            "uri": record.uri,
+            "digest": record.digest,
+            "bytes": record.size,
+            "made_by": record.producer,
+            "properties": record.properties,
+        }
+        for node, output, record in story.records()
+    ]
+
+
+def view_of_runs(story: Story) -> str:
+    """Return the state of MLflow's runs list that shows runs by verdict, data and the candidate's metrics."""
+    numbers = dict.fromkeys(key for _, event in story.candidates() for key in finite(event.get("metrics") or {}))
+    columns = ["attributes.`Dataset`", "tags.`levada.verdict`", *(f"metrics.`{key}`" for key in list(numbers)[:6])]
+    return json.dumps({"searchFilter": "tags.`levada.kind` = 'pipeline'", "selectedColumns": columns})
+
+
+def node_tags(story: Story, node: NodeStory, parent: str) -> dict[str, str]:
+    """Return the tags that a node's (child) run starts with, the last ones too if it has ended."""
+    node_id = node.node.id
+    return _texts(
+        {
+            "mlflow.parentRunId": parent,
+            "mlflow.runColor": _COLORS[list(story.nodes).index(node_id) % len(_COLORS)],
+            "mlflow.source.name": node.node.component.removeprefix("python:"),
+            "mlflow.source.type": "LOCAL",
+            "mlflow.user": facts(story).get("user"),
+            "levada.kind": "node",
+            "levada.run": story.run_id,
+            "levada.node": node_id,
+            "levada.code": (facts(story).get("code") or {}).get(node.node.component),
+            "levada.key": (node.started or {}).get("key"),
+            NOTE: "running",
+            **node_end_tags(node),
+        }
+    )
+
+
+def node_end_tags(node: NodeStory) -> dict[str, str]:
+    """Return the tags that say what came of a node; only the attempt while it runs."""
+    if node.finished is None:
+        return {"levada.attempt": node.attempt}
+    outputs = {f"levada.output.{output}": record.uri for output, record in node.outputs.items()}
+    return _texts({"levada.attempt": node.attempt, NOTE: node_description(node), **outputs})
+
+
+def curve_points(node: NodeStory, skip: int) -> list[Metric]:
+    """Return the points (metrics with a step) of the attempt that counts, without its first `skip` reports."""
+    from mlflow.entities import Metric
+
+    return [
+        Metric(name(event["name"]), rounded(event["value"]), millis(event["time"]), int(event["step"]))
+        for event in node.metrics.get(node.attempt, [])[skip:]
+        if event.get("step") is not None and finite({"": event["value"]})
+    ]
+
+
+def final_metrics(node: NodeStory) -> list[Metric]:
+    """Return the final metrics, each at the last step of its curve: MLflow shows the latest of the last step."""
+    from mlflow.entities import Metric
+
+    last: dict[str, int] = {}
+    for event in node.metrics.get(node.attempt, []):
+        if event.get("step") is not None:
+            last[event["name"]] = max(last.get(event["name"], 0), int(event["step"]))
+    return [
+        Metric(name(key), rounded(float(value)), node.ended_at, last.get(key, 0))
+        for key, value in node.final_metrics.items()
+        if finite({key: value})
+    ]
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {key: cut(str(value), TAG) for key, value in values.items() if value not in (None, "")}

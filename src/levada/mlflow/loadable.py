@@ -1,0 +1,140 @@
+"""A model folder of the store as one that `mlflow.pyfunc.load_model` loads, without MLflow looking at the model.
+
+    MLmodel            what MLflow reads: flavour, signature, ids
+    model.py           the code that predicts (levada/mlflow/model_code/model.py, copied)
+    model/             the model's own files, as in the store
+    requirements.txt   what predicting needs, in the versions that were here
+
+MLflow's own `log_model` would import the model's framework, infer requirements and copy the files.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from levada.artifact import ArtifactRecord
+from levada.errors import ModelError, StoreError
+from levada.mlflow.files import link_tree
+from levada.store import Store
+
+FORMATS = {"saved_model": ("tensorflow", "tensorflow-cpu"), "onnx": ("onnxruntime",)}
+_CODE = Path(__file__).parent / "model_code" / "model.py"
+
+# A frame has doubles and longs; `model.py` makes of them what the model wants.
+_COLUMN_TYPES = {"string": "string", "int64": "long", "float32": "double", "float64": "double", "bool": "boolean"}
+
+
+def read_model(store: Store, record: ArtifactRecord) -> tuple[Path, dict[str, Any]]:
+    """Return the local folder of a Model artifact and its `model.json`; raises ModelError if it is not one."""
+    try:
+        folder = store.fetch(record)
+    except StoreError as error:
+        raise ModelError(f"the model cannot be registered: {error.message}", hint=error.hint) from error
+    path = folder / "model.json"
+    if not path.is_file():
+        raise ModelError(f"{record.uri} has no model.json: it is not a model that can be registered.")
+    description = json.loads(path.read_text())
+    if description.get("format") not in FORMATS:
+        raise ModelError(f"{path}: wanted a format of {' or '.join(FORMATS)}, got {description.get('format')!r}.")
+    return folder, description
+
+
+def make_loadable(
+    target: Path,
+    folder: Path,
+    record: ArtifactRecord,
+    description: Mapping[str, Any],
+    name: str,
+    model_id: str,
+    run: str,
+) -> None:
+    """Fill `target` with the files of a loadable model; the large ones are hard links where they can be."""
+    link_tree((entry.path for entry in record.files), folder, target / "model")
+    shutil.copyfile(_CODE, target / "model.py")
+    needed = requirements(str(description["format"]))
+    (target / "requirements.txt").write_text("".join(f"{line}\n" for line in needed))
+    environment = {"python": platform.python_version(), "dependencies": ["-r requirements.txt"]}
+    _write_yaml(target / "python_env.yaml", environment)
+    _write_yaml(target / "MLmodel", _mlmodel(record, description, name, model_id, run))
+
+
+def requirements(format_: str) -> list[str]:
+    """Return what a model of a format needs to predict, pinned to what is installed here."""
+    runtime = next((name for name in FORMATS[format_] if _version(name)), FORMATS[format_][0])
+    return [
+        f"{name}=={version}" if (version := _version(name)) else name for name in ("mlflow", runtime, "numpy", "pandas")
+    ]
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _mlmodel(
+    record: ArtifactRecord, description: Mapping[str, Any], name: str, model_id: str, run: str
+) -> dict[str, Any]:
+    form: dict[str, Any] = {
+        "artifact_path": name,
+        "flavors": {
+            "python_function": {
+                "loader_module": "mlflow.pyfunc.model",
+                "model_code_path": "model.py",
+                "artifacts": {"model": {"path": "model", "uri": record.uri}},
+                "env": {"virtualenv": "python_env.yaml"},
+                "python_version": platform.python_version(),
+                "streamable": False,
+            }
+        },
+        "metadata": {"levada.fingerprint": description.get("fingerprint", ""), "format": description["format"]},
+        "mlflow_version": _version("mlflow"),
+        "model_id": model_id,
+        "model_size_bytes": record.size,
+        "model_uuid": model_id.removeprefix("m-"),
+        "name": name,
+        "run_id": run,
+        "utc_time_created": datetime.now(UTC).isoformat(sep=" ").removesuffix("+00:00"),
+    }
+    signature = model_signature(description)
+    return form | ({"signature": signature} if signature else {})
+
+
+def model_signature(description: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the columns that the model takes and gives, as MLflow's signature.
+
+    None for a model with an input that is neither a column nor columns side by side (an image, say): it takes a
+    frame whose cells are lists, or an array, and a signature would refuse one of them.
+    """
+    columns: list[dict[str, Any]] = []
+    for item in description["inputs"]:
+        if not item.get("columns") and len(item["shape"]) > 1 and item["shape"][1:] != [1]:
+            return None
+        columns += [
+            {"type": _COLUMN_TYPES[item["dtype"]], "name": column, "required": True}
+            for column in item.get("columns") or [item["name"]]
+        ]
+    outputs = [{**_output_type(item), "name": item["name"], "required": True} for item in description["outputs"]]
+    return {"inputs": json.dumps(columns), "outputs": json.dumps(outputs), "params": None}
+
+
+def _output_type(item: Mapping[str, Any]) -> dict[str, Any]:
+    form: dict[str, Any] = {"type": _COLUMN_TYPES[item["dtype"]]}
+    if item["shape"][1:] != [1]:
+        for _ in item["shape"][1:]:
+            form = {"type": "array", "items": form}
+    return form
+
+
+def _write_yaml(path: Path, form: Mapping[str, Any]) -> None:
+    import yaml
+
+    path.write_text(yaml.safe_dump(form, sort_keys=False, allow_unicode=True))

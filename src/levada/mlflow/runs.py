@@ -1,0 +1,313 @@
+"""One run as MLflow's runs: a parent for the run, a child for each node that really ran.
+
+Events are delivered in order. What a call made is known by its tags (`levada.run`, `levada.node`), so that a
+delivery that was cut off between a call and its cursor finds its own work again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from levada.journal import Event
+from levada.mlflow import labels
+from levada.mlflow.connection import Connection, is_refusal
+from levada.mlflow.cursor import Cursor, Cursors
+from levada.mlflow.datasets import data_of, data_read_by, short_digest
+from levada.mlflow.files import put_json, put_text
+from levada.mlflow.limits import finite, flattened
+from levada.mlflow.story import NodeStory, Registered, Story
+from levada.mlflow.versions import Versions
+from levada.registry import Registry
+from levada.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+ENDED = {"finished": "FINISHED", "closed": "FINISHED", "failed": "FAILED", "killed": "KILLED", "lost": "KILLED"}
+EARLY = 1000
+"""Milliseconds after which a running node gets its child run before it has ended."""
+
+_KEPT_REFUSALS = 20
+
+
+class RunDelivery:
+    """Delivers the events of one run. `pending` holds those that are taken and not delivered yet."""
+
+    def __init__(
+        self, connection: Connection, store: Store, cursors: Cursors, versions: Versions, story: Story, cursor: Cursor
+    ) -> None:
+        self._connection = connection
+        self._client = connection.client
+        self._store = store
+        self._cursors = cursors
+        self._versions = versions
+        self._reported: dict[str, int] = {}  # how many metric events of a running node are in MLflow, by attempt
+        self._doubtful = bool(cursor.parent or cursor.done)  # whether MLflow may have runs that the cursor lacks
+        self._changed = False
+        self.story = story
+        self.cursor = cursor
+        self.pending: deque[Event] = deque()
+
+    # -- taking events and bringing them out --------------------------------------------------------
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Add events to the story, and those that are new to what must be delivered."""
+        for event in events:
+            self.story.take(event)
+            if not self.cursor.has(event):
+                self.pending.append(event)
+
+    def advance(self, live: bool) -> None:
+        """Deliver what is pending, and for a live run what its running nodes report.
+
+        Raises what MLflow raised when it is away; what was delivered before that is on record, the rest stays.
+        """
+        if self.pending and not self.cursor.parent:
+            self._announce()
+        try:
+            while self.pending:
+                self._deliver(self.pending[0])
+                self.cursor.count(self.pending.popleft())
+                self._changed = True
+            if live:
+                self._show_running()
+        except Exception:
+            self._doubtful = True  # the call may have been taken, and only its answer lost
+            raise
+        finally:
+            self._save()
+
+    def lose(self) -> None:
+        """Close a run whose process is gone: it, and the nodes that were running, were killed."""
+        self.story.lost = True
+        try:
+            self._end()
+        finally:
+            self._save()
+
+    def _announce(self) -> None:
+        """Write the cursor before the first call; if there is one, the first call may have been made."""
+        if self._cursors.load(self.cursor.run) is None:
+            self._cursors.save(self.cursor)
+        else:
+            self._doubtful = True
+
+    def _save(self) -> None:
+        if self._changed:
+            self._cursors.save(self.cursor)
+            self._changed = False
+
+    def _deliver(self, event: Event) -> None:
+        match event["kind"]:
+            case "run_started":
+                self._offer("run", self._parent)
+            case "node_finished" if event["node"] in self.story.nodes:
+                self._offer(event["node"], self._end_node, self.story.nodes[event["node"]])
+            case "promoted":
+                actor = labels.actor(self.story)
+                self._offer("promotion", lambda: self._versions.promote(event, self._parent(), actor))
+            case "run_finished":
+                self._offer("end of the run", self._end)
+            case _:
+                pass
+
+    def _offer(self, what: str, call: Callable[..., Any], *arguments: Any) -> None:
+        """Make a call; one that MLflow refuses for good is noted and left out, so that the rest can follow."""
+        try:
+            call(*arguments)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            lines = str(error).splitlines() or [type(error).__name__]
+            said = f"{what}: {lines[0][:300]}"
+            if said not in self.cursor.refused:
+                self.cursor.refused = [*self.cursor.refused, said][-_KEPT_REFUSALS:]
+            self._changed = True
+
+    # -- the parent ---------------------------------------------------------------------------------
+
+    def _parent(self) -> str:
+        """Return the id of the parent run, made now if it is not there."""
+        if self.cursor.parent:
+            return self.cursor.parent
+        recalled = self._recall() if self._doubtful else None
+        if recalled is None:
+            experiment = self._connection.experiment(self.story.plan.pipeline, self.story.plan.description)
+            recalled = self._client.create_run(
+                experiment.experiment_id,
+                start_time=self.story.started_at or None,
+                run_name=self.story.run_id,
+                tags=labels.run_tags(self.story),
+            )
+            self._note_parent(recalled)
+        self._offer("parameters", self._log_params, recalled.info.run_id, labels.run_params(self.story))
+        self._offer("plan.json", self._put, recalled, "plan.json", self.story.plan.dumps())
+        return self.cursor.parent
+
+    def _put(self, run: Run, name: str, content: Any) -> None:
+        put = put_text if isinstance(content, str) else put_json
+        put(self._connection, run.info.run_id, str(run.info.artifact_uri), name, content)
+
+    def _log_params(self, run: str, params: dict[str, str]) -> None:
+        from mlflow.entities import Param
+
+        if params:
+            self._client.log_batch(run, params=[Param(key, value) for key, value in params.items()])
+
+    def _end(self) -> None:
+        """Say on the parent how the run ended: verdict, key metrics, data, tables; then close it."""
+        run, story = self._parent(), self.story
+        for node in story.nodes.values():
+            if node.status == "running":
+                self._client.set_terminated(self._child(node)[0], "KILLED", story.ended_at)
+        self._offer("data", self._log_data, run)
+        tables: list[str] = []
+        self._offer("tables", self._put_tables, run, tables)
+        self._recall_versions()
+        self._offer("metrics and verdict", self._log_verdict, run, tables)
+        self._offer("view", self._set_view)
+        self._client.set_terminated(run, ENDED[story.status], story.ended_at)
+        self.cursor.finished, self.cursor.lost = story.finished is not None, story.lost
+        self._changed = True
+
+    def _log_data(self, run: str) -> None:
+        named = [item for _, event in self.story.candidates() for item in event.get("data") or []]
+        known = {short_digest(str(item["digest"])) for item in named}
+        data = [item for item in data_of(self.story) if item.dataset.digest not in known]
+        if data:
+            self._client.log_inputs(run, data)
+
+    def _put_tables(self, run_id: str, tables: list[str]) -> None:
+        """Put documents among the run's artifacts; the names of those that are tables are added to `tables`."""
+        run = self._client.get_run(run_id)
+        artifacts = labels.artifacts_document(self.story)
+        if artifacts:
+            self._put(run, "artifacts.json", artifacts)
+        sliced = [(node, event) for node, event in self.story.candidates() if (event.get("slices") or {}).get("data")]
+        for node, event in sliced:
+            path = "slices.json" if len(sliced) == 1 else f"slices-{node.replace('/', '-')}.json"
+            self._put(run, path, event["slices"])
+            tables.append(path)
+
+    def _log_verdict(self, run: str, tables: list[str]) -> None:
+        from mlflow.entities import RunTag
+
+        tags = labels.run_end_tags(self.story, self.cursor.children, self.cursor.experiment, tables)
+        self._client.log_batch(
+            run, metrics=labels.run_metrics(self.story), tags=[RunTag(key, value) for key, value in tags.items()]
+        )
+
+    def _set_view(self) -> None:
+        """Give the experiment a view of its runs; one with a candidate's metrics is not undone by a run without."""
+        experiment = self._connection.experiment(self.story.plan.pipeline)
+        if labels.VIEW not in experiment.tags or any(finite(event["metrics"]) for _, event in self.story.candidates()):
+            self._connection.tag_experiment(experiment, labels.VIEW, labels.view_of_runs(self.story))
+
+    # -- children -----------------------------------------------------------------------------------
+
+    def _end_node(self, node: NodeStory) -> None:
+        if not node.ran:
+            return
+        child, is_new = self._child(node)
+        self._offer(f"{node.node.id}: results", self._log_results, node, child, is_new)
+        data = data_read_by(self.story, node)
+        if data:
+            self._offer(f"{node.node.id}: data", self._client.log_inputs, child, data)
+        self._client.set_terminated(child, "FINISHED" if node.status == "done" else "FAILED", node.ended_at)
+        if node.status == "done":
+            for candidate in node.candidates.get(node.attempt, []):
+                self._offer(f"candidate {candidate['model']}", self._register, candidate)
+
+    def _log_results(self, node: NodeStory, child: str, is_new: bool) -> None:
+        """Log parameters, the committed attempt's metrics and, on a run that was there before, its last tags."""
+        from mlflow.entities import Param, RunTag
+
+        params = [Param(key, value) for key, value in flattened(node.node.parameters).items()]
+        metrics = [*labels.curve_points(node, self._reported.get(node.attempt, 0)), *labels.final_metrics(node)]
+        tags = [] if is_new else [RunTag(key, value) for key, value in labels.node_end_tags(node).items()]
+        if params or metrics or tags:
+            self._client.log_batch(child, metrics=metrics, params=params, tags=tags)
+
+    def _child(self, node: NodeStory) -> tuple[str, bool]:
+        """Return the id of a node's child run, and whether it was made just now, with all that is known as tags."""
+        node_id, parent = node.node.id, self._parent()
+        if node_id not in self.cursor.children and self._doubtful:
+            self._recall()
+        known = self.cursor.children.get(node_id)
+        if known is not None and not self._shows_another_attempt(node):
+            return known, False
+        if known is not None:
+            self._client.delete_run(known)  # its curves are of an attempt that did not count, and cannot be taken back
+        made = self._client.create_run(
+            self.cursor.experiment,
+            start_time=node.started_at,
+            run_name=node_id,
+            tags=labels.node_tags(self.story, node, parent),
+        )
+        self.cursor.children[node_id] = made.info.run_id
+        self._changed = True
+        return made.info.run_id, True
+
+    def _shows_another_attempt(self, node: NodeStory) -> bool:
+        return any(attempt != node.attempt and self._reported.get(attempt) for attempt in node.metrics)
+
+    def _show_running(self) -> None:
+        """Bring nodes that have run for a second into view, with the points of their curves so far."""
+        now = time.time() * 1000
+        for node in self.story.nodes.values():
+            if node.status == "running" and now - node.started_at >= EARLY:
+                child, _ = self._child(node)
+                points = labels.curve_points(node, self._reported.get(node.attempt, 0))
+                if points:
+                    self._client.log_batch(child, metrics=points)
+                    self._reported[node.attempt] = len(node.metrics[node.attempt])
+
+    # -- versions -----------------------------------------------------------------------------------
+
+    def _register(self, candidate: Event) -> None:
+        pipeline, origin = self.story.plan.pipeline, labels.origin_tags(self.story)
+        try:
+            with self._cursors.lock("registry", seconds=60):
+                registered = self._versions.register(
+                    candidate, pipeline, self.cursor.experiment, self._parent(), origin
+                )
+        except Exception as error:
+            if is_refusal(error):  # nobody will ever number it: a push must not wait
+                Registry(self._store).say_away(candidate["model"], str(error).splitlines()[0])
+            raise
+        self.story.registered[candidate["id"]] = registered
+
+    def _recall_versions(self) -> None:
+        """Find the versions of candidates that an earlier delivery registered."""
+        for _, event in self.story.candidates():
+            known = Registry(self._store).version(event["model"], event["fingerprint"])
+            if known is not None and event["id"] not in self.story.registered:
+                self.story.registered[event["id"]] = Registered(event["model"], known.version, bool(event["blessed"]))
+
+    # -- finding one's own work again ---------------------------------------------------------------
+
+    def _recall(self) -> Run | None:
+        """Adopt the runs that an earlier delivery made and did not live to note; returns the parent among them."""
+        self._doubtful = False
+        experiment = self._connection.experiment(self.story.plan.pipeline, self.story.plan.description)
+        wanted, token, parent = f"tags.`levada.run` = '{self.story.run_id}'", None, None
+        while True:
+            page = self._client.search_runs([experiment.experiment_id], wanted, max_results=1000, page_token=token)
+            for run in page:
+                node_id = run.data.tags.get("levada.node")
+                if node_id is None:
+                    parent = run
+                    self._note_parent(run)
+                else:
+                    self.cursor.children[node_id] = run.info.run_id
+            token = page.token
+            if not token:
+                self._changed = True
+                return parent
+
+    def _note_parent(self, run: Run) -> None:
+        self.cursor.experiment, self.cursor.parent = run.info.experiment_id, run.info.run_id
+        self._changed = True

@@ -1,0 +1,266 @@
+"""Candidates as versions in MLflow's registry, and promotions as its aliases.
+
+A candidate becomes a logged model, whose files are the store's own, and a version of the registered model. A
+version is known by its fingerprint, so the same model never gets two numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from levada.artifact import ArtifactRecord
+from levada.journal import Event
+from levada.mlflow.connection import Connection, as_default, is_refusal, without_secrets
+from levada.mlflow.datasets import data_of_candidate, short_digest
+from levada.mlflow.description import against_baseline, model_description, version_description
+from levada.mlflow.files import put_model
+from levada.mlflow.limits import VERSION_TAG, cut, finite
+from levada.mlflow.loadable import make_loadable, read_model
+from levada.mlflow.story import Registered, millis
+from levada.registry import Registry, Version
+from levada.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+
+CHALLENGER = "challenger"
+_EVALUATED = ("eval", "valid", "test")
+
+
+class Versions:
+    """The registered models of one MLflow, as the deliveries of one store write them."""
+
+    def __init__(self, connection: Connection, store: Store) -> None:
+        self._connection = connection
+        self._client = connection.client
+        self._store = store
+        self._registry = Registry(store)
+        self._known: set[str] = set()
+
+    # -- candidates ---------------------------------------------------------------------------------
+
+    def register(
+        self, candidate: Event, pipeline: str, experiment: str, run: str, facts: Mapping[str, str]
+    ) -> Registered:
+        """Make a candidate a version, or bring the version it already is up to date, and note its number.
+
+        `run` is the run's id in MLflow, `facts` the run's tags that a version repeats (git, user).
+        """
+        model, fingerprint = candidate["model"], candidate["fingerprint"]
+        self._ensure_model(model, pipeline)
+        links = {"the run": f"#/experiments/{experiment}/runs/{run}"}
+        found = self._find(model, fingerprint)
+        if found is None:
+            logged = self._log_model(candidate, experiment, run, facts)
+            found = self._create_version(candidate, logged, experiment, run, links)
+        else:
+            self._refresh(candidate, found, run, links)
+            logged = self._model_of(found)
+        if logged is not None:
+            self._tie(candidate, found, logged, run)
+        self._challenge(candidate, found)
+        number = int(found.version)
+        self._registry.number(Version(model, fingerprint, number, without_secrets(self._connection.uri)))
+        return Registered(model, number, bool(candidate.get("blessed")))
+
+    def _ensure_model(self, model: str, pipeline: str) -> None:
+        if model in self._known:
+            return
+        try:
+            self._client.get_registered_model(model)
+        except Exception as error:
+            if getattr(error, "error_code", "") != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            try:
+                self._client.create_registered_model(
+                    model, {"levada.pipeline": pipeline}, model_description(pipeline, model)
+                )
+            except Exception as again:
+                if getattr(again, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
+                    raise
+        self._known.add(model)
+
+    def _find(self, model: str, fingerprint: str) -> ModelVersion | None:
+        found = self._client.search_model_versions(
+            f"name = '{model}' and tags.`levada.fingerprint` = '{fingerprint}'", max_results=2
+        )
+        return min(found, key=lambda version: int(version.version)) if found else None
+
+    def _log_model(self, candidate: Event, experiment: str, run: str, facts: Mapping[str, str]) -> LoggedModel:
+        """Return the candidate's logged model with its files: a half-made one from a run that was cut off, or new."""
+        record = ArtifactRecord.from_json(candidate["record"])
+        folder, description = read_model(self._store, record)
+        name = _logged_model_name(candidate["model"])
+        logged = self._half_made(candidate, experiment, run)
+        if logged is None:
+            logged = self._client.create_logged_model(
+                experiment,
+                name=name,
+                source_run_id=run,
+                tags=_model_tags(candidate, record, facts),
+                params={"format": str(description["format"])},
+                model_type="classifier" if description.get("task") == "classification" else None,
+            )
+        model_id = logged.model_id
+        if logged.status != "READY":
+            put_model(
+                self._connection,
+                model_id,
+                logged.artifact_location,
+                lambda target: make_loadable(target, folder, record, description, name, model_id, run),
+            )
+            logged = self._client.finalize_logged_model(model_id, "READY")
+        return logged
+
+    def _half_made(self, candidate: Event, experiment: str, run: str) -> LoggedModel | None:
+        found = self._client.search_logged_models(
+            [experiment], f"tags.`levada.fingerprint` = '{candidate['fingerprint']}'", max_results=50
+        )
+        mine = (run, candidate["model"])
+        return next((item for item in found if (item.source_run_id, item.tags.get("levada.model")) == mine), None)
+
+    def _create_version(
+        self, candidate: Event, logged: LoggedModel, experiment: str, run: str, links: Mapping[str, str]
+    ) -> ModelVersion:
+        links = {**links, "the model": f"#/experiments/{experiment}/models/{logged.model_id}"}
+        with as_default(self._connection.uri):
+            return self._client.create_model_version(
+                candidate["model"],
+                source=f"models:/{logged.model_id}",
+                run_id=run,
+                tags=_version_tags(candidate) | {"levada.logged_model": logged.model_id},
+                description=version_description(candidate, candidate["run"], links),
+                await_creation_for=0,
+                model_id=logged.model_id,
+            )
+
+    def _refresh(self, candidate: Event, version: ModelVersion, run: str, links: Mapping[str, str]) -> None:
+        """Let the newest evaluation of a model speak on its version's page."""
+        if version.tags.get("levada.run") == candidate["run"] and version.tags.get("levada.node") == candidate["node"]:
+            return  # the same candidate, delivered again
+        for key, value in _version_tags(candidate).items():
+            if version.tags.get(key) != value:
+                self._client.set_model_version_tag(version.name, version.version, key, value)
+        description = version_description(candidate, candidate["run"], links)
+        self._client.update_model_version(version.name, version.version, description)
+
+    def _model_of(self, version: ModelVersion) -> LoggedModel | None:
+        model_id = version.tags.get("levada.logged_model")
+        if not model_id:
+            return None
+        try:
+            return self._client.get_logged_model(model_id)
+        except Exception as error:
+            if is_refusal(error):
+                return None  # somebody removed it in MLflow
+            raise
+
+    def _tie(self, candidate: Event, version: ModelVersion, logged: LoggedModel, run: str) -> None:
+        """Tie run, model, data and metrics together, so that each page leads to the others."""
+        from mlflow.entities import LoggedModelOutput, Metric
+
+        data = candidate.get("data") or []
+        if data:
+            self._client.log_inputs(run, data_of_candidate(data))
+        judged_on = _judged_on(data)
+        time = millis(candidate["time"])
+        metrics = [
+            Metric(key, value, time, 0, logged.model_id, judged_on and judged_on[0], judged_on and judged_on[1])
+            for key, value in finite(candidate.get("metrics") or {}).items()
+        ]
+        if metrics:
+            self._client.log_batch(run, metrics=metrics)
+        try:
+            self._client.log_outputs(run, [LoggedModelOutput(logged.model_id, 0)])
+        except Exception as error:
+            if not is_refusal(error):
+                raise  # a repeat is refused: they were tied before
+        self._client.set_logged_model_tags(
+            logged.model_id,
+            {
+                "mlflow.modelVersions": json.dumps([{"name": version.name, "version": int(version.version)}]),
+                "mlflow.note.content": version_description(candidate, candidate["run"], {}),
+            },
+        )
+
+    def _challenge(self, candidate: Event, version: ModelVersion) -> None:
+        """Point `challenger` at a version that passed its gate and is not live; take it from one that did not."""
+        model, number = version.name, str(version.version)
+        champion = self._registry.champion(model)
+        live = champion is not None and champion.fingerprint == candidate["fingerprint"]
+        if candidate.get("blessed") and not live:
+            self._client.set_registered_model_alias(model, CHALLENGER, number)
+        elif self._alias(model, CHALLENGER) == number:
+            self._client.delete_registered_model_alias(model, CHALLENGER)
+
+    def _alias(self, model: str, alias: str) -> str:
+        """Return the version that an alias points to, empty if it is not set."""
+        try:
+            return str(self._client.get_model_version_by_alias(model, alias).version)
+        except Exception as error:
+            if is_refusal(error):
+                return ""
+            raise
+
+    # -- promotions ---------------------------------------------------------------------------------
+
+    def promote(self, event: Event, run: str, actor: str) -> None:
+        """Move an alias as a `promoted` event says, and write on version and run who did it, when and why."""
+        model, alias = event["model"], event.get("alias") or "champion"
+        found = self._find(model, event["fingerprint"])
+        number = str(found.version) if found else str(event["version"])
+        self._client.set_registered_model_alias(model, alias, number)
+        if alias != CHALLENGER and self._alias(model, CHALLENGER) == number:
+            self._client.delete_registered_model_alias(model, CHALLENGER)
+        before = f"v{event['before']}" if event.get("before") else "nothing"
+        said = {
+            "levada.promoted.at": event["time"],
+            "levada.promoted.by": actor,
+            "levada.promoted.from": before,
+            "levada.promoted.to": event.get("destination") or "",
+            "levada.promoted.reason": event.get("reason") or "",
+            "levada.promoted.run": event["run"],
+        }
+        for key, value in said.items():
+            self._client.set_model_version_tag(model, number, key, cut(value, VERSION_TAG))
+        self._client.set_tag(run, "levada.promoted", f"{model} v{number} is {alias}, before: {before}")
+
+
+def _logged_model_name(model: str) -> str:
+    return model.replace(".", "_")  # a logged model's name takes fewer characters than a registered model's
+
+
+def _model_tags(candidate: Event, record: ArtifactRecord, facts: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "levada.model": candidate["model"],
+        "levada.fingerprint": candidate["fingerprint"],
+        "levada.run": candidate["run"],
+        "levada.node": candidate["node"],
+        "levada.uri": record.uri,
+        **facts,
+    }
+
+
+def _version_tags(candidate: Event) -> dict[str, str]:
+    tags = {
+        "levada.fingerprint": candidate["fingerprint"],
+        "levada.run": candidate["run"],
+        "levada.node": candidate["node"],
+        "levada.blessing": "passed" if candidate.get("blessed") else "refused",
+        "levada.verdict": against_baseline(candidate),
+    }
+    for item in candidate.get("data") or []:
+        tags[f"dataset.{item['name']}"] = str(item["digest"])
+    return {key: cut(value, VERSION_TAG) for key, value in tags.items() if value}
+
+
+def _judged_on(data: list[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """Return name and digest of the data that the metrics are about: the evaluation split, else the last named."""
+    if not data:
+        return None
+    evaluated = [item for item in data if str(item.get("context", "")).startswith(_EVALUATED)]
+    item = (evaluated or data)[-1]
+    return str(item["name"]), short_digest(str(item["digest"]))

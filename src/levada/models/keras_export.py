@@ -1,0 +1,129 @@
+"""Save a Keras model as a SavedModel that takes raw features by name, scalars a row.
+
+The signature has one keyword tensor per feature, so TensorFlow Serving's row format
+(`{"instances": [{"carrier": "AA", "distance": 733.0}]}`) works as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from levada.artifacts.model import Model, ModelDocument, Tensor
+from levada.errors import ModelError
+from levada.models.fingerprint import of_keras
+
+if TYPE_CHECKING:
+    import keras
+
+ENTRY = "saved_model"
+
+
+def save_keras(
+    model: keras.Model,
+    out: Model,
+    *,
+    inputs: Sequence[Tensor] | None = None,
+    output: str = "prediction",
+    classes: Sequence[str | int] = (),
+) -> Model:
+    """Write a Keras model into the artifact `out`, with a signature of raw features, and return `out`.
+
+    `inputs` says what a caller gives; without it, that is one input per `keras.Input`, of its name, dtype and shape,
+    where shapes `()` and `(1,)` both mean a scalar a row. Give `inputs` to stack scalar columns into a matrix
+    (`Tensor("features", "float32", (-1, 64), columns=[...])`), or for a model without symbolic inputs, which is then
+    called with a dict. `output` names the output of a model that has one; a model that returns a dict keeps
+    its names. An output of one number a row is a scalar. `classes` are the labels of a softmax output, in order.
+
+    Raises ModelError for a model without inputs, or with a dtype that no caller can give.
+    """
+    import keras as keras_
+    import tensorflow as tf
+
+    tensors = tuple(inputs) if inputs is not None else _inputs_of(model)
+    call = _caller(model, tensors)
+
+    def serve(**features: Any) -> dict[str, Any]:
+        return _outputs_of(call(features), output)
+
+    specs = {
+        tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name)
+        for tensor in tensors
+    }
+    function: Any = tf.function(serve, autograph=False)
+    concrete: Any = function.get_concrete_function(**specs)
+    outputs = tuple(
+        Tensor(name, spec.dtype.name, (-1, *spec.shape[1:]), classes=tuple(classes) if len(spec.shape) == 2 else ())
+        for name, spec in concrete.structured_outputs.items()
+    )
+    archive: Any = keras_.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serve", function)
+    archive.write_out(str(out.path / ENTRY), verbose=False)
+    fingerprint = of_keras(model, concrete, tensors, outputs)
+    framework = f"keras {keras_.__version__}, tensorflow {tf.__version__}"
+    out.describe(ModelDocument("saved_model", ENTRY, tensors, outputs, fingerprint, framework))
+    return out
+
+
+def _inputs_of(model: Any) -> tuple[Tensor, ...]:
+    symbolic = getattr(model, "inputs", None)
+    if not symbolic:
+        raise ModelError(
+            f"{type(model).__name__} has no keras.Input, so nothing says what it takes.",
+            hint='Name its inputs: save_keras(model, out, inputs=[Tensor("distance", "float32")]).',
+        )
+    return tuple(Tensor(item.name, _wide(item.dtype), _rows_of(item.shape[1:])) for item in symbolic)
+
+
+def _rows_of(shape: Any) -> tuple[int, ...]:
+    """Return the shape that callers see: the rows first, a scalar for `()` and for `(1,)`."""
+    return (-1,) if tuple(shape) in ((), (1,)) else (-1, *shape)
+
+
+def _wide(dtype: str) -> str:
+    """Return the dtype that callers use for a dtype inside a model: ints are int64, small floats float32."""
+    if dtype in ("int8", "int16", "int32", "uint8", "uint16", "uint32"):
+        return "int64"
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def _caller(model: Any, tensors: tuple[Tensor, ...]) -> Any:
+    """Return a function of the features by name that calls the model in the form and dtypes that it wants."""
+    import tensorflow as tf
+
+    symbolic = {item.name: item for item in getattr(model, "inputs", None) or ()}
+    unknown = [tensor.name for tensor in tensors if symbolic and tensor.name not in symbolic]
+    if unknown:
+        raise ModelError(
+            f"the model has no keras.Input named {', '.join(unknown)}.", hint=f"It has {', '.join(symbolic)}."
+        )
+    # A Sequential takes its one tensor bare; a functional model takes a dict by name, however it was built.
+    alone = len(symbolic) == 1 and not isinstance(getattr(model, "_inputs_struct", None), dict)
+
+    def call(features: dict[str, Any]) -> Any:
+        given: dict[str, Any] = {}
+        for name, value in features.items():
+            wanted = symbolic.get(name)
+            if wanted is not None and wanted.dtype != value.dtype.name:
+                value = tf.cast(value, wanted.dtype)
+            given[name] = value if wanted is None else tf.reshape(value, (-1, *wanted.shape[1:]))
+        return model(next(iter(given.values())) if alone else given, training=False)
+
+    return call
+
+
+def _outputs_of(result: Any, name: str) -> dict[str, Any]:
+    import tensorflow as tf
+
+    if isinstance(result, list | tuple):
+        raise ModelError(
+            f"the model returns {len(result)} outputs without names.",
+            hint="Build it as keras.Model(inputs, {'name': tensor, ...}).",
+        )
+    named: dict[str, Any] = result if isinstance(result, dict) else {name: result}
+    outputs: dict[str, Any] = {}
+    for key, value in named.items():
+        value = value if value.dtype == tf.string else tf.cast(value, _wide(value.dtype.name))
+        outputs[key] = tf.reshape(value, [-1]) if value.shape.rank == 2 and value.shape[1] == 1 else value
+    return outputs

@@ -1,0 +1,203 @@
+"""Save a scikit-learn estimator as ONNX: no pickle, and no scikit-learn where it is served.
+
+A conversion is accepted only after both models have answered the same real rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from levada.artifacts.model import Model, ModelDocument, Tensor
+from levada.errors import ModelError
+from levada.models.feed import arrays_of, count_rows
+from levada.models.fingerprint import of_onnx
+from levada.models.predictor import load_predictor
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from levada.models.feed import Arrays
+
+ENTRY = "model.onnx"
+_OPSETS = {"": 18, "ai.onnx.ml": 3}
+"""Fixed, so that a newer converter does not silently ask for a newer runtime where the model is served."""
+
+
+def save_sklearn(
+    estimator: Any,
+    out: Model,
+    rows: pa.Table,
+    *,
+    columns: Sequence[str] | None = None,
+    name: str = "features",
+    tolerance: float = 1e-5,
+) -> Model:
+    """Convert a fitted estimator to ONNX in the artifact `out`, try it on `rows`, and return `out`.
+
+    With `columns`, the estimator was fitted on a matrix of those numeric columns, in that order, and the model has
+    one input `name` of float32 `[-1, len(columns)]`. Without, it was fitted on a DataFrame: one input per column
+    of `estimator.feature_names_in_`, a scalar a row, of the type that `rows` has.
+
+    `rows` are real rows: estimator and ONNX must agree on them. Compared are probabilities (absolute), labels where
+    there are no probabilities (share that differs), or a regression's values (relative to the largest). The largest
+    difference is kept as the property `largest_difference`. A classifier gives `label` and `probabilities`, anything
+    else `prediction`. Raises ModelError if it cannot be converted, or differs by more than `tolerance`.
+    """
+    if count_rows(rows) == 0:
+        raise ModelError("save_sklearn has no rows to compare the converted model on.", hint="Give it some real rows.")
+    inputs = _inputs_of(estimator, rows, columns, name)
+    graph = _convert(estimator, inputs)
+    outputs = _outputs_of(estimator, graph)
+    (out.path / ENTRY).write_bytes(graph.SerializeToString(deterministic=True))
+    document = ModelDocument("onnx", ENTRY, inputs, outputs, of_onnx(graph, inputs, outputs), _framework())
+    document.write(out.path)
+    difference = _largest_difference(estimator, load_predictor(out.path).predict(rows), arrays_of(inputs, rows))
+    if not difference <= tolerance:
+        raise ModelError(
+            f"the ONNX model differs from {type(estimator).__name__} by up to {difference:.3g} on {count_rows(rows)} "
+            f"rows, and {tolerance:g} is allowed.",
+            hint="Thresholds on float64 features can flip in float32: fit on float32 data, or raise tolerance=.",
+        )
+    out.describe(document)
+    out.properties["largest_difference"] = float(difference)
+    return out
+
+
+def _framework() -> str:
+    import skl2onnx
+    import sklearn
+
+    return f"scikit-learn {sklearn.__version__}, skl2onnx {skl2onnx.__version__}"
+
+
+def _inputs_of(estimator: Any, rows: Any, columns: Sequence[str] | None, name: str) -> tuple[Tensor, ...]:
+    if columns is not None:
+        return (Tensor(name, "float32", (-1, len(columns)), columns=tuple(columns)),)
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        raise ModelError(
+            f"{type(estimator).__name__} was fitted on a matrix, so nothing names its columns.",
+            hint="Name them in order: save_sklearn(estimator, out, rows, columns=[...]).",
+        )
+    return tuple(Tensor(str(column), _dtype_of(rows.schema, str(column))) for column in names)
+
+
+def _dtype_of(schema: Any, column: str) -> str:
+    import pyarrow as pa
+
+    if column not in schema.names:
+        raise ModelError(f"the estimator was fitted on a column '{column}', and the rows have none.")
+    kind = schema.field(column).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_boolean(kind):
+        return "bool"
+    if pa.types.is_integer(kind):
+        return "int64"
+    if pa.types.is_floating(kind):
+        return "float32"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return "string"
+    raise ModelError(f"column '{column}' is {kind}, which no model input can be.", hint="Cast it before fitting.")
+
+
+def _convert(estimator: Any, inputs: tuple[Tensor, ...]) -> Any:
+    """Return a ModelProto with the declared inputs; raises ModelError with the converter's reason."""
+    import skl2onnx
+    from skl2onnx.common import data_types
+
+    kinds: dict[str, Any] = {
+        "float32": data_types.FloatTensorType,
+        "int64": data_types.Int64TensorType,
+        "bool": data_types.BooleanTensorType,
+        "string": data_types.StringTensorType,
+    }
+    types = [(tensor.name, kinds[tensor.dtype]([None, tensor.row_size])) for tensor in inputs]
+    options: Any = {"zipmap": False} if hasattr(estimator, "classes_") else None
+    try:
+        graph: Any = skl2onnx.to_onnx(estimator, initial_types=types, options=options, target_opset=_OPSETS)
+    except Exception as error:  # converters raise whatever the estimator made them trip over
+        raise ModelError(
+            f"{type(estimator).__name__} cannot be converted to ONNX: {type(error).__name__}: {error}",
+            hint="Only ONNX is pushed (a pickle runs code). Linear models, trees and forests convert.",
+        ) from error
+    for tensor in inputs:
+        if not tensor.columns:
+            _take_scalars(graph.graph, tensor.name)
+    if not hasattr(estimator, "classes_"):
+        _give_scalars(graph.graph, "prediction")
+    return graph
+
+
+def _take_scalars(graph: Any, name: str) -> None:
+    """Let an input that is a matrix of one column take scalars instead."""
+    inner = f"{name}:column"
+    for node in graph.node:
+        node.input[:] = [inner if used == name else used for used in node.input]
+    graph.node.insert(0, _reshape(graph, name, inner, (-1, 1)))
+    (given,) = [value for value in graph.input if value.name == name]
+    del given.type.tensor_type.shape.dim[1]
+
+
+def _give_scalars(graph: Any, name: str) -> None:
+    """Name the only output `name`, and make it one number a row where it is a matrix of one column."""
+    (value,) = graph.output
+    inner, dims = value.name, value.type.tensor_type.shape.dim
+    scalars = len(dims) == 2 and dims[1].dim_value == 1
+    graph.node.append(_reshape(graph, inner, name, (-1,) if scalars else (-1, *(dim.dim_value for dim in dims[1:]))))
+    value.name = name
+    if scalars:
+        del dims[1]
+
+
+def _reshape(graph: Any, source: str, target: str, shape: tuple[int, ...]) -> Any:
+    from onnx import TensorProto, helper
+
+    size = f"{target}:shape"
+    graph.initializer.append(helper.make_tensor(size, TensorProto.INT64, [len(shape)], shape))
+    return helper.make_node("Reshape", [source, size], [target], name=f"{target}:reshape")
+
+
+def _outputs_of(estimator: Any, graph: Any) -> tuple[Tensor, ...]:
+    from onnx import TensorProto
+
+    dtypes = {
+        TensorProto.STRING: "string",
+        TensorProto.INT64: "int64",
+        TensorProto.FLOAT: "float32",
+        TensorProto.DOUBLE: "float64",
+        TensorProto.BOOL: "bool",
+    }
+    classes = tuple(label.item() if hasattr(label, "item") else str(label) for label in getattr(estimator, "classes_", ()))
+    outputs: list[Tensor] = []
+    for value in graph.graph.output:
+        sizes = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim[1:])
+        dtype = dtypes.get(value.type.tensor_type.elem_type, "unknown")
+        outputs.append(Tensor(value.name, dtype, (-1, *sizes), classes=classes if sizes == (len(classes),) else ()))
+    return tuple(outputs)
+
+
+def _largest_difference(estimator: Any, given: Arrays, arrays: Arrays) -> float:
+    import numpy as np
+
+    features = _as_fitted(estimator, arrays)
+    if hasattr(estimator, "predict_proba"):
+        return float(np.abs(given["probabilities"] - estimator.predict_proba(features)).max())
+    wanted: np.ndarray[Any, Any] = np.asarray(estimator.predict(features))
+    if hasattr(estimator, "classes_"):
+        return float((given["label"].astype(str) != wanted.astype(str)).mean())
+    prediction = given["prediction"].reshape(wanted.shape)
+    return float(np.abs(prediction - wanted).max() / max(1.0, float(np.abs(wanted).max())))
+
+
+def _as_fitted(estimator: Any, arrays: Arrays) -> Any:
+    """Return the model's inputs in the form that the estimator was fitted on."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return next(iter(arrays.values()))
+    import pandas as pd
+
+    if len(arrays) == 1 and next(iter(arrays.values())).ndim == 2:
+        return pd.DataFrame(next(iter(arrays.values())), columns=names)
+    return pd.DataFrame(arrays)
