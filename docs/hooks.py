@@ -36,12 +36,16 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _entries(package: str) -> str:
-    """Return an entry for each `from module import name as name` of a package, at the module that defines it."""
+    """Return an entry for each `from module import name as name` of a package, for what it defines itself.
+
+    Errors have a page of their own.
+    """
     tree = ast.parse((SOURCE / package.replace(".", "/") / "__init__.py").read_text())
     exported = [
         f"::: {statement.module}.{alias.name}"
         for statement in tree.body
-        if isinstance(statement, ast.ImportFrom)
+        if isinstance(statement, ast.ImportFrom) and f"{statement.module}.".startswith(f"{package}.")
+        if statement.module != "levada.errors"
         for alias in statement.names
         if alias.asname == alias.name
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -429,33 +430,51 @@ def changed(change: tuple[str, str, str]) -> dict[str, str]:
     return {**PROJECT, file: PROJECT[file].replace(old, new)}
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> CodeIndex:
+    return index(write(tmp_path_factory.mktemp("before"), PROJECT))
+
+
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_of_what_is_reached_changes_the_digest(tmp_path: Path, change: tuple[str, str, str]) -> None:
-    before = index(write(tmp_path / "before", PROJECT)).digest(TRAIN)
-    after = index(write(tmp_path / "after", changed(change))).digest(TRAIN)
-    assert after != before
+def test_a_change_of_what_is_reached_changes_the_digest(
+    before: CodeIndex, tmp_path: Path, change: tuple[str, str, str]
+) -> None:
+    after = index(write(tmp_path, changed(change)))
+    assert after.digest(TRAIN) != before.digest(TRAIN)
 
 
 @pytest.mark.parametrize("change", KEEPS.values(), ids=KEEPS)
-def test_a_change_of_anything_else_keeps_the_digest(tmp_path: Path, change: tuple[str, str, str]) -> None:
-    before = index(write(tmp_path / "before", PROJECT)).parts(TRAIN)
-    after = index(write(tmp_path / "after", changed(change))).parts(TRAIN)
-    assert after == before
+def test_a_change_of_anything_else_keeps_the_digest(
+    before: CodeIndex, tmp_path: Path, change: tuple[str, str, str]
+) -> None:
+    after = index(write(tmp_path, changed(change)))
+    assert after.parts(TRAIN) == before.parts(TRAIN)  # says which piece, if one differs
+    assert after.digest(TRAIN) == before.digest(TRAIN)
 
 
-def test_each_piece_that_changed_is_named(tmp_path: Path) -> None:
-    before = index(write(tmp_path / "before", PROJECT)).parts(TRAIN)
+def test_code_written_anew_from_its_tree_has_the_same_digest(before: CodeIndex, tmp_path: Path) -> None:
+    files = {name: ast.unparse(ast.parse(text)) for name, text in PROJECT.items()}
+    assert files != PROJECT
+    assert index(write(tmp_path, files)).parts(TRAIN) == before.parts(TRAIN)
+
+
+def test_each_piece_that_changed_is_named(before: CodeIndex, tmp_path: Path) -> None:
     change = ("components/features.py", "BOUNDARIES = 5", "BOUNDARIES = 8")
-    after = index(write(tmp_path / "after", changed(change))).parts(TRAIN)
-    assert before.keys() == after.keys()
-    assert [name for name in before if before[name] != after[name]] == ["components.features:BOUNDARIES"]
-    assert {"components.train:train", "components.train:<module>", "components.features:bucketize"} <= before.keys()
-    assert not {"components.train:unreached", "components.features:idle", "components.train:Ghost"} & before.keys()
+    old, new = before.parts(TRAIN), index(write(tmp_path, changed(change))).parts(TRAIN)
+    assert old.keys() == new.keys()
+    assert [name for name in old if old[name] != new[name]] == ["components.features:BOUNDARIES"]
+    assert {"components.train:train", "components.train:<module>", "components.features:bucketize"} <= old.keys()
+    assert not {"components.train:unreached", "components.features:idle", "components.train:Ghost"} & old.keys()
 
 
-def test_the_digest_is_the_same_in_another_process_and_folder(tmp_path: Path) -> None:
-    here = index(write(tmp_path / "here", PROJECT)).digest(TRAIN)
-    there = write(tmp_path / "there", PROJECT)
+def test_what_a_component_does_not_use_is_not_among_its_pieces(tmp_path: Path) -> None:
+    code = small(tmp_path, {"a": "def f(x): return len(x)\ndef g(x): ...", "b": "def h(x): ..."})
+    assert set(code.parts("python:components.a:f")) == {"components.a:f"}
+
+
+def test_the_digest_is_the_same_in_another_process_and_folder(before: CodeIndex, tmp_path: Path) -> None:
+    here = before.digest(TRAIN)
+    there = write(tmp_path, PROJECT)
     code = (
         "import sys; from pathlib import Path; from levada.code import CodeIndex; "
         f"print(CodeIndex({{'components': Path('components')}}).digest({TRAIN!r})); "
@@ -648,6 +667,13 @@ def test_the_order_of_star_imports_counts(tmp_path: Path) -> None:
     first = "from .b import *\nfrom .c import *\ndef f(x): return g()"
     second = "from .c import *\nfrom .b import *\ndef f(x): return g()"
     assert differs(tmp_path, {"a": first, **files}, {"a": second, **files})
+
+
+def test_a_name_used_before_it_is_bound_counts_as_a_change(tmp_path: Path) -> None:
+    f = "def f(x): return B"
+    assert differs(tmp_path / "1", {"a": f"A = 1\nB = A\n{f}"}, {"a": f"B = A\nA = 1\n{f}"})
+    loud = "def g(): return A\n{}\nprint(g())\n{}\ndef f(x): ..."
+    assert differs(tmp_path / "2", {"a": loud.format("A = 1", "")}, {"a": loud.format("", "A = 1")})
 
 
 def test_a_module_getattr_counts_for_the_names_it_may_give(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def raises_odd_text(ctx: Context) -> None:
 
 def test_an_error_about_a_file_with_an_odd_name_is_recorded(store: Store) -> None:
     """Half surrogates in a message have no UTF-8; the commit must not break on them."""
-    result = run_nodes(plan_of(lambda: raises_odd_text(), name="p"), store)["raises_odd_text"]
+    result = run_nodes(plan_of(raises_odd_text, name="p"), store)["raises_odd_text"]
     assert result.failure is not None
     assert "\udcff.csv" in result.failure.message
     assert store.read_json("runs/run-1/nodes/raises_odd_text.json")["failure"]["message"] == result.failure.message
@@ -388,7 +388,7 @@ def reporting(ctx: Context) -> None:
 
 def test_what_a_component_reports_is_in_the_journal(store: Store) -> None:
     """With the attempt that said it, so that only the committed one counts; the last value is the result."""
-    result = run_nodes(plan_of(lambda: reporting(), name="p"), store)["reporting"]
+    result = run_nodes(plan_of(reporting, name="p"), store)["reporting"]
     said = [event for event in events(store, "run-1") if event["kind"] in ("progress", "metric")]
     assert {event["attempt"] for event in said} == {result.attempt}
     assert [(event.get("name"), event.get("value"), event.get("step")) for event in said] == [

@@ -55,7 +55,9 @@ def profile(files: dict[str, Path]) -> dict[str, dict[str, dict[str, object]]]:
             facts: dict[str, object] = {"count": len(column), "missing": column.null_count}
             if pa.types.is_string(column.type):
                 counts = pc.value_counts(column.drop_null()).to_pylist()
-                facts["vocabulary"] = [one["values"] for one in sorted(counts, key=lambda one: (-one["counts"], one["values"]))]
+                facts["vocabulary"] = [
+                    one["values"] for one in sorted(counts, key=lambda one: (-one["counts"], one["values"]))
+                ]
             elif column.null_count < len(column):
                 values = column.drop_null().to_numpy().astype(float)
                 facts |= {"mean": values.mean(), "variance": values.var(), "min": values.min(), "max": values.max()}

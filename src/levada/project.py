@@ -1,9 +1,9 @@
 """A Levada project: a folder with a `pyproject.toml`, the packages that hold its code, its settings.
 
-    [tool.levada]
-    code = ["components", "pipelines"]     # packages with this project's code
-    store = ".levada"                      # where artifacts and journals go; an fsspec URI or a folder
-    mlflow = "sqlite:///.levada/mlflow.db" # the tracking server; MLFLOW_TRACKING_URI goes before it
+[tool.levada]
+code = ["components", "pipelines"]     # packages with this project's code
+store = ".levada"                      # where artifacts and journals go; an fsspec URI or a folder
+mlflow = "sqlite:///.levada/mlflow.db" # the tracking server; MLFLOW_TRACKING_URI goes before it
 """
 
 from __future__ import annotations
@@ -31,6 +31,14 @@ SETTINGS = ("code", "store", "mlflow")
 
 COUNTED = ("artifacts", "components", "models")
 """Levada's own packages whose code counts in cache keys as a project's does; the engine's does not."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A pipeline as its file shows it: its reference, and the first line of its docstring."""
+
+    reference: str
+    about: str
 
 
 @dataclass(frozen=True)
@@ -76,18 +84,18 @@ class Project:
     # -- pipelines ----------------------------------------------------------------------------------
 
     @cached_property
-    def pipelines(self) -> dict[str, str]:
-        """The references of the project's pipelines by name, found without importing anything."""
-        found: dict[str, str] = {}
+    def pipelines(self) -> dict[str, Listing]:
+        """The project's pipelines by name, found without importing anything."""
+        found: dict[str, Listing] = {}
         for package, folder in self.packages.items():
             for path in sorted(folder.rglob("*.py")):
                 inside = path.relative_to(folder).with_suffix("").parts
                 module = ".".join((package, *(part for part in inside if part != "__init__")))
-                for name in self._pipelines_in(path):
-                    found.setdefault(name, f"python:{module}:{name}")
+                for name, about in self._pipelines_in(path):
+                    found.setdefault(name, Listing(f"python:{module}:{name}", about))
         return found
 
-    def _pipelines_in(self, path: Path) -> Iterator[str]:
+    def _pipelines_in(self, path: Path) -> Iterator[tuple[str, str]]:
         source = path.read_bytes()
         if b"pipeline" not in source:
             return
@@ -99,14 +107,14 @@ class Project:
             if isinstance(statement, ast.FunctionDef):
                 names = [ast.unparse(decorator).partition("(")[0] for decorator in statement.decorator_list]
                 if any(name.rsplit(".", 1)[-1] == "pipeline" for name in names):
-                    yield statement.name
+                    yield statement.name, (ast.get_docstring(statement) or "").partition("\n")[0]
 
     def find_pipeline(self, name: str) -> str:
         """Return the reference of a pipeline by name or `module:name`; raises ProjectError with a suggestion."""
         if ":" in name:
             return name if name.startswith("python:") else f"python:{name}"
         if name in self.pipelines:
-            return self.pipelines[name]
+            return self.pipelines[name].reference
         broken = list(self._files_with_errors())
         if broken:
             raise broken[0]
@@ -143,11 +151,11 @@ class Project:
             failure = describe(error)
             frame = failure.frames[-1] if failure.frames else None
             where = Position(frame.file, frame.line, frame.text) if frame else None
-            raise ProjectError(
-                f"importing {module} failed: {failure.type}: {failure.message}", where=where
-            ) from error
+            raise ProjectError(f"importing {module} failed: {failure.type}: {failure.message}", where=where) from error
         if not isinstance(found, Pipeline):
-            raise ProjectError(f"{name} of {module} is not a pipeline.", hint="A pipeline is a function with @pipeline.")
+            raise ProjectError(
+                f"{name} of {module} is not a pipeline.", hint="A pipeline is a function with @pipeline."
+            )
         return found
 
     def make_importable(self) -> None:

@@ -109,7 +109,7 @@ def run(request: Request) -> Outcome:
             code = None
         except KeyboardInterrupt:
             code = KILLED
-        except Exception as caught:
+        except Exception as caught:  # noqa: BLE001  whatever stopped the job ends up in the journal
             error, code = describe(caught), FAILED
         results = _results(plan, request.run_id, store)
         if code is None:

@@ -104,10 +104,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def levada(project: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command in the project's folder and check its exit code."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("MLFLOW_TRACKING_URI", "LEVADA_STORE")}
-    done = subprocess.run(
-        [LEVADA, *words], cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("MLFLOW_TRACKING_URI", "LEVADA_STORE")
+    }
+    done = subprocess.run([LEVADA, *words], cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -165,7 +165,9 @@ def test_bad_wiring_ends_with_two_before_anything_runs(project: Path) -> None:
 def test_pipeline_arguments_become_typed_options(project: Path) -> None:
     """Each annotation reads its own kind of text."""
     words = ["--mode", "slow", "--kind", "b", "--names", "x", "--names", "y", "--where", "a b/c", "--deep"]
-    plan = json.loads(levada(project, "plan", "typed", *words, "--moment", "2013-01-31T10:00+01:00", "--pair", "3", "4").stdout)
+    plan = json.loads(
+        levada(project, "plan", "typed", *words, "--moment", "2013-01-31T10:00+01:00", "--pair", "3", "4").stdout
+    )
     assert plan["arguments"] == {
         "mode": {"$enum": "python:work.pipelines:Mode", "name": "SLOW"},
         "kind": "b",
@@ -223,7 +225,7 @@ def test_json_prints_one_object_an_event(project: Path) -> None:
     """A script reads the journal from standard output."""
     out = levada(project, "run", "numbers", "--value", "5", "--json").stdout
     events = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-    assert [event["kind"] for event in events][0] == "run_started"
+    assert events[0]["kind"] == "run_started"
     assert events[-1]["kind"] == "run_finished" and events[-1]["exit_code"] == 0
 
 

@@ -62,7 +62,12 @@ def test_a_lane_that_is_crossed_is_not_joined() -> None:
 
 def test_gates_and_files_are_named_behind_the_node() -> None:
     """What a node requires is no input, and a file is named by its path."""
-    check = Node("check", "python:m:f", inputs={"schema": External("file:schemas/x.pbtxt", "python:m:S")}, outputs={"output": "t"})
+    check = Node(
+        "check",
+        "python:m:f",
+        inputs={"schema": External("file:schemas/x.pbtxt", "python:m:S")},
+        outputs={"output": "t"},
+    )
     drawn = draw_graph(plan(check, node("train", requires=("check",))))
     assert "check  ← schemas/x.pbtxt" in drawn and "train  ← if check opens" in drawn
 
@@ -120,13 +125,21 @@ def artifact(**properties: Any) -> ArtifactRecord:
 
 def test_the_summary_shows_tables_gates_pushes_and_the_next_command() -> None:
     """They are what artifacts say in their properties."""
-    table = {"title": "evaluate on eval", "columns": ["metric", "this model"], "data": [["AUC", 0.68123], ["rows", 26412]]}
+    table = {
+        "title": "evaluate on eval",
+        "columns": ["metric", "this model"],
+        "data": [["AUC", 0.68123], ["rows", 26412]],
+    }
     text = shown(
         outcome(
             0,
             a=Result("a", "done", outputs={"output": artifact(table=table)}),
-            b=Result("b", "cached", outputs={"output": artifact(verdict={"open": True, "reasons": ["AUC 0.68 >= 0.6"]})}),
-            c=Result("c", "done", outputs={"output": artifact(destination="serving/x", version=4, model="x", before=3)}),
+            b=Result(
+                "b", "cached", outputs={"output": artifact(verdict={"open": True, "reasons": ["AUC 0.68 >= 0.6"]})}
+            ),
+            c=Result(
+                "c", "done", outputs={"output": artifact(destination="serving/x", version=4, model="x", before=3)}
+            ),
         )
     )
     assert "run r1 finished in 2.0 s · 2 ran, 1 cached" in text
@@ -140,7 +153,14 @@ def test_the_summary_shows_tables_gates_pushes_and_the_next_command() -> None:
 def test_the_summary_of_a_failure_shows_the_users_frames_and_what_to_type() -> None:
     """The error comes first, what is kept last."""
     failure = Failure("ValueError", "no such column", (Frame("work/x.py", 7, "f", "row['y']"),), "Traceback ...")
-    text = shown(outcome(1, a=Result("a", "done"), b=Result("b", "failed", failure=failure), d=Result("d", "skipped", reason="needs b, which failed")))
+    text = shown(
+        outcome(
+            1,
+            a=Result("a", "done"),
+            b=Result("b", "failed", failure=failure),
+            d=Result("d", "skipped", reason="needs b, which failed"),
+        )
+    )
     assert "b failed\nValueError: no such column\n  work/x.py:7   row['y']" in text
     assert "d skipped. a kept." in text
     assert "levada run demo --x 1" in text and "starts at b" in text and "levada --debug run demo --x 1" in text

@@ -68,6 +68,14 @@ def train_saved_model(ctx: Context, examples: Examples, *, weight: float = 2.0) 
 
 
 @component
+def train_of_unknown_format(ctx: Context, examples: Examples) -> Model:
+    model = ctx.output(Model)
+    model.properties["fingerprint"] = "pickled"
+    write_model_json(model.path, "pickle", "model.pkl", [], [], "pickled")
+    return model
+
+
+@component
 def evaluate(
     ctx: Context, model: Model, examples: Examples, *, auc: float = 0.681, blessed: bool = True, baseline: bool = True
 ) -> Verdict:
@@ -199,7 +207,9 @@ def write_model_json(
 # -- pipelines, and running them ----------------------------------------------------------------------
 
 
-def flights(*, epochs: int = 3, auc: float = 0.681, blessed: bool = True, seconds: float = 0, pushed: bool = True) -> None:
+def flights(
+    *, epochs: int = 3, auc: float = 0.681, blessed: bool = True, seconds: float = 0, pushed: bool = True
+) -> None:
     data = ingest()
     model = train(data, epochs=epochs, seconds=seconds)
     verdict = evaluate(model, data, auc=auc, blessed=blessed)

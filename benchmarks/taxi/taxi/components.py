@@ -50,7 +50,10 @@ def train_tippers(
     inputs |= {name: keras.Input((), name=name, dtype="int64") for name in CODES}
     wide = [bucketized(inputs[name], statistics.column(name)) for name in BUCKETS]
     wide += [looked_up(inputs[name], statistics.column(name)) for name in TEXT]
-    wide += [Indices(keras.ops.clip(keras.ops.cast(inputs[name], "int32"), 0, size - 1), size) for name, size in CODES.items()]
+    wide += [
+        Indices(keras.ops.clip(keras.ops.cast(inputs[name], "int32"), 0, size - 1), size)
+        for name, size in CODES.items()
+    ]
     deep: Any = keras.ops.stack([normalized(inputs[name], statistics.column(name)) for name in DENSE], axis=1)
     for width in (100, 70, 50, 25):
         deep = keras.layers.Dense(width, activation="relu")(deep)

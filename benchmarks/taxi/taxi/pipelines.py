@@ -6,7 +6,6 @@ from pathlib import Path
 
 from levada import pipeline
 from levada.components import at_least, champion, check_data, csv, evaluate, infer_schema, ingest, profile, push
-
 from taxi.components import mark_tippers, train_tippers
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from levada.artifact import Artifact, ArtifactRecord
 from levada.values import Json
 
 EVALUATION = "evaluation.json"
 BLESSING = "blessing.json"
+
+Task = Literal["binary", "multiclass", "regression"]
+
+LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse", "calibration_gap"})
+WORST = 5
+"""How many of the worst slices a terminal shows."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Report:
     without a label. Metrics that cannot be said (an AUC of one class) are absent, or null in the table.
     """
 
-    task: str
+    task: Task
     label: str
     output: str
     split: str
@@ -37,11 +43,47 @@ class Report:
     slices: dict[str, Any] = field(default_factory=lambda: {"columns": [], "data": []})
     reasons: tuple[str, ...] = ()
 
+    def table(self) -> dict[str, Json]:
+        """Return what a person looks at first: the metrics, then the slices where the first metric is worst.
+
+        The form is `{"title", "columns", "data"}`; terminals show it when a run ends.
+        """
+        columns: list[Json] = ["", *(["champion"] if self.champion is not None else []), "this model", "95 % interval"]
+        data: list[Json] = []
+        for name, value in self.metrics.items():
+            champion = [self.champion.get(name)] if self.champion is not None else []
+            data.append([name, *champion, value, _interval(self.bounds.get(name))])
+        data += [list(row) for row in self._worst_slices()]
+        return {"title": f"{self.split}, {self.rows:,} rows, label {self.label}", "columns": columns, "data": data}
+
+    def _worst_slices(self) -> list[list[Json]]:
+        """Return the first metric in the slices where it is worst, with the number of their rows."""
+        metric = next(iter(self.metrics), "")
+        place = {str(name): index for index, name in enumerate(self.slices["columns"])}
+        if metric not in place:
+            return []
+        rows = [row for row in self.slices["data"] if row[place[metric]] is not None]
+        rows.sort(key=lambda row: row[place[metric]], reverse=metric in LOWER_IS_BETTER)
+        other = place.get(f"{metric} of champion")
+        return [
+            [
+                f"{metric}, {row[place['column']]} = {row[place['value']]} ({row[place['rows']]:,} rows)",
+                *([row[other]] if other is not None else [None] if self.champion is not None else []),
+                row[place[metric]],
+                "",
+            ]
+            for row in rows[:WORST]
+        ]
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return f"[{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
+
 
 class Evaluation(Artifact):
     """Metrics over all rows and by slice, as `evaluation.json`.
 
-    Properties: `task`, `rows`, `metrics`.
+    Properties: `task`, `rows`, `metrics`, `table` (what a terminal shows of it).
     """
 
     def write(self, report: Report) -> None:
@@ -51,6 +93,7 @@ class Evaluation(Artifact):
         self.properties["task"] = report.task
         self.properties["rows"] = report.rows
         self.properties["metrics"] = cast("Json", report.metrics)
+        self.properties["table"] = report.table()
 
     @property
     def report(self) -> Report:

@@ -170,7 +170,7 @@ class ExamplesWriter:
 
     def _part(self, split: str, schema: pa.Schema) -> _Part:
         if self._schema is None:
-            self._schema = plain_schema(schema)
+            self._schema = stored_schema(schema)
         if split not in self._parts:
             self._parts[split] = _Part(self._examples.path / split, self._schema)
         return self._parts[split]
@@ -190,7 +190,7 @@ class ExamplesWriter:
                 hint="Every split has the same columns.",
             )
         batch = batch.select(wanted)
-        for field, type_ in zip(self._schema, plain_schema(batch.schema).types, strict=True):
+        for field, type_ in zip(self._schema, stored_schema(batch.schema).types, strict=True):
             if field.type != type_:
                 raise DataError(
                     f"split '{split}': column '{field.name}' is {type_} here, and {field.type} in the rows before.",
@@ -266,6 +266,16 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
         return type_.value_type if pa.types.is_dictionary(type_) else type_
 
     return pa.schema([pa.field(field.name, plain(field.type)) for field in schema])
+
+
+def stored_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema that rows have once they were written and read: Parquet has no timestamps in whole seconds."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(plain_schema(schema).empty_table(), sink)
+    return pq.read_schema(pa.BufferReader(sink.getvalue())).remove_metadata()
 
 
 def _batches(rows: Any) -> Iterator[pa.RecordBatch]:

@@ -48,6 +48,7 @@ def _option(parameter: inspect.Parameter, annotation: Any, text: str) -> click.O
         return click.Option([f"{flag}/--no-{flag[2:]}", parameter.name], default=default, **shared)
     origin = get_origin(kind)
     if origin is list or (origin is tuple and len(get_args(kind)) == 2 and get_args(kind)[1] is Ellipsis):
+        shared["help"] = f"{text} (May be given several times.)".strip()
         item = _type(get_args(kind)[0])
         many: Any = list if origin is list else tuple
         return click.Option(
@@ -56,7 +57,7 @@ def _option(parameter: inspect.Parameter, annotation: Any, text: str) -> click.O
             multiple=True,
             default=default,
             callback=lambda _context, _option, given: None if given is None else many(given),
-            **(shared | {"help": f"{text} (May be given several times.)".strip()}),
+            **shared,
         )
     if origin is tuple:
         return click.Option(
@@ -79,7 +80,7 @@ def _without_none(annotation: Any) -> Any:
     return annotation
 
 
-def _type(annotation: Any) -> click.ParamType:
+def _type(annotation: Any) -> click.ParamType[Any]:
     if annotation is int:
         return click.INT
     if annotation is float:
@@ -117,7 +118,7 @@ def _dataclass(kind: Any, form: dict[str, Any]) -> Any:
     return kind(**{name: decode(value) for name, value in form.items()})
 
 
-class _Parsed(click.ParamType):
+class _Parsed(click.ParamType[Any]):
     """A value that a function reads from text; ValueError and the like become usage errors."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:

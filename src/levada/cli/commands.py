@@ -27,14 +27,16 @@ class Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             hint = did_you_mean(args[0], self.list_commands(ctx))
-            if hint and hint not in error.message:
-                error.message = f"{error.message} {hint}"
-            raise
+            if not hint or hint in error.message:
+                raise
+            raise click.UsageError(f"{error.message} {hint}", ctx=error.ctx) from None
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -100,7 +102,8 @@ class PipelineCommand(click.Command):
     own: tuple[click.Option, ...] = ()
 
     def __init__(self, name: str, project: Project, reference: str) -> None:
-        super().__init__(name, params=[*self.own], help=None, short_help=_first_line(project, reference))
+        listed = project.pipelines.get(name)
+        super().__init__(name, params=[*self.own], short_help=listed.about if listed else "")
         self.project = project
         self.reference = reference
         self.plan: Plan | None = None
@@ -146,31 +149,16 @@ def _prose(docstring: str) -> str:
     return inspect.cleandoc(docstring).partition("\nArgs:")[0].strip()
 
 
-def _first_line(project: Project, reference: str) -> str:
-    import ast
-
-    _, module, name = reference.split(":")
-    path = project.index.path_of(module) if hasattr(project.index, "path_of") else None
-    if path is None:
-        path = project.root / (module.replace(".", "/") + ".py")
-    try:
-        tree = ast.parse(Path(path).read_bytes())
-    except (OSError, SyntaxError):
-        return ""
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef) and statement.name == name:
-            return (ast.get_docstring(statement) or "").partition("\n")[0]
-    return ""
-
-
 class RunCommand(PipelineCommand):
-    """`levada run NAME`"""
+    """`levada run NAME`."""
 
     about = "Run this pipeline."
     own = (
         click.Option(["--jobs"], type=click.IntRange(1), help="Nodes at once (default: as many as there are CPUs)."),
         click.Option(["--no-cache"], is_flag=True, help="Run every node, whatever was made before."),
-        click.Option(["--fresh"], multiple=True, metavar="NODE", help="Run this node again. May be given several times."),
+        click.Option(
+            ["--fresh"], multiple=True, metavar="NODE", help="Run this node again. May be given several times."
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object an event."),
     )
 
@@ -181,7 +169,7 @@ class RunCommand(PipelineCommand):
 
 
 class PlanCommand(PipelineCommand):
-    """`levada plan NAME`"""
+    """`levada plan NAME`."""
 
     about = "Print this pipeline's plan as JSON, or draw it."
     own = (click.Option(["--graph"], is_flag=True, help="Draw the graph in the terminal."),)
@@ -205,7 +193,9 @@ cli.add_command(
     )
 )
 cli.add_command(
-    Pipelines(PlanCommand, name="plan", help="Print or draw a pipeline's plan.", subcommand_metavar="PIPELINE [OPTIONS]")
+    Pipelines(
+        PlanCommand, name="plan", help="Print or draw a pipeline's plan.", subcommand_metavar="PIPELINE [OPTIONS]"
+    )
 )
 
 
@@ -215,8 +205,8 @@ def list_pipelines(session: Session) -> int:
     """List the project's pipelines."""
     project = session.project
     width = max((len(name) for name in project.pipelines), default=0)
-    for name, reference in sorted(project.pipelines.items()):
-        click.echo(f"{name:<{width}}  {_first_line(project, reference)}")
+    for name, listed in sorted(project.pipelines.items()):
+        click.echo(f"{name:<{width}}  {listed.about}".rstrip())
     return 0
 
 
@@ -294,7 +284,7 @@ def execute(words: list[str]) -> int:
         else:
             click.echo(f"{type(error).__name__}: {error}", err=True)
         return WRONG
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the user's own code draws the pipeline
         if debug:
             traceback.print_exc()
         else:

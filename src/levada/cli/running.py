@@ -6,12 +6,14 @@ import logging
 import os
 import shlex
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
 from levada.project import Project
 from levada.run import KILLED, Outcome, Reader, Request, run
+from levada.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,7 +60,8 @@ def run_and_show(
         f"[bold]{plan.pipeline}[/] · run {request.run_id} · {len(plan.nodes)} nodes · plan {plan.digest[:6]} · "
         f"store {shown}\n"
     )
-    outcome = _run_in_terminal(request, readers, console)
+    with _undisturbed(project.store, request.run_id, debug):
+        outcome = _run_in_terminal(request, readers, console)
     if debug:
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
@@ -68,6 +71,16 @@ def run_and_show(
         sys.stdout.flush()
         os._exit(KILLED)  # a Beam job cannot be cancelled: it ends with the process
     return outcome.exit_code
+
+
+def _undisturbed(store: Store, run_id: str, debug: bool) -> AbstractContextManager[object]:
+    """Let what libraries write to standard error go to a file of the run, unless it is asked for."""
+    if debug or store.local is None:
+        return nullcontext()
+    from levada.terminal.quiet import stderr_into
+
+    store.check_writable()
+    return stderr_into(store.local / "runs" / run_id / "stderr.log")
 
 
 def _run_in_terminal(request: Request, readers: list[Reader], console: Console) -> Outcome:

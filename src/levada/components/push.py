@@ -89,16 +89,12 @@ def _patience(ctx: Context, name: str) -> Callable[[], None]:
     return waiting
 
 
-def _promote(
-    ctx: Context, name: str, version: Version, model: Model, blessing: Blessing, destination: str
-) -> None:
+def _promote(ctx: Context, name: str, version: Version, model: Model, blessing: Blessing, destination: str) -> None:
     champion = ctx.registry.champion(name)
     if champion is not None and (champion.fingerprint, champion.version) == (model.fingerprint, version.version):
         return
     reason = "; ".join(blessing.reasons)
-    promotion = ctx.registry.promote(
-        name, version, destination, model.record, blessing.challenged, ctx.run_id, reason
-    )
+    promotion = ctx.registry.promote(name, version, destination, model.record, blessing.challenged, ctx.run_id, reason)
     ctx.emit(
         "promoted",
         model=name,

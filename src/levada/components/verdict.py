@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from levada.artifacts.evaluation import Task
 from levada.components.threshold import Threshold
 from levada.errors import ComponentError, did_you_mean
-from levada.models.metrics import NAMES, Task, measure, worsening, worsening_interval
+from levada.models.metrics import NAMES, measure, worsening, worsening_interval
 from levada.models.scored import Scored
 
 if TYPE_CHECKING:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _REFUSALS = frozenset(
     {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
 )
+VIEW = "levada"
+"""The key of the view that an experiment's runs list opens on, in `?viewStateShareKey=levada`."""
+
 _SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
@@ -59,8 +62,6 @@ class Connection:
     def _make_experiment(self, name: str, description: str) -> Experiment:
         place = (self.artifacts / _file_name(name)).as_uri() if self.artifacts else None
         tags = {"levada.pipeline": name}
-        if description:
-            tags["mlflow.note.content"] = cut(description, EXPERIMENT_TAG)
         try:
             made = self.client.create_experiment(name, artifact_location=place, tags=tags)
         except Exception as error:
@@ -68,6 +69,11 @@ class Connection:
             if found is None:
                 raise
             return found  # another process was first
+        # On the first line, as the page folds the others.
+        first, _, rest = description.partition("\n")
+        link = f"[Runs by verdict](#/experiments/{made}/runs?viewStateShareKey={VIEW})"
+        note = cut(f"{first} {link}\n{rest}".strip(), EXPERIMENT_TAG)
+        self.client.set_experiment_tag(made, "mlflow.note.content", note)
         return self.client.get_experiment(made)
 
     def tag_experiment(self, experiment: Experiment, key: str, value: str) -> None:

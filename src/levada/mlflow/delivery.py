@@ -44,10 +44,11 @@ class Report:
 
     def __str__(self) -> str:
         """What a command prints."""
-        said = [f"Told MLflow about {_runs(self.delivered)}." if self.delivered else "MLflow knows every run that has ended."]
+        said = [f"Told MLflow about {_runs(self.delivered)}."] if self.delivered else []
         if self.left:
-            said = said[bool(not self.delivered) :] + [f"{_runs(self.left)} left: {self.trouble}"]
-        return "\n".join([*said, *(f"MLflow would not take {item}" for item in self.refused)])
+            said.append(f"{_runs(self.left)} left: {self.trouble}")
+        said += [f"MLflow would not take {item}" for item in self.refused]
+        return "\n".join(said) or "MLflow knows every run that has ended."
 
 
 def _runs(runs: tuple[str, ...]) -> str:
@@ -82,6 +83,12 @@ def say_away(store: Store, why: str) -> None:
             registry.say_away(model, why)
 
 
+def forget_away(store: Store) -> None:
+    """Take back what was said of an absent registry: whether it is there now is not known yet."""
+    for folder in store.list("registry"):
+        store.delete(f"{folder}/away.json")
+
+
 class Backlog:
     """The runs of a store that one MLflow does not have whole."""
 
@@ -103,17 +110,21 @@ class Backlog:
 
     def due(self) -> list[str]:
         """Return the runs that have ended (or lost their process) and are not delivered whole, oldest first."""
-        return [run_id for run_id in self.cursors.pending() if self._ended(run_id)]
+        found: list[tuple[str, str]] = []
+        for run_id in self.cursors.pending():
+            events = self._events(run_id)
+            started = next((event for event in events if event["kind"] == "run_started"), None)
+            if started is not None and self._has_ended(run_id, started, events):
+                found.append((started["time"], run_id))
+        return [run_id for _, run_id in sorted(found)]
 
-    def _ended(self, run_id: str) -> bool:
-        events = self._events(run_id)
+    def _has_ended(self, run_id: str, started: Event, events: list[Event]) -> bool:
         if any(event["kind"] == "run_finished" for event in events):
             return True
         cursor = self.cursors.load(run_id)
         if cursor is not None and cursor.lost and all(cursor.has(event) for event in events):
             return False  # closed as lost, and silent since
-        started = next((event for event in events if event["kind"] == "run_started"), None)
-        return started is not None and is_gone(started, max(event["time"] for event in events))
+        return is_gone(started, max(event["time"] for event in events))
 
     def _events(self, run_id: str) -> list[Event]:
         try:
@@ -121,11 +132,13 @@ class Backlog:
         except (LevadaError, ValueError, KeyError):
             return []  # damaged: nothing to tell
 
-    def clear(self, before: str | None = None, stop: Callable[[], bool] = lambda: False) -> None:
-        """Deliver what is due, older than the run `before`, in order; raises what MLflow raises when it is away."""
+    def clear(self, besides: str | None = None, stop: Callable[[], bool] = lambda: False) -> None:
+        """Deliver what is due besides one run, in order, until `stop()`; raises what an absent MLflow raises."""
         for run_id in self.due():
-            if (before is not None and run_id >= before) or stop():
+            if stop():
                 return
+            if run_id == besides:
+                continue
             with self.cursors.lock(run_id) as mine:
                 if mine and self._deliver_whole(run_id):
                     self.delivered.append(run_id)
@@ -143,7 +156,7 @@ class Backlog:
             self.cursors.close([run_id])
         return True
 
-    def open(self, run_id: str) -> RunDelivery | None:
+    def open(self, run_id: str, is_new: bool = False) -> RunDelivery | None:
         """Return the delivery of a run, as far as it has come; None if the store has no plan of it."""
         assert self._connection is not None
         assert self._versions is not None
@@ -154,8 +167,16 @@ class Backlog:
             plan = None
         if plan is None:
             return None
-        cursor = self.cursors.load(run_id) or Cursor(run_id)
-        return RunDelivery(self._connection, self.store, self.cursors, self._versions, Story.of(run_id, plan), cursor)
+        known = self.cursors.load(run_id)
+        return RunDelivery(
+            self._connection,
+            self.store,
+            self.cursors,
+            self._versions,
+            Story.of(run_id, plan),
+            known or Cursor(run_id),
+            is_fresh=is_new and known is None,
+        )
 
 
 class MlflowReader:
@@ -180,6 +201,8 @@ class MlflowReader:
         self._retry_at = 0.0
         self._pause = 1.0
         self._caught_up = False
+        if tracking_uri:
+            forget_away(store)  # a push of this run must not believe what the last run found
 
     def see(self, event: Event) -> None:
         """Take one event. The last one of a run returns when MLflow has it all, or is known to be away."""
@@ -232,11 +255,11 @@ class MlflowReader:
         backlog.connect()
         if not self._caught_up:
             with backlog.cursors.lock("catch-up", seconds=_OTHERS):
-                backlog.clear(before=run_id, stop=self._out_of_patience)
+                backlog.clear(besides=run_id, stop=self._out_of_patience)
             self._caught_up = True
         if self._delivery is None:
             locks.enter_context(backlog.cursors.lock(run_id, seconds=_OTHERS))
-            self._delivery = backlog.open(run_id)
+            self._delivery = backlog.open(run_id, is_new=True)
         if self._delivery is None:
             return
         self._delivery.take(waiting)

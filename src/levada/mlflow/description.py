@@ -10,6 +10,7 @@ from typing import Any
 
 from levada.journal import Event
 from levada.mlflow.limits import DESCRIPTION, TAG, cut, finite, not_finite, shown
+from levada.mlflow.markdown import block, code, escaped, fitting, head, row
 from levada.mlflow.story import NodeStory, Story
 
 MARKS = {"done": "✓", "cached": "✓", "failed": "✗", "skipped": "−", "running": "…", "waiting": "·"}
@@ -77,15 +78,15 @@ def _difference(value: float) -> str:
 def run_description(story: Story, links: Mapping[str, str], experiment: str) -> str:
     """Return a run's description: the verdict, what became of versions, its nodes; `links` are the nodes' ids."""
     status, _, rest = verdict(story).partition(": ")
-    first = " · ".join([f"**{_cell(status).capitalize()}**{': ' + _cell(rest) if rest else ''}", *_versions(story)])
-    head = [first, "", _counts(story), ""]
+    first = " · ".join([f"**{escaped(status).capitalize()}**{': ' + escaped(rest) if rest else ''}", *_versions(story)])
+    top = [first, "", _counts(story), ""]
     tail = ["", _origin(story)]
     rows = [_row(node_id, node, links.get(node_id, ""), experiment) for node_id, node in story.nodes.items()]
-    room = TAG - len("\n".join([*head, *tail])) - 200
-    kept = _fitting(rows, room)
+    room = TAG - len("\n".join([*top, *tail])) - 300
+    kept = fitting(rows, room)
     left = len(rows) - len(kept)
-    table = ["| | node | time | |", "|---|---|---:|---|", *kept, *([f"| | {left} more nodes | | |"] if left else [])]
-    return cut("\n".join([*head, *table, *tail]), TAG)
+    table = [*head(["", "node", "time", ""]), *kept, *([row(["", f"{left} more nodes", "", ""])] if left else [])]
+    return cut("\n".join([*top, *table, *tail]), TAG)
 
 
 def _versions(story: Story) -> list[str]:
@@ -119,30 +120,12 @@ def duration(seconds: float) -> str:
 def _row(node_id: str, node: NodeStory, run: str, experiment: str) -> str:
     shown_name = f"[{node_id}](#/experiments/{experiment}/runs/{run})" if run else node_id
     time = duration(node.finished["seconds"]) if node.ran and node.finished else node.status
-    return f"| {MARKS[node.status]} | {shown_name} | {time} | {cut(_cell(node.remark), 200)} |"
-
-
-def _cell(text: str) -> str:
-    """Return text that stays on one line, in one cell, and is not taken for Markdown or HTML."""
-    flat = " ".join(text.split())
-    for char in "\\`*_[]<>|":
-        flat = flat.replace(char, f"\\{char}")
-    return flat
+    return row([MARKS[node.status], shown_name, time, escaped(cut(node.remark, 200))])
 
 
 def _line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[0] if lines else ""
-
-
-def _fitting(rows: list[str], room: int) -> list[str]:
-    kept: list[str] = []
-    for row in rows:
-        room -= len(row) + 1
-        if room < 0:
-            break
-        kept.append(row)
-    return kept
 
 
 def _origin(story: Story) -> str:
@@ -151,27 +134,30 @@ def _origin(story: Story) -> str:
     parts = [f"plan `{story.plan.digest[:12]}`"]
     if git.get("commit"):
         dirty = ", with changes that are not committed" if git.get("dirty") else ""
-        parts.append(f"git `{git['commit'][:10]}` {_cell(git.get('branch', ''))}{dirty}")
-    parts.append(_cell(f"{facts.get('user', '')}@{facts.get('host', '')}"))
+        parts.append(f"git `{git['commit'][:10]}` {escaped(git.get('branch', ''))}{dirty}")
+    parts.append(escaped(f"{facts.get('user', '')}@{facts.get('host', '')}"))
     if facts.get("command"):
-        parts.append(f"`{_line(facts['command']).replace('`', '')}`")
+        parts.append(code(facts["command"]))
     return " · ".join(parts)
 
 
 def node_description(node: NodeStory) -> str:
     """Return a node's description: what came out, where its outputs are, or how it failed."""
     mark = "**failed**" if node.status == "failed" else f"**{node.status}**"
-    said = [f"{mark}{' · ' + _cell(node.remark) if node.remark else ''}"]
+    said = [f"{mark}{' · ' + escaped(node.remark) if node.remark else ''}"]
     failure = node.finished.get("failure") if node.finished else None
     if failure:
         frames = [f"{frame['file']}:{frame['line']}   {frame['text']}" for frame in failure.get("frames", [])]
         text = "\n".join([f"{failure['type']}: {failure['message']}", *frames])
-        said += ["", "```", text.replace("```", "'''")[: TAG // 2], "```"]
+        said += ["", block(cut(text, TAG // 2))]
     strange = not_finite(node.final_metrics)
     if strange:
-        said += ["", "Not a finite number: " + ", ".join(f"{_cell(name)} = {value}" for name, value in strange.items())]
+        said += [
+            "",
+            "Not a finite number: " + ", ".join(f"{escaped(name)} = {value}" for name, value in strange.items()),
+        ]
     for output, record in node.outputs.items():
-        said += ["", f"{_cell(output)}: {record.type.rsplit(':', 1)[-1]}, {size(record.size)}, `{record.uri}`"]
+        said += ["", f"{escaped(output)}: {record.type.rsplit(':', 1)[-1]}, {size(record.size)}, `{record.uri}`"]
     return cut("\n".join(said), TAG)
 
 
@@ -188,9 +174,9 @@ def size(count: int) -> str:
 def version_description(candidate: Event, run: str, links: Mapping[str, str]) -> str:
     """Return a model version's description, within 5,000 characters; `links` are Markdown links by their text."""
     blessed = bool(candidate.get("blessed"))
-    head = f"**{'Passed' if blessed else 'Did not pass'} its gate** · {_cell(against_baseline(candidate))}".rstrip(" ·")
-    said = [head, ""]
-    said += [f"- {_cell(reason)}" for reason in candidate.get("reasons") or []]
+    numbers = escaped(against_baseline(candidate))  # not bold: lists show the first words as they are written
+    said = [f"{'Passed' if blessed else 'Did not pass'} its gate · {numbers}".rstrip(" ·"), ""]
+    said += [f"- {escaped(cut(str(reason), 200))}" for reason in (candidate.get("reasons") or [])[:12]]
     said += ["", *_metric_table(candidate), ""]
     data = candidate.get("data") or []
     if data:
@@ -203,7 +189,7 @@ def version_description(candidate: Event, run: str, links: Mapping[str, str]) ->
 
 def _dataset(item: Mapping[str, Any]) -> str:
     rows = f", {item['rows']:,} rows" if isinstance(item.get("rows"), int) else ""
-    return f"{_cell(str(item['name']))} ({_cell(str(item.get('context', '')))}{rows}, `{str(item['digest'])[:12]}`)"
+    return f"{escaped(str(item['name']))} ({escaped(str(item.get('context', '')))}{rows}, `{str(item['digest'])[:12]}`)"
 
 
 def _metric_table(candidate: Event) -> list[str]:
@@ -213,39 +199,39 @@ def _metric_table(candidate: Event) -> list[str]:
     if not metrics:
         return []
     if not before:
-        return ["| metric | |", "|---|---:|", *(f"| {_cell(key)} | {shown(value)} |" for key, value in metrics.items())]
+        return [*head(["metric", ""]), *(row([escaped(key), shown(value)]) for key, value in metrics.items())]
     rows = [
-        f"| {_cell(key)} | {shown(value)} | {shown(before[key])} | {_difference(value - before[key])} |"
+        row([escaped(key), shown(value), shown(before[key]), _difference(value - before[key])])
         if key in before
-        else f"| {_cell(key)} | {shown(value)} | | |"
+        else row([escaped(key), shown(value), "", ""])
         for key, value in metrics.items()
     ]
-    return [f"| metric | this version | {_baseline_name(baseline)} | |", "|---|---:|---:|---:|", *rows]
+    return [*head(["metric", "this version", _baseline_name(baseline), ""]), *rows]
 
 
 def _slice_table(slices: Mapping[str, Any], room: int) -> str:
     columns, data = slices.get("columns") or [], slices.get("data") or []
     if not columns or not data:
         return ""
-    head = ["| " + " | ".join(_cell(str(column)) for column in columns) + " |", "|" + "---|" * len(columns)]
-    rows = ["| " + " | ".join(_value(value) for value in row) + " |" for row in data]
-    kept = _fitting(rows, room - len("\n".join(head)) - 60)
+    top = head([escaped(column) for column in columns])
+    rows = [row([_value(value) for value in values]) for values in data]
+    kept = fitting(rows, room - len("\n".join(top)) - 60)
     if not kept:
         return ""
     left = len(rows) - len(kept)
-    return "\n".join([*head, *kept, *(["", f"{left} more slices in the run's slices table."] if left else [])])
+    return "\n".join([*top, *kept, *(["", f"{left} more slices in the run's slices table."] if left else [])])
 
 
 def _value(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return shown(value)
-    return _cell(str(value)) if value is not None else ""
+    return escaped(str(value)) if value is not None else ""
 
 
 def model_description(pipeline: str, model: str) -> str:
     """Return what a registered model's page says, above its versions."""
     return (
-        f"Models of the pipeline **{_cell(pipeline)}**, registered by Levada when they were evaluated.\n\n"
+        f"Models of the pipeline **{escaped(pipeline)}**, registered by Levada when they were evaluated.\n\n"
         "`champion` is the version that is live, `challenger` the newest that passed its gate and is not live.\n\n"
         f'```python\nmlflow.pyfunc.load_model("models:/{model}@champion").predict(frame_of_raw_features)\n```'
     )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from levada.mlflow.connection import VIEW
 from levada.mlflow.description import node_description, run_description, verdict
 from levada.mlflow.limits import TAG, cut, finite, flattened, name, rounded
 from levada.mlflow.story import NodeStory, Story, millis
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 NOTE = "mlflow.note.content"
-VIEW = "mlflow.sharedViewState.levada"
-"""The experiment tag with the view that the runs list opens on, by `?viewStateShareKey=levada`."""
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 
 _COLORS = ("#077a9d", "#8b5cf6", "#d97706", "#15803d", "#be185d", "#475569", "#b45309", "#0e7490", "#7c3aed", "#4d7c0f")
 _METRICS_OF_A_RUN = 100
@@ -60,7 +60,7 @@ def run_tags(story: Story) -> dict[str, str]:
             "levada.kind": "pipeline",
             "levada.run": story.run_id,
             "levada.plan": story.plan.digest,
-            "levada.code": digest_of(sorted(code.items())) if code else None,
+            "levada.code": digest_of(sorted(code.items()))[:16] if code else None,
             "levada.versions": ", ".join(f"{package} {version}" for package, version in packages.items()),
             "levada.verdict": "running",
             NOTE: run_description(story, {}, ""),
@@ -122,8 +122,16 @@ def artifacts_document(story: Story) -> list[dict[str, Any]]:
 def view_of_runs(story: Story) -> str:
     """Return the state of MLflow's runs list that shows runs by verdict, data and the candidate's metrics."""
     numbers = dict.fromkeys(key for _, event in story.candidates() for key in finite(event.get("metrics") or {}))
-    columns = ["attributes.`Dataset`", "tags.`levada.verdict`", *(f"metrics.`{key}`" for key in list(numbers)[:6])]
-    return json.dumps({"searchFilter": "tags.`levada.kind` = 'pipeline'", "selectedColumns": columns})
+    shown = [f"metrics.`{key}`" for key in list(numbers)[:6]]
+    columns = ["tags.`levada.verdict`", *shown, "attributes.`Models`", "attributes.`Dataset`"]
+    return json.dumps(
+        {
+            "searchFilter": "tags.`levada.kind` = 'pipeline'",
+            "selectedColumns": columns,
+            "columnOrder": columns,
+            "columnWidths": {**dict.fromkeys(columns, 100), columns[0]: 360, columns[-2]: 150, columns[-1]: 160},
+        }
+    )
 
 
 def node_tags(story: Story, node: NodeStory, parent: str) -> dict[str, str]:
@@ -139,7 +147,7 @@ def node_tags(story: Story, node: NodeStory, parent: str) -> dict[str, str]:
             "levada.kind": "node",
             "levada.run": story.run_id,
             "levada.node": node_id,
-            "levada.code": (facts(story).get("code") or {}).get(node.node.component),
+            "levada.code": str((facts(story).get("code") or {}).get(node.node.component, ""))[:16],
             "levada.key": (node.started or {}).get("key"),
             NOTE: "running",
             **node_end_tags(node),
@@ -167,17 +175,17 @@ def curve_points(node: NodeStory, skip: int) -> list[Metric]:
 
 
 def final_metrics(node: NodeStory) -> list[Metric]:
-    """Return the final metrics, each at the last step of its curve: MLflow shows the latest of the last step."""
+    """Return the final metrics that are not the end of a curve, at its last step, of which MLflow shows the latest."""
     from mlflow.entities import Metric
 
-    last: dict[str, int] = {}
+    last: dict[str, tuple[int, float]] = {}
     for event in node.metrics.get(node.attempt, []):
-        if event.get("step") is not None:
-            last[event["name"]] = max(last.get(event["name"], 0), int(event["step"]))
+        if event.get("step") is not None and int(event["step"]) >= last.get(event["name"], (0, 0.0))[0]:
+            last[event["name"]] = (int(event["step"]), event["value"])
     return [
-        Metric(name(key), rounded(float(value)), node.ended_at, last.get(key, 0))
+        Metric(name(key), rounded(float(value)), node.ended_at, last[key][0] if key in last else 0)
         for key, value in node.final_metrics.items()
-        if finite({key: value})
+        if finite({key: value}) and (key not in last or last[key][1] != value)
     ]
 
 

@@ -34,10 +34,20 @@ _KEPT_REFUSALS = 20
 
 
 class RunDelivery:
-    """Delivers the events of one run. `pending` holds those that are taken and not delivered yet."""
+    """Delivers the events of one run. `pending` holds those that are taken and not delivered yet.
+
+    `is_fresh` says that nobody can have delivered any of it before, which saves looking.
+    """
 
     def __init__(
-        self, connection: Connection, store: Store, cursors: Cursors, versions: Versions, story: Story, cursor: Cursor
+        self,
+        connection: Connection,
+        store: Store,
+        cursors: Cursors,
+        versions: Versions,
+        story: Story,
+        cursor: Cursor,
+        is_fresh: bool,
     ) -> None:
         self._connection = connection
         self._client = connection.client
@@ -45,7 +55,7 @@ class RunDelivery:
         self._cursors = cursors
         self._versions = versions
         self._reported: dict[str, int] = {}  # how many metric events of a running node are in MLflow, by attempt
-        self._doubtful = bool(cursor.parent or cursor.done)  # whether MLflow may have runs that the cursor lacks
+        self._doubtful = not is_fresh  # whether MLflow may have runs that the cursor lacks
         self._changed = False
         self.story = story
         self.cursor = cursor
@@ -203,8 +213,9 @@ class RunDelivery:
     def _set_view(self) -> None:
         """Give the experiment a view of its runs; one with a candidate's metrics is not undone by a run without."""
         experiment = self._connection.experiment(self.story.plan.pipeline)
-        if labels.VIEW not in experiment.tags or any(finite(event["metrics"]) for _, event in self.story.candidates()):
-            self._connection.tag_experiment(experiment, labels.VIEW, labels.view_of_runs(self.story))
+        numbers = any(finite(event.get("metrics") or {}) for _, event in self.story.candidates())
+        if numbers or labels.VIEW_TAG not in experiment.tags:
+            self._connection.tag_experiment(experiment, labels.VIEW_TAG, labels.view_of_runs(self.story))
 
     # -- children -----------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ class NodeStory:
         failure = self.finished.get("failure")
         if failure:
             lines = str(failure["message"]).strip().splitlines()
-            return f"{failure['type']}: {lines[0] if lines else ''}"
+            return f"{failure['type']}: {lines[0][:500] if lines else ''}"
         return str(self.finished.get("summary") or self.finished.get("reason") or "")
 
 

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import sys
+import warnings
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -98,8 +99,10 @@ def _application(store: Store, tracking_uri: str, host: str, port: int) -> App:
         "MLFLOW_ENABLE_AI_GATEWAY": "false",
         "MLFLOW_FLASK_SERVER_SECRET_KEY": os.environ.get("MLFLOW_FLASK_SERVER_SECRET_KEY") or secrets.token_hex(16),
     }
-    import mlflow.server.constants as names_of_mlflow
-    from mlflow.server.fastapi_app import app
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what MLflow should change in itself
+        import mlflow.server.constants as names_of_mlflow
+        from mlflow.server.fastapi_app import app
 
     if (names_of_mlflow.BACKEND_STORE_URI_ENV_VAR, names_of_mlflow.ARTIFACT_ROOT_ENV_VAR) != (_DATABASE, _ARTIFACTS):
         raise LevadaError(
@@ -122,7 +125,8 @@ class ClassicPages:
             f"localStorage.setItem({json.dumps(key)},{json.dumps(json.dumps(value))});"
             for key, value in REMEMBERED.items()
         ]
-        self._script = f"<script>try{{{''.join(lines)}}}catch(e){{}}</script>".encode()
+        hidden = "<style>[data-assistant-ui]{display:none!important}</style>"
+        self._extra = f"<script>try{{{''.join(lines)}}}catch(e){{}}</script>{hidden}".encode()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -155,7 +159,7 @@ class ClassicPages:
         head = body.find(b"<head>")
         if start["status"] == 200 and head >= 0:
             place = head + len(b"<head>")
-            body = body[:place] + self._script + body[place:]
+            body = body[:place] + self._extra + body[place:]
         dropped = (b"content-length", b"etag", b"last-modified", b"cache-control")
         headers = [(name, value) for name, value in start["headers"] if name.lower() not in dropped]
         headers += [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]

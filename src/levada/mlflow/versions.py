@@ -16,7 +16,7 @@ from levada.mlflow.connection import Connection, as_default, is_refusal, without
 from levada.mlflow.datasets import data_of_candidate, short_digest
 from levada.mlflow.description import against_baseline, model_description, version_description
 from levada.mlflow.files import put_model
-from levada.mlflow.limits import VERSION_TAG, cut, finite
+from levada.mlflow.limits import TAG, VERSION_TAG, cut, finite
 from levada.mlflow.loadable import make_loadable, read_model
 from levada.mlflow.story import Registered, millis
 from levada.registry import Registry, Version
@@ -57,7 +57,7 @@ class Versions:
             logged = self._log_model(candidate, experiment, run, facts)
             found = self._create_version(candidate, logged, experiment, run, links)
         else:
-            self._refresh(candidate, found, run, links)
+            self._refresh(candidate, found, experiment, links)
             logged = self._model_of(found)
         if logged is not None:
             self._tie(candidate, found, logged, run)
@@ -131,28 +131,26 @@ class Versions:
                 candidate["model"],
                 source=f"models:/{logged.model_id}",
                 run_id=run,
-                tags=_version_tags(candidate) | {"levada.logged_model": logged.model_id},
+                tags=_version_tags(candidate),
                 description=version_description(candidate, candidate["run"], links),
                 await_creation_for=0,
                 model_id=logged.model_id,
             )
 
-    def _refresh(self, candidate: Event, version: ModelVersion, run: str, links: Mapping[str, str]) -> None:
+    def _refresh(self, candidate: Event, version: ModelVersion, experiment: str, links: Mapping[str, str]) -> None:
         """Let the newest evaluation of a model speak on its version's page."""
-        if version.tags.get("levada.run") == candidate["run"] and version.tags.get("levada.node") == candidate["node"]:
-            return  # the same candidate, delivered again
         for key, value in _version_tags(candidate).items():
             if version.tags.get(key) != value:
                 self._client.set_model_version_tag(version.name, version.version, key, value)
+        links = {**links, "the model": _model_page(version, experiment)}
         description = version_description(candidate, candidate["run"], links)
-        self._client.update_model_version(version.name, version.version, description)
+        if description != version.description:
+            self._client.update_model_version(version.name, version.version, description)
 
     def _model_of(self, version: ModelVersion) -> LoggedModel | None:
-        model_id = version.tags.get("levada.logged_model")
-        if not model_id:
-            return None
+        model_id = _model_id(version)
         try:
-            return self._client.get_logged_model(model_id)
+            return self._client.get_logged_model(model_id) if model_id else None
         except Exception as error:
             if is_refusal(error):
                 return None  # somebody removed it in MLflow
@@ -216,17 +214,15 @@ class Versions:
         if alias != CHALLENGER and self._alias(model, CHALLENGER) == number:
             self._client.delete_registered_model_alias(model, CHALLENGER)
         before = f"v{event['before']}" if event.get("before") else "nothing"
-        said = {
-            "levada.promoted.at": event["time"],
-            "levada.promoted.by": actor,
-            "levada.promoted.from": before,
-            "levada.promoted.to": event.get("destination") or "",
-            "levada.promoted.reason": event.get("reason") or "",
-            "levada.promoted.run": event["run"],
-        }
-        for key, value in said.items():
-            self._client.set_model_version_tag(model, number, key, cut(value, VERSION_TAG))
-        self._client.set_tag(run, "levada.promoted", f"{model} v{number} is {alias}, before: {before}")
+        said = [
+            f"{alias} since {event['time'][:16].replace('T', ' ')} UTC",
+            f"by {actor} in run {event['run']}",
+            f"before: {before}",
+            *([f"served from {event['destination']}"] if event.get("destination") else []),
+            *([str(event["reason"])] if event.get("reason") else []),
+        ]
+        self._client.set_model_version_tag(model, number, "levada.promoted", cut(" · ".join(said), VERSION_TAG))
+        self._client.set_tag(run, "levada.promoted", cut(f"{model} v{number} is {alias} · before: {before}", TAG))
 
 
 def _logged_model_name(model: str) -> str:
@@ -248,13 +244,23 @@ def _version_tags(candidate: Event) -> dict[str, str]:
     tags = {
         "levada.fingerprint": candidate["fingerprint"],
         "levada.run": candidate["run"],
-        "levada.node": candidate["node"],
         "levada.blessing": "passed" if candidate.get("blessed") else "refused",
         "levada.verdict": against_baseline(candidate),
     }
     for item in candidate.get("data") or []:
         tags[f"dataset.{item['name']}"] = str(item["digest"])
     return {key: cut(value, VERSION_TAG) for key, value in tags.items() if value}
+
+
+def _model_id(version: ModelVersion) -> str:
+    """Return the logged model behind a version; empty for a version that was made from a path."""
+    model_id = (version.source or "").removeprefix("models:/")
+    return model_id if model_id.startswith("m-") and "/" not in model_id else ""
+
+
+def _model_page(version: ModelVersion, experiment: str) -> str:
+    model_id = _model_id(version)
+    return f"#/experiments/{experiment}/models/{model_id}" if model_id else ""
 
 
 def _judged_on(data: list[Mapping[str, Any]]) -> tuple[str, str] | None:

@@ -50,7 +50,8 @@ def _shaped(tensor: Tensor, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]
         return array.reshape(tensor.shape)
     except ValueError:
         raise ModelError(
-            f"input '{tensor.name}' wants {list(tensor.shape[1:]) or 'a scalar'} a row, got an array {list(array.shape)}."
+            f"input '{tensor.name}' wants {list(tensor.shape[1:]) or 'a scalar'} a row, "
+            f"got an array {list(array.shape)}."
         ) from None
 
 
@@ -87,7 +88,9 @@ def _from_arrow(tensor: Tensor, name: str, column: Any) -> np.ndarray[Any, Any]:
         wanted = cast("Any", pa.bool_() if tensor.dtype == "bool" else getattr(pa, tensor.dtype)())
         cast_column = pc.cast(column, wanted, safe=not tensor.dtype.startswith("float"))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ModelError(f"column '{name}' ({column.type}) cannot be the {tensor.dtype} that the model takes: {error}") from None
+        raise ModelError(
+            f"column '{name}' ({column.type}) cannot be the {tensor.dtype} that the model takes: {error}"
+        ) from None
     filled = pc.fill_null(cast_column, fill) if column.null_count else cast_column
     return filled.to_numpy(zero_copy_only=False)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from levada.artifacts.evaluation import LOWER_IS_BETTER, Task
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
-
-Task = Literal["binary", "multiclass", "regression"]
 
 NAMES: dict[Task, tuple[str, ...]] = {
     "binary": ("auc", "accuracy", "log_loss", "precision", "recall", "calibration_gap"),
@@ -24,8 +24,6 @@ NAMES: dict[Task, tuple[str, ...]] = {
     "regression": ("mae", "rmse"),
 }
 """The metrics of each task, the key one first."""
-
-LOWER_IS_BETTER = frozenset({"log_loss", "calibration_gap", "mae", "rmse"})
 
 Z = 1.959964
 """Standard normal quantile of a two-sided 95 % interval."""

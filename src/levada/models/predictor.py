@@ -88,7 +88,7 @@ def _load_onnx(path: Path, document: ModelDocument) -> Callable[[Arrays], Arrays
     options.log_severity_level = 3
     try:
         session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own exceptions have no common public class
+    except Exception as error:  # noqa: BLE001  ONNX Runtime's own have no common public class
         raise ModelError(f"{path} cannot be loaded: {error}") from None
     names = [tensor.name for tensor in document.outputs]
     return lambda arrays: dict(zip(names, session.run(names, arrays), strict=True))

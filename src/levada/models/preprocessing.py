@@ -43,7 +43,8 @@ def normalized(values: Tensor, column: ColumnStatistics) -> Tensor:
             f"the column has variance {variance:g}, so it cannot be normalized.",
             hint="A column that never changes tells a model nothing: leave it out.",
         )
-    scaled = keras.layers.Normalization(axis=None, mean=mean, variance=variance)(values)
+    layer: Any = keras.layers.Normalization(axis=None, mean=mean, variance=variance)  # pyright: ignore[reportArgumentType]
+    scaled = layer(values)
     return keras.ops.where(keras.ops.isnan(values), 0.0, scaled)
 
 
@@ -56,11 +57,14 @@ def bucketized(values: Tensor, column: ColumnStatistics, *, bins: int = 10) -> I
 
     cuts = sorted({float(cut) for cut in column.boundaries(bins)})
     if not cuts:
-        raise ModelError(f"the column cannot be cut into {bins} buckets: it has one value.", hint="Leave it out.")
+        raise ModelError(
+            f"the column cannot be cut into {bins} buckets: nearly all of its values are the same.",
+            hint="Take more bins, or normalize it.",
+        )
     # NaN is in no bucket; before the layer sees it, it becomes a number, and after it bucket 0.
     absent = keras.ops.isnan(values)
-    bucket = keras.layers.Discretization(bin_boundaries=cuts)(keras.ops.where(absent, cuts[0], values))
-    bucket = keras.ops.cast(bucket, "int32")
+    layer: Any = keras.layers.Discretization(bin_boundaries=cuts)
+    bucket: Any = keras.ops.cast(layer(keras.ops.where(absent, cuts[0], values)), "int32")
     return Indices(keras.ops.where(absent, 0, bucket + 1), len(cuts) + 2)
 
 

@@ -3,16 +3,19 @@
 Everything that is measured later (metrics, slices, comparisons) is numpy on what this holds.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported, so no checker sees them.)
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from levada.artifacts.evaluation import Task
 from levada.artifacts.examples import Examples
 from levada.artifacts.model import ModelDocument, Tensor
 from levada.errors import DataError, ModelError, did_you_mean
-from levada.models.metrics import Task
 from levada.models.predictor import Predictor
 
 if TYPE_CHECKING:

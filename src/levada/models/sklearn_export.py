@@ -169,7 +169,9 @@ def _outputs_of(estimator: Any, graph: Any) -> tuple[Tensor, ...]:
         TensorProto.DOUBLE: "float64",
         TensorProto.BOOL: "bool",
     }
-    classes = tuple(label.item() if hasattr(label, "item") else str(label) for label in getattr(estimator, "classes_", ()))
+    classes = tuple(
+        label.item() if hasattr(label, "item") else str(label) for label in getattr(estimator, "classes_", ())
+    )
     outputs: list[Tensor] = []
     for value in graph.graph.output:
         sizes = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim[1:])

@@ -1,8 +1,8 @@
 """A plan drawn in the terminal, as `git log --graph` draws commits: a row a node, a lane an output that is awaited.
 
-    ● ingest
-    │ ● weather
-    ├─┴ ...
+● ingest
+│ ● weather
+├─┴ ...
 """
 
 from __future__ import annotations
@@ -43,7 +43,15 @@ def _row(node: Node, lanes: list[str | None], pending: dict[str, set[str]]) -> s
             mark = "●"
         elif index in parents:
             ends = index in ending
-            mark = ("┴" if ends else "┼") if crossed else ("╰" if ends else "├") if index < column else "╯" if ends else "┤"
+            mark = (
+                ("┴" if ends else "┼")
+                if crossed
+                else ("╰" if ends else "├")
+                if index < column
+                else "╯"
+                if ends
+                else "┤"
+            )
         elif owner is not None:
             mark = "┼" if crossed else "│"
         else:

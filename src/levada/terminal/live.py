@@ -31,7 +31,7 @@ class LiveReader:
     def __init__(self, plan: Plan, console: Console) -> None:
         self._progress = Progress(plan)
         self._spinner = Spinner("dots", style="yellow")
-        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=8, redirect_stderr=True)
+        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=8, redirect_stderr=False)
 
     def __enter__(self) -> LiveReader:
         self._live.start()
@@ -64,7 +64,13 @@ class LiveReader:
         if view.status == "waiting":
             names = self._progress.waits_for(view.id)
             said = Text(f"waits for {', '.join(names)}" if names else "", "dim")
-        return Text(f" {mark}", style), Text(view.id, "dim" if view.status == "waiting" else ""), _when(view), said, Text("")
+        return (
+            Text(f" {mark}", style),
+            Text(view.id, "dim" if view.status == "waiting" else ""),
+            _when(view),
+            said,
+            Text(""),
+        )
 
 
 def _when(view: NodeView) -> Text:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -41,7 +43,9 @@ def show_summary(outcome: Outcome, console: Console, command: str, notes: list[s
         console.print()
     width = max((len(typed) for typed, _ in lines), default=0)
     for index, (typed, why) in enumerate(lines):
-        console.print(Text.assemble(("next   " if index == 0 else "       "), (f"{typed:<{width}}", "bold"), f"   {why}"))
+        console.print(
+            Text.assemble(("next   " if index == 0 else "       "), (f"{typed:<{width}}", "bold"), f"   {why}")
+        )
 
 
 def _headline(outcome: Outcome) -> str:
@@ -72,9 +76,10 @@ def _show_artifact(result: Result, record: ArtifactRecord, console: Console) -> 
             return
         word = Text("open", "green") if is_open else Text("closed", "bold yellow")
         console.print()
-        for index, reason in enumerate(reasons or [""]):
-            start = Text.assemble(f"  gate {result.node}: ", word, "   ") if index == 0 else Text(" " * 4)
+        start = Text.assemble(f"  gate {result.node}: ", word, "   ")
+        for reason in reasons or [""]:
             console.print(Text.assemble(start, reason))
+            start = Text(" " * len(start))
     destination = record.properties.get("destination")
     if isinstance(destination, str):
         before = record.properties.get("before")
@@ -82,11 +87,18 @@ def _show_artifact(result: Result, record: ArtifactRecord, console: Console) -> 
         console.print(
             Text.assemble(
                 "\n  pushed      ",
-                (f"{destination}/{record.properties.get('version')}", "bold"),
+                (f"{_near(destination)}/{record.properties.get('version')}", "bold"),
                 f"   models:/{record.properties.get('model')}@champion is version "
                 f"{record.properties.get('version')}{was}",
             )
         )
+
+
+def _near(place: str) -> str:
+    """Return a folder as one would type it from here, if it is below here."""
+    with suppress(ValueError):
+        return Path(place).relative_to(Path.cwd()).as_posix()
+    return place
 
 
 def _table(form: dict[str, Any]) -> Table:
@@ -124,7 +136,7 @@ def _show_left_out(outcome: Outcome, console: Console) -> None:
         console.print(Text(f"\n{said}{', '.join(kept)} kept." if kept else f"\n{said}"))
     elif outcome.exit_code == CLOSED and skipped:
         reasons = {result.reason for result in outcome.results.values() if result.status == "skipped"}
-        console.print(Text(f"\n  skipped     {', '.join(skipped)}: {sorted(reasons, key=len)[0]}"))
+        console.print(Text(f"\n  skipped     {', '.join(skipped)}: {min(reasons, key=len)}"))
 
 
 def _next(outcome: Outcome, command: str) -> Iterator[tuple[str, str]]:

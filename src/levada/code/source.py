@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from levada.code_scan import Definition, Import, Scan, Scanner, chain_of, imports_of, is_inert
+from levada.code.scan import Definition, Import, Scan, Scanner, chain_of, imports_of, is_inert
 
 PURE_DECORATORS = frozenset({
     "abc.abstractmethod", "builtins.classmethod", "builtins.property", "builtins.staticmethod",
@@ -78,6 +78,10 @@ class Statement:
         """The import that this statement is, if it is one and not a compound statement with imports in it."""
         return self.imports[0] if isinstance(self.node, ast.Import | ast.ImportFrom) else None
 
+    @property
+    def is_future(self) -> bool:
+        return any(found.module == "__future__" for found in self.imports)
+
 
 @dataclass
 class Binder:
@@ -116,6 +120,18 @@ class Source:
     @property
     def package(self) -> str:
         return self.name if self.is_package else self.name.rpartition(".")[0]
+
+    @property
+    def run_imports(self) -> Iterator[Import]:
+        """The imports that importing the module runs."""
+        for statement in self.statements:
+            if statement.role != "unrun":
+                yield from statement.imports
+
+    @cached_property
+    def has_effects(self) -> bool:
+        """Whether importing the module runs anything that counts, what it imports aside."""
+        return any(statement.role == "always" and not statement.is_future for statement in self.statements)
 
     @cached_property
     def digest(self) -> str:

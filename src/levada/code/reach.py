@@ -1,32 +1,13 @@
-"""What code a component reaches, as a digest, without importing any of it.
-
-Starting from a component (or a pipeline), the names it uses are followed through the project's modules:
-functions, classes, constants, imports. What they say is hashed by syntax tree, so comments, formatting
-and docstrings do not count, nor do functions that are not reached. To be safe rather than sharp:
-
-- what importing a module runs counts, for every module that is imported on the way: registrations,
-  loops, conditional definitions; only statements that merely bind a name can be left out;
-- a module used other than as `module.name` counts whole (`getattr(module, ...)`, `vars(module)`);
-- code that finds other code by means no reader can follow (`eval`, a computed `import_module`, pickles,
-  `globals()`) counts as reaching the whole project.
-
-Installed libraries are the boundary: their versions are somebody else's business. So are data files and
-environment variables.
-"""
+"""What one reference reaches: names are followed through modules, imports and what they run."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
+from collections.abc import Iterator
 
-from levada.code_scan import DOTTED, IMPORT_MODULE, Chain, Import
-from levada.code_source import Source, Statement
-from levada.errors import Position, ProjectError, did_you_mean
-from levada.references import split
+from levada.code.modules import Modules
+from levada.code.scan import DOTTED, IMPORT_MODULE, Chain, Import
+from levada.code.source import Source, Statement
 
 DYNAMIC = frozenset({
     "builtins.__import__", "builtins.eval", "builtins.exec", "builtins.globals", "code.interact", "gc.get_objects",
@@ -53,163 +34,11 @@ ORDER = "<order>"  # where among that the reached names are bound
 TEXT = "<text>"  # the whole file, where code reads docstrings or source
 
 
-class CodeIndex:
-    """The project's code on disk. Files are read when they are reached, once: make a new index after edits.
-
-    `packages` gives the folder (or file) of each package (or module) that holds project code, by its
-    dotted name: `{"components": Path("components"), "levada.components": ...}`.
-    """
-
-    def __init__(self, packages: Mapping[str, Path]) -> None:
-        self._packages = {name: path.absolute() for name, path in packages.items()}
-        self._sources: dict[str, Source | None] = {}
-        self._parts: dict[str, dict[str, str]] = {}
-        self._effects: dict[str, bool] = {}
-
-    def digest(self, reference: str) -> str:
-        """Return the sha256 (hex) of the code that `python:module:name` reaches; raises like `parts`."""
-        return hashlib.sha256(json.dumps(self.parts(reference)).encode()).hexdigest()
-
-    def parts(self, reference: str) -> dict[str, str]:
-        """Return every piece of code reached and its own digest, by names like `components.features:bucketize`.
-
-        `components.features:<module>` stands for what importing that module runs, `...:<order>` for where
-        among it the names reached are bound.
-        Raises ProjectError for a module or name that is not there, and for a reached file that is not Python.
-        """
-        if reference not in self._parts:
-            scheme, module, name = split(reference)
-            if scheme != "python":
-                raise ProjectError(f"'{reference}' has the scheme '{scheme}', and only python: names code in files.")
-            self._check(module, name.partition(".")[0])
-            self._parts[reference] = _Reach(self).parts(module, name)
-        return dict(self._parts[reference])
-
-    def source(self, name: str) -> Source | None:
-        """Return a module of the project, or None if there is none of that name; raises ProjectError."""
-        if name not in self._sources:
-            self._sources[name] = self._read(name)
-        return self._sources[name]
-
-    def leads_to_project(self, name: str) -> bool:
-        """Whether a package that is not the project's has one of the project's below it."""
-        return any(package.startswith(f"{name}.") for package in self._packages)
-
-    def packages(self) -> list[str]:
-        return sorted(self._packages)
-
-    def below(self, source: Source) -> Iterator[str]:
-        """Yield the names of the modules right below a package, those that code could import."""
-        if not source.is_package:
-            return
-        for path in sorted(source.path.iterdir()):
-            name = path.name.partition(".")[0]
-            if name.isidentifier() and name not in ("__init__", "__pycache__") and self._place(f"{source.name}.{name}"):
-                yield f"{source.name}.{name}"
-
-    def imports_run(self, name: str) -> bool:
-        """Whether importing a module runs anything that counts, in it or in what it imports."""
-        if name not in self._effects:
-            self._effects[name] = any(
-                statement.role == "always" and not _is_future(statement)
-                for source in self._imported_by(name)
-                for statement in source.statements
-            )
-        return self._effects[name]
-
-    def _imported_by(self, name: str) -> Iterator[Source]:
-        seen: set[str] = set()
-        todo = [name]
-        while todo:
-            module = todo.pop()
-            if module in seen:
-                continue
-            seen.add(module)
-            if source := self.source(module):
-                yield source
-                todo += [found for one in _run_imports(source) for found in self.executed(one)]
-            todo += [module.rpartition(".")[0]] if "." in module else []
-
-    def executed(self, found: Import) -> list[str]:
-        """Return the modules that an import runs, packages above them aside."""
-        package = self.source(found.executes)
-        if package is None or not package.is_package or not found.chain:
-            return [found.executes]
-        return [found.executes, f"{found.executes}.{found.chain[0]}"]  # which may be a module, or not
-
-    def _check(self, module: str, name: str) -> None:
-        source = self.source(module)
-        if source is None:
-            known = [known for package in self._packages for known in self._modules(package)]
-            raise ProjectError(
-                f"There is no module {module} in the project's code ({', '.join(self.packages())}).",
-                hint=did_you_mean(module, known),
-            )
-        is_binary = source.tree is None and source.content
-        if is_binary or name in source.binders or source.stars or "__getattr__" in source.binders:
-            return
-        raise ProjectError(f"{module} has no {name}.", hint=did_you_mean(name, source.binders))
-
-    def _modules(self, name: str) -> Iterator[str]:
-        if place := self._place(name):
-            yield name
-            for below in self.below(Source(name, place.parent if place.suffix else place, not _is_module(place))):
-                yield from self._modules(below)
-
-    def _place(self, name: str) -> Path | None:
-        """Return the file of a module, or the folder of a package that has no `__init__`."""
-        packages = [package for package in self._packages if name == package or name.startswith(f"{package}.")]
-        if not packages:
-            return None
-        package = max(packages, key=len)
-        root = self._packages[package]
-        if root.is_file():
-            return root if name == package else None
-        path = root.joinpath(*name[len(package) :].split(".")[1:])
-        files = [path / f"__init__{suffix}" for suffix in (*EXTENSION_SUFFIXES, ".py")]
-        if name != package:
-            files += [path.with_name(path.name + suffix) for suffix in (*EXTENSION_SUFFIXES, ".py")]
-        found = next((file for file in files if file.is_file()), path)
-        return found if found is not path or path.is_dir() else None
-
-    def _read(self, name: str) -> Source | None:
-        place = self._place(name)
-        if place is None:
-            return None
-        if place.is_dir():
-            return Source(name, place, is_package=True)
-        is_package = not _is_module(place)
-        label = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
-        try:
-            content = place.read_bytes()
-            tree = ast.parse(content, label) if place.suffix == ".py" else None
-        except SyntaxError as error:
-            where = Position(label, error.lineno or 1, (error.text or "").strip())
-            raise ProjectError(f"{name} is not valid Python: {error.msg}.", where=where) from error
-        except (OSError, ValueError, RecursionError, MemoryError) as error:
-            raise ProjectError(f"{label} cannot be read: {error}.") from error
-        return Source(name, place.parent, is_package, content, tree)
-
-
-def _is_module(place: Path) -> bool:
-    return place.is_file() and place.name.partition(".")[0] != "__init__"
-
-
-def _is_future(statement: Statement) -> bool:
-    return any(found.module == "__future__" for found in statement.imports)
-
-
-def _run_imports(source: Source) -> Iterator[Import]:
-    for statement in source.statements:
-        if statement.role != "unrun":
-            yield from statement.imports
-
-
-class _Reach:
+class Reach:
     """Follows names from one reference, each once. It keeps its own list of what is left to follow."""
 
-    def __init__(self, index: CodeIndex) -> None:
-        self._index = index
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
         self._todo: list[tuple[str, Chain]] = []
         self._met: set[tuple[str, Chain]] = set()
         self._run: dict[str, Source] = {}
@@ -231,9 +60,9 @@ class _Reach:
             self._todo.append((module, chain))
 
     def _step(self, module: str, chain: Chain) -> None:
-        source = self._index.source(module)
+        source = self._modules.get(module)
         if source is None:
-            if chain and self._index.leads_to_project(module):
+            if chain and self._modules.leads_to_project(module):
                 self._follow(f"{module}.{chain[0]}", chain[1:])
             self._leave(".".join((module, *chain)))
             return
@@ -259,13 +88,13 @@ class _Reach:
         # Where a package binds the name of its own module to something else (`from .train import train`),
         # that is what the bare name gives.
         is_module = rest or all(binder.by and binder.by.target == below for binder in binders)
-        if is_module and source.is_package and self._index.source(below):
+        if is_module and source.is_package and self._modules.get(below):
             self._follow(below, rest)
 
     def _take_unbound(self, source: Source, name: str, rest: Chain) -> None:
         for star in source.stars:
             self._follow(star, (name, *rest))
-            if self._index.source(star):
+            if self._modules.get(star):
                 self._follow(star, ("__all__",))
         if "__getattr__" in source.binders:
             self._follow(source.name, ("__getattr__",))
@@ -280,14 +109,14 @@ class _Reach:
             if statement.alias is None:
                 self._scan(source, statement)
             for found in statement.imports:
-                if self._index.source(found.module):
+                if self._modules.get(found.module):
                     self._follow(found.module, () if found.name == "*" else found.chain)
         self._names[source.name] = set(source.binders)
-        for name in self._index.below(source):
+        for name in self._modules.below(source):
             self._follow(name, ())
 
     def _take_project(self) -> None:
-        for name in self._index.packages():
+        for name in self._modules.packages():
             self._follow(name, ())
 
     def _leave(self, path: str) -> None:
@@ -304,11 +133,11 @@ class _Reach:
             if name in self._run:
                 continue
             todo += [name.rpartition(".")[0]] if "." in name else []
-            source = self._index.source(name)
+            source = self._modules.get(name)
             if source is None:
                 continue
             self._run[name] = source
-            todo += [module for found in _run_imports(source) for module in self._index.executed(found)]
+            todo += [module for found in source.run_imports for module in self._modules.executed(found)]
             for statement in source.statements:
                 if statement.role == "always" and statement.alias is None:
                     self._scan(source, statement)
@@ -327,9 +156,10 @@ class _Reach:
         for module, chain in scan.refers:
             self._follow(module, chain)
         for found in scan.imports:
-            for module in self._index.executed(found):
+            for module in self._modules.executed(found):
                 self._import(module)
-            self._follow(found.module, found.chain) if found.chain and found.name != "*" else None
+            if found.chain and found.name != "*":
+                self._follow(found.module, found.chain)
         for text in scan.strings:
             self._follow_text(text)
         if scan.reflects:
@@ -346,7 +176,7 @@ class _Reach:
         names = match[1].split(".") if match else []
         for length in range(len(names), 0, -1):
             module = ".".join(names[:length])
-            if match and self._index.source(module):
+            if match and self._modules.get(module):
                 attributes = match[2].split(".") if match[2] else []
                 self._follow(module, (*names[length:], *attributes))
                 return
@@ -387,7 +217,7 @@ class _Reach:
             effects = [source.scan(statement).digest] if runs else self._said_by_import(source, statement.alias)
             said += effects
             varies = any(source.varies(name) for name in reached)
-            has_effects = has_effects or varies or bool(effects and not _is_future(statement))
+            has_effects = has_effects or varies or bool(effects and not statement.is_future)
             if effects or varies or not all(source.is_imported(name) for name in read):
                 order += [*sorted(gap), f"{len(said)} {' '.join(reached)}"]
                 gap = []
@@ -399,9 +229,9 @@ class _Reach:
         """Return what an import stands for beside the name it binds: the effects it has, if any."""
         if found is None:
             return []
-        if effective := [module for module in self._index.executed(found) if self._index.imports_run(module)]:
+        if effective := [module for module in self._modules.executed(found) if self._modules.imports_run(module)]:
             return [f"import {' '.join(effective)}"]
-        if self._index.source(found.executes) is None and source.is_for_its_effect(found):
+        if self._modules.get(found.executes) is None and source.is_for_its_effect(found):
             return [f"import {found.executes} {'.'.join(found.chain)}"]
         return []
 

@@ -1,0 +1,46 @@
+"""Markdown as MLflow's pages draw it: tables without any room between cells unless it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+_GAP = "&emsp;"
+
+
+def escaped(text: object) -> str:
+    """Return text on one line that is not taken for Markdown or HTML."""
+    flat = " ".join(str(text).split())
+    for char in "\\`*_[]<>|":
+        flat = flat.replace(char, f"\\{char}")
+    return flat
+
+
+def code(text: str) -> str:
+    """Return text as inline code, on one line."""
+    return f"`{' '.join(text.replace('`', '').split())}`"
+
+
+def block(text: str) -> str:
+    """Return text as a block of code."""
+    return "\n".join(["```", text.replace("```", "'''"), "```"])
+
+
+def row(cells: Iterable[str]) -> str:
+    """Return a table's row of cells that are Markdown already."""
+    return "| " + " | ".join(f"{cell}{_GAP}" for cell in cells) + " |"
+
+
+def head(titles: Sequence[str]) -> list[str]:
+    """Return the two lines that a table begins with."""
+    return [row(titles), "|" + "---|" * len(titles)]
+
+
+def fitting(rows: list[str], room: int) -> list[str]:
+    """Return the rows, from the first on, that take no more than `room` characters."""
+    kept: list[str] = []
+    for line in rows:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return kept

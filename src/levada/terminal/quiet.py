@@ -1,0 +1,34 @@
+"""Keep what libraries write to standard error off the progress display."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def stderr_into(path: Path) -> Iterator[TextIO]:
+    """Send file descriptor 2 into a file, also for C++ code (TensorFlow's); yields the real standard error.
+
+    Afterwards an empty file is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    real = os.fdopen(os.dup(kept), "w", encoding=sys.stderr.encoding or "utf-8")
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(file, 2)
+    try:
+        yield real
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        for descriptor in (kept, file):
+            os.close(descriptor)
+        real.close()
+        if path.stat().st_size == 0:
+            path.unlink()

@@ -1,0 +1,51 @@
+"""Components called as plain functions, with a context made by hand."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from levada.component import Component
+from levada.context import Context
+from levada.store import Store
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Call:
+    """Return a function that runs a component in a project at `tmp_path` and returns what it made.
+
+    What the component said (`line`, `metrics`) is in the contexts, newest last: `call.contexts[-1]`.
+    """
+    return Caller(tmp_path)
+
+
+class Caller:
+    def __init__(self, root: Path) -> None:
+        self.contexts: list[Context] = []
+        self._root = root
+        self._numbers = itertools.count()
+
+    def __call__(self, component: Component[..., Any], *args: Any, **kwargs: Any) -> Any:
+        context = Context(
+            run_id="run",
+            node_id=f"{component.name}-{next(self._numbers)}",
+            pipeline="test",
+            attempt="attempt",
+            store=Store(self._root / "store"),
+            root=self._root,
+            output_types=component.signature.outputs,
+            emit=lambda *args, **fields: None,
+        )
+        self.contexts.append(context)
+        return component.function(context, *args, **kwargs)
+
+    @property
+    def line(self) -> str:
+        """What the last component said came out."""
+        return self.contexts[-1].line
