@@ -57,6 +57,7 @@ ORDER = []
 FIRST = ORDER
 ORDER.append("late")
 SQUARE = lambda x: x ** 2
+ITERATOR = iter("abc")
 NAMES = [name.upper() for name in ("a", "b")]
 
 
@@ -109,6 +110,17 @@ class Plain:
 
     def method(self):
         return 1
+
+
+class Noticing:
+    seen = []
+
+    def __init_subclass__(cls):
+        Noticing.seen.append(cls)
+
+
+class Noticed(Noticing):
+    noticed = 1
 
 
 class Norm(Layer):
@@ -288,6 +300,9 @@ CHANGES = {
     "constant behind a default": (T, "DOUBLE = RATE * 2", "DOUBLE = RATE * 3"),
     "lambda": (T, "x ** 2", "x ** 3"),
     "top-level comprehension": (T, "name.upper()", "name.lower()"),
+    "comprehension that uses up an iterator": (T, "UNUSED = 7", "UNUSED = [x for x in ITERATOR]"),
+    "star that uses up an iterator": (T, "UNUSED = 7", "UNUSED = (*ITERATOR,)"),
+    "call that uses up an iterator": (T, "UNUSED = 7", "UNUSED = frozenset(ITERATOR)"),
     "augmented assignment": (T, "COUNT += 1", "COUNT += 2"),
     "what is set through global": (T, "COUNT = COUNT + 5", "COUNT = COUNT + 6"),
     "mutated list": (T, 'append("late")', 'append("later")'),
@@ -318,10 +333,12 @@ CHANGES = {
     "registering decorator's argument": (T, '@registered("special")', '@registered("other")'),
     "unreached function starts to register": (T, "def unreached(x)", '@registered("new")\ndef unreached(x)'),
     "unreached default with a call": (T, "def unreached(x)", "def unreached(x=print(1))"),
-    "unreached class gets a base": (T, "class Plain:", "class Plain(Base):"),
+    "unreached class gets a library's base": (T, "class Plain:", "class Plain(untracked_plugin.Plugin):"),
+    "unreached class gets a base that notices": (T, "class Plain:", "class Plain(Noticing):"),
     "unreached class body calls": (T, "attribute = 1", "attribute = print(1)"),
     "unreached assignment with a call": (T, "UNUSED = 7", "UNUSED = print(7)"),
-    "layer of a library": (T, '"""Call."""\n        return x', '"""Call."""\n        return -x'),
+    "unreached class with a base that notices": (T, "noticed = 1", "noticed = 2"),
+    "base that notices": (T, "seen.append(cls)", "seen.insert(0, cls)"),
     "assignment to an attribute": (T, "UNUSED = 7", "UNUSED = 7\nnp.flag = 1"),
     "deleted name": (T, "UNUSED = 7", "UNUSED = 7\ndel UNUSED"),
     "raise": (T, "UNUSED = 7", "UNUSED = 7\nassert RATE"),
@@ -391,6 +408,13 @@ KEEPS = {
         T, "def unreached(x):", "@component(cache=False)\ndef new(ctx): ...\n\ndef unreached(x):"
     ),
     "unreached class": (T, "attribute = 1", "attribute = 2"),
+    "unreached class gets a harmless base": (T, "class Plain:", "class Plain(Base):"),
+    "unreached layer of a library": (T, '"""Call."""\n        return x', '"""Call."""\n        return -x'),
+    "unreached constants made of constants": (
+        "components/losses.py",
+        "def mae",
+        "LIST = [*(1, 2), *range(3)]\nBYTES = 1 << 20\nALL = {f'{x}': x for x in LIST}\n\ndef mae",
+    ),
     "unreached dataclass added": (T, "class Plain:", "@dataclass\nclass New:\n    a: int = 1\n\nclass Plain:"),
     "unreached exception added": (
         "components/losses.py", "def mae", "class Wrong(ValueError):\n    code = 1\n\ndef mae"
@@ -667,6 +691,41 @@ def test_the_order_of_star_imports_counts(tmp_path: Path) -> None:
     first = "from .b import *\nfrom .c import *\ndef f(x): return g()"
     second = "from .c import *\nfrom .b import *\ndef f(x): return g()"
     assert differs(tmp_path, {"a": first, **files}, {"a": second, **files})
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "class Base:\n    def __init_subclass__(cls): print(cls)",
+        "class Base(metaclass=Meta): ...",
+        "class Base(library.Base): ...",
+        "class Lower(library.Base): ...\nclass Base(Lower): ...",
+        "@library.decorator\nclass Base: ...",
+        "Base = make()",
+        "class Base(type): ...",
+        "if 1:\n    class Base: ...",
+        "from library import Base",
+        "from .missing import Base",
+        "from .a import Sub as Base",
+    ],
+)
+def test_inheriting_has_an_effect_unless_the_base_is_known_to_have_none(tmp_path: Path, base: str) -> None:
+    a = "from .c import Base\nclass Sub(Base):\n    x = {}\ndef f(x): ..."
+    files = {"c": "from .b import Base as Base", "b": f"import library\n{base}"}
+    assert differs(tmp_path / "1", {**files, "a": a.format(1)}, {**files, "a": a.format(2)})
+    files["b"] = "from abc import ABC\nclass Lower(ABC): ...\nclass Base(Lower):\n    def m(self): ..."
+    assert not differs(tmp_path / "2", {**files, "a": a.format(1)}, {**files, "a": a.format(2)})
+
+
+@pytest.mark.parametrize(
+    "origin", ["from components.b import component", "from components.b import *", "def component(f): ..."]
+)
+def test_a_decorator_is_known_by_where_it_comes_from(tmp_path: Path, origin: str) -> None:
+    a = "{}\n@component\ndef g(x): return {}\ndef f(x): ..."
+    b = {"b": "def component(f): print(f)"}
+    assert differs(tmp_path / "1", {"a": a.format(origin, 1), **b}, {"a": a.format(origin, 2), **b})
+    known = "from levada import component"
+    assert not differs(tmp_path / "2", {"a": a.format(known, 1), **b}, {"a": a.format(known, 2), **b})
 
 
 def test_a_name_used_before_it_is_bound_counts_as_a_change(tmp_path: Path) -> None:

@@ -205,7 +205,8 @@ class Artifact:
         from levada.draw import caller_position
 
         raise WiringError(
-            f"{self._state.label} gives {type(self).__name__}, which is not made yet while the pipeline is drawn: {why}.",
+            f"{self._state.label} gives {type(self).__name__}, which is not made yet while the pipeline is drawn: "
+            f"{why}.",
             where=caller_position(),
             hint="Do it inside a component, which runs when the artifact is there.",
         )

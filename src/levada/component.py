@@ -10,7 +10,7 @@ function; unit tests call that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
@@ -81,8 +81,8 @@ class Component(Generic[P, R]):
         self,
         *,
         name: str | None = None,
-        after: Artifact | str | list[Artifact | str] | None = None,
-        requires: Artifact | list[Artifact] | None = None,
+        after: Artifact | str | Sequence[Artifact | str] | None = None,
+        requires: Artifact | Sequence[Artifact] | None = None,
         needs: Mapping[str, Json] | None = None,
         cache: bool | None = None,
     ) -> Component[P, R]:
@@ -99,10 +99,10 @@ class Component(Generic[P, R]):
         if name is not None:
             chosen = replace(chosen, name=check_name(name, position))
         if after is not None:
-            items = after if isinstance(after, list) else [after]
+            items = after if isinstance(after, Sequence) and not isinstance(after, str) else [after]
             chosen = replace(chosen, after=(*chosen.after, *(_node_of(item, label, position) for item in items)))
         if requires is not None:
-            gates = requires if isinstance(requires, list) else [requires]
+            gates = requires if isinstance(requires, Sequence) else [requires]
             chosen = replace(chosen, requires=(*chosen.requires, *(_gate_of(gate, label, position) for gate in gates)))
         if needs is not None:
             merged = {**dict(chosen.needs), **check_needs(needs, position)}
@@ -114,9 +114,7 @@ class Component(Generic[P, R]):
     def _draw(self, drawing: Drawing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         position = caller_position()
         signature, options = self.signature, self._options
-        arguments = bind_arguments(
-            self.function.__name__, signature.bound, signature.inputs, args, kwargs, position
-        )
+        arguments = bind_arguments(self.function.__name__, signature.bound, signature.inputs, args, kwargs, position)
         inputs: dict[str, Binding] = {}
         parameters: dict[str, Json] = {}
         mapped: set[str] = set()
@@ -224,9 +222,7 @@ def check_needs(needs: Mapping[str, Json], position: Position | None) -> dict[st
 
     for name, value in needs.items():
         if name not in _NEEDS:
-            raise WiringError(
-                f"needs={{'{name}': ...}}: a node can need {', '.join(_NEEDS)}.", where=position
-            )
+            raise WiringError(f"needs={{'{name}': ...}}: a node can need {', '.join(_NEEDS)}.", where=position)
         if isinstance(value, bool) or not isinstance(value, _NEEDS[name]):
             wanted = " or ".join(kind.__name__ for kind in _NEEDS[name])
             raise WiringError(
@@ -290,4 +286,3 @@ def component(
 def component_of(thing: Any) -> Component[..., Any] | None:
     """Return `thing` if it is a component."""
     return cast("Component[..., Any]", thing) if isinstance(thing, Component) else None
-

@@ -72,9 +72,10 @@ class Context:
         if name is None or self.output_types.get(name) is not kind:
             declared = ", ".join(f"{field}: {type_.__name__}" for field, type_ in self.output_types.items())
             wish = f"ctx.output({kind.__name__}{f', {name!r}' if name else ''})"
+            several = len(fitting) > 1 and name is None
             raise ComponentError(
                 f"{self.node_id}: {wish} does not name one of its outputs ({declared or 'it has none'}).",
-                hint=f"Say which: ctx.output({kind.__name__}, {fitting[0]!r})." if len(fitting) > 1 and not name else "",
+                hint=f"Say which: ctx.output({kind.__name__}, {fitting[0]!r})." if several else "",
             )
         if name not in self.outputs:
             key = f"artifacts/{self.pipeline}/{self.node_id}/{self.attempt}/{name}"
@@ -102,7 +103,7 @@ class Context:
         self.line = text
 
     def beam(self, label: str = "job") -> BeamJob:
-        """Return a Beam job of this node's own, with the run's Beam options:
+        """Return a Beam job of this node's own, with the run's Beam options.
 
             with ctx.beam() as p:
                 p | beam.Create(paths) | beam.Map(read)

@@ -81,7 +81,7 @@ def drawing(root: Path) -> Iterator[Drawing]:
 
 def caller_frame() -> FrameType | None:
     """Return the innermost frame that is not Levada's own."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None and frame.f_code.co_filename.startswith(HERE):
         frame = frame.f_back
     return frame

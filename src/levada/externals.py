@@ -67,7 +67,9 @@ def resolve(binding: External, store: Store, root: Path) -> Resolution:
     scheme, _, rest = binding.reference.partition(":")
     resolver = SCHEMES.get(scheme)
     if resolver is None:
-        raise PlanError(f"'{binding.reference}' has the unknown scheme '{scheme}'.", hint=f"Known: {', '.join(SCHEMES)}.")
+        raise PlanError(
+            f"'{binding.reference}' has the unknown scheme '{scheme}'.", hint=f"Known: {', '.join(SCHEMES)}."
+        )
     return resolver(rest, binding.type, store, root)
 
 

@@ -69,7 +69,7 @@ def describe(error: BaseException) -> Failure:
 def _message(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception as broken:  # the user's own __str__
+    except Exception as broken:  # noqa: BLE001  the user's own __str__
         return f"(its message cannot be shown: {type(broken).__name__})"
     return text if isinstance(error, LevadaError) else text.strip() or "(no message)"
 
@@ -80,5 +80,7 @@ def _line(frame: traceback.FrameSummary) -> str:
 
 def is_users(file: str) -> bool:
     """Whether a source file is the user's own: neither Levada's, nor an installed library's, nor Python's."""
+    if not (os.path.isabs(file) or file.startswith("<") or os.path.exists(file)):
+        return False  # a compiled library names its files from where it was built
     installed = "site-packages" in file or "dist-packages" in file
     return not (installed or file.startswith((_ENGINE, *_LIBRARIES, "<frozen")))

@@ -76,7 +76,9 @@ def each(items: Many[T] | Sequence[T]) -> T:
     if not artifacts:
         return cast("T", EachItem(None, tuple(encode(item) for item in items)))
     if len(artifacts) != len(items) or any(item.drawn is None for item in artifacts):
-        raise WiringError("each() wants artifacts of this pipeline, or plain values, not both.", where=caller_position())
+        raise WiringError(
+            "each() wants artifacts of this pipeline, or plain values, not both.", where=caller_position()
+        )
     bindings: list[Any] = [item.drawn.binding for item in artifacts if item.drawn]
     return cast("T", EachItem(plan.Sequence(tuple(bindings))))
 

@@ -23,7 +23,7 @@ from levada.errors import ComponentError, PlanError, Position, StoreError
 from levada.failure import describe
 from levada.fanout import Many
 from levada.journal import Journal
-from levada.plan import Binding, External, Gather, Node, Output, Plan, Sequence
+from levada.plan import Binding, External, Node, Output, Plan, Sequence
 from levada.references import load
 from levada.resolved import Resolved, sources_within
 from levada.result import Result
@@ -94,12 +94,6 @@ class RunView:
         committed = self.result(node_id)
         if committed is not None:
             return committed
-        if node.is_mapped or any(isinstance(binding, Gather) for binding in node.inputs.values()):
-            raise PlanError(
-                f"node {node_id} uses each() or gather(), which a plan can hold but a run cannot do yet.",
-                where=node.position,
-                hint="Call the component once per item, in a for loop of the pipeline.",
-            )
         upstream = {name: self._ended(name, node_id) for name in node.upstream}
         skipped = self._skip(node, upstream)
         if skipped is not None:
@@ -326,7 +320,9 @@ def _check_returned(component: Component[..., Any], returned: Any, context: Cont
     where = Position(shown_path(code.co_filename), code.co_firstlineno, f"def {name}(...)")
     if not wanted:
         if returned is not None:
-            raise ComponentError(f"{name}() says that it returns nothing, and returned {type(returned).__name__}.", where=where)
+            raise ComponentError(
+                f"{name}() says that it returns nothing, and returned {type(returned).__name__}.", where=where
+            )
         return {}
     shown = getattr(component.signature.returns, "__name__", "?")
     fields: dict[str, Any] = dict.fromkeys(wanted, returned)
@@ -352,7 +348,7 @@ def _check_returned(component: Component[..., Any], returned: Any, context: Cont
             raise ComponentError(
                 f"{label}: this {kind.__name__} was not made for it with ctx.output in this call.",
                 where=where,
-                hint="An input cannot be passed through: write a new artifact, or let later nodes take the input itself.",
+                hint="An input cannot be passed through: write a new artifact, "
+                "or let later nodes take the input itself.",
             )
     return fields
-

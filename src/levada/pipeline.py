@@ -1,12 +1,12 @@
 """Pipelines: functions that call components, and so draw a graph.
 
-    @pipeline
-    def flights(*, months: int = 3) -> None:
-        \"\"\"Will a flight arrive late?
+@pipeline
+def flights(*, months: int = 3) -> None:
+    \"\"\"Will a flight arrive late?
 
-        Args:
-            months: how many months to train on.
-        \"\"\"
+    Args:
+        months: how many months to train on.
+    \"\"\"
 """
 
 from __future__ import annotations
@@ -104,8 +104,9 @@ class Pipeline(Generic[P, R]):
             try:
                 forms[name] = encode(value)
             except ParameterError as error:
-                where = draw.caller_position()
-                raise ParameterError(f"{self.name}({name}=...): {error.message}", where=where, hint=error.hint) from None
+                raise ParameterError(
+                    f"{self.name}({name}=...): {error.message}", where=draw.caller_position(), hint=error.hint
+                ) from None
         return forms
 
     def __repr__(self) -> str:

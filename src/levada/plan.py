@@ -65,6 +65,7 @@ Binding = Output | External | Sequence | Each | Gather
 
 
 def binding_to_json(binding: Binding) -> dict[str, Any]:
+    """Return the form that a binding has in the document."""
     match binding:
         case Output(node, output):
             return {"node": node, "output": output}
@@ -72,15 +73,14 @@ def binding_to_json(binding: Binding) -> dict[str, Any]:
             return {"external": reference, "type": type_}
         case Sequence(items):
             return {"list": [binding_to_json(item) for item in items]}
-        case Each(None, values):
-            return {"each_value": list(values)}
-        case Each(source, _):
-            return {"each": binding_to_json(source)}
+        case Each(source, values):
+            return {"each": binding_to_json(source)} if source is not None else {"each_value": list(values)}
         case Gather(source):
             return {"gather": binding_to_json(source)}
 
 
 def binding_from_json(form: Mapping[str, Any]) -> Binding:
+    """Return the binding of a form; raises PlanError if it is none."""
     match form:
         case {"node": str(node), "output": str(output)}:
             return Output(node, output)
@@ -109,10 +109,9 @@ def leaves(binding: Binding) -> Iterator[Output | External]:
         case Sequence(items):
             for item in items:
                 yield from leaves(item)
-        case Each(None, _):
-            return
         case Each(source, _):
-            yield from leaves(source)
+            if source is not None:
+                yield from leaves(source)
         case Gather(source):
             yield from leaves(source)
 
@@ -354,5 +353,3 @@ def in_order(nodes: list[Node]) -> tuple[Node, ...]:
         for name in sorter.get_ready():
             heappush(ready, place[name])
     return tuple(ordered)
-
-

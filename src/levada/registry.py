@@ -161,7 +161,5 @@ class Registry:
 
 def _folder(model: str) -> str:
     if not NAME.fullmatch(model):
-        raise RegistryError(
-            f"'{model}' cannot name a registered model.", hint="Use letters, digits, '_', '-' and '.'."
-        )
+        raise RegistryError(f"'{model}' cannot name a registered model.", hint="Use letters, digits, '_', '-' and '.'.")
     return f"registry/{model}"

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from levada.errors import LevadaError, PlanError
 from levada.externals import Resolution, resolve
-from levada.plan import External, Plan, leaves
+from levada.plan import External, Gather, Node, Plan, leaves
 from levada.store import Store, file_digest
 from levada.values import Json, decode, digest_of, digested_values
 
@@ -87,6 +87,7 @@ def resolve_plan(
     packages: dict[str, str] = {}
     for node in plan.nodes:
         try:
+            _refuse_mapped(node)
             for binding in node.inputs.values():
                 for leaf in leaves(binding):
                     if isinstance(leaf, External) and leaf.reference not in externals:
@@ -106,6 +107,14 @@ def resolve_plan(
     return Resolved(
         root.as_posix(), externals, sources, code, pieces, packages, tuple(beam_options), tuple(fresh), use_cache
     )
+
+
+def _refuse_mapped(node: Node) -> None:
+    if node.is_mapped or any(isinstance(binding, Gather) for binding in node.inputs.values()):
+        raise PlanError(
+            f"node {node.id} uses each() or gather(), which a plan can hold but a run cannot do yet.",
+            hint="Call the component once per item, in a for loop of the pipeline.",
+        )
 
 
 def _source_digests(form: Json, root: Path) -> dict[str, str]:
@@ -147,5 +156,6 @@ def _version_of(package: str) -> str:
     except importlib.metadata.PackageNotFoundError:
         raise PlanError(
             f"the package {package} is not installed, and a component declares that it uses it.",
-            hint=f"Install it, or take it out of @component(packages=...). ('{package}' must be a distribution's name.)",
+            hint="Install it, or take it out of @component(packages=...). "
+            f"('{package}' must be a distribution's name.)",
         ) from None

@@ -17,6 +17,7 @@ What no commit names does not exist.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -135,7 +136,10 @@ class Store:
         """Write a temporary file in the folder of a local key, synced to disk; removed at the end."""
         assert self.local is not None
         target = self.local / key
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # a file where a folder should be; not that another was first
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(target.parent)) from None
         temporary = f"{target.parent}/.{target.name}.{secrets.token_hex(6)}.tmp"
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -225,9 +229,7 @@ class Store:
             raise self._broken("write", key, error) from error
         return folder
 
-    def seal(
-        self, key: str, staging: Path, type_: str, properties: dict[str, Any], producer: str
-    ) -> ArtifactRecord:
+    def seal(self, key: str, staging: Path, type_: str, properties: dict[str, Any], producer: str) -> ArtifactRecord:
         """Bring an output's files into the store, whole, and return its record (not yet committed)."""
         files = tuple(entries_of(staging))
         if self.local is None:

@@ -169,9 +169,11 @@ def _decode_dataclass(kind: type, fields: dict[str, Any]) -> Any:
 
 def digested_values(value: Any) -> Iterator[Digested]:
     """Yield each `Digested` within a parameter value, outermost first."""
-    if isinstance(value, Digested) and not isinstance(value, type):
+    if isinstance(value, type):
+        return
+    if isinstance(value, Digested):
         yield value
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+    elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield from digested_values(getattr(value, field.name))
     elif isinstance(value, dict):

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from levada.component import Component
 from levada.context import Context
 from levada.store import Store
+
+# The first example of a test may import a library: how long one takes says nothing.
+settings.register_profile("levada", deadline=None)
+settings.load_profile("levada")
 
 Call = Callable[..., Any]
 

@@ -63,7 +63,11 @@ def test_hashes_never_change() -> None:
             pa.array([1_356_998_400_000], pa.timestamp("ms")),
             pa.array([datetime.date(2013, 1, 1)], pa.date32()),
         ],
-        [pa.array([[1, 2]]), pa.array([[1.0, 2.0]], pa.list_(pa.float32(), 2)), pa.array([[1, 2]], pa.large_list(pa.int8()))],
+        [
+            pa.array([[1, 2]]),
+            pa.array([[1.0, 2.0]], pa.list_(pa.float32(), 2)),
+            pa.array([[1, 2]], pa.large_list(pa.int8())),
+        ],
     ],
 )
 def test_equal_values_of_different_types_hash_equal(equal: list[Any]) -> None:

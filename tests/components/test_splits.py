@@ -94,9 +94,7 @@ def test_a_salt_gives_another_division() -> None:
 def test_a_key_that_is_no_column_is_told() -> None:
     with pytest.raises(DataError) as caught:
         Splits((("a", 1), ("b", 1)), ("usr",)).assign(batch_of([{"user": 1}]))
-    assert str(caught.value) == (
-        "split_by: 'usr' is not a column.\nThe columns: user, item, price. Did you mean user?"
-    )
+    assert str(caught.value) == ("split_by: 'usr' is not a column.\nThe columns: user, item, price. Did you mean user?")
 
 
 @pytest.mark.parametrize(

@@ -378,7 +378,7 @@ def pipeline_annotation_under_type_checking() -> None:
 
 def missing_schema_file() -> None:
     train(ingest(), extra=None)
-    profile(file_artifact(Examples, "tests/golden/no_such_schema.pbtxt"))
+    profile(file_artifact(Examples, "tests/golden/schemas/flihgts.pbtxt"))
 
 
 @component(packages=("no-such-package",))

@@ -13,7 +13,7 @@ from levada.store import Store
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: starts servers or imports TensorFlow")
+    config.addinivalue_line("markers", "slow: starts servers, imports TensorFlow, or waits for seconds")
 
 
 @pytest.fixture(scope="session")

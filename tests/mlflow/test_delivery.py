@@ -220,6 +220,7 @@ def test_older_runs_are_delivered_first_and_in_order(store: Store, uri: str, cli
     assert Cursors(store, uri).pending() == []
 
 
+@pytest.mark.slow
 def test_a_long_node_is_shown_while_it_runs(store: Store, uri: str, client: Any) -> None:
     plan = plan_of(flights, epochs=8, seconds=8, pushed=False)
     thread = threading.Thread(target=run_plan, args=(plan, store, uri))

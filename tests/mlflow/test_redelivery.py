@@ -178,6 +178,29 @@ def test_a_cursor_that_lags_behind_changes_nothing(copy: Store, uri: str, client
     assert everything(client) == before
 
 
+def test_a_run_at_which_mlflow_breaks_down_does_not_hold_up_the_next(
+    copy: Store, uri: str, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Backlog._deliver_whole
+    first, second = sorted(Cursors(copy, uri).pending())
+    order: list[str] = []
+
+    def break_down_once(self: Backlog, run_id: str) -> bool:
+        order.append(run_id)
+        if len(order) == 1:
+            raise RuntimeError("500 Internal Server Error")
+        return whole(self, run_id)
+
+    monkeypatch.setattr(Backlog, "_deliver_whole", break_down_once)
+    report = deliver_pending(copy, uri)
+
+    assert sorted(order) == [first, second]
+    assert len(report.delivered) == len(report.left) == 1
+    assert "500 Internal Server Error" in str(report)
+    assert len(deliver_pending(copy, uri).delivered) == 1
+    assert len(runs_of(client, "flights")) == 2
+
+
 def test_two_processes_deliver_one_backlog_once(copy: Store, uri: str, client: Any) -> None:
     code = f"""
 from levada.mlflow.delivery import deliver_pending
@@ -258,6 +281,7 @@ def test_curves_of_an_attempt_that_did_not_count_are_taken_back(store: Store, ur
     assert child.data.tags["levada.attempt"] == "b"
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_is_gone_ends_as_killed(store: Store, uri: str, client: Any) -> None:
     code = f"""
 import os, threading, time
@@ -304,6 +328,7 @@ def test_a_number_that_was_given_to_another_process_is_not_taken_for_ours() -> N
     assert is_gone({**mine, "host": "elsewhere"}, "2020-01-01T00:00:00.000+00:00")
 
 
+@pytest.mark.slow
 def test_a_stopped_run_closes_the_nodes_that_were_running(store: Store, uri: str, client: Any) -> None:
     code = f"""
 import os, signal, threading, time

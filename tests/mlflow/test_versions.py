@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -26,7 +27,7 @@ from tests.mlflow.samples import (
     write_model_json,
 )
 
-RAW = pd.DataFrame({"distance": [0.1, 0.9], "carrier": ["EV", "UA"], "not_a_feature": [1, 2]}, index=[7, 8])
+RAW = pd.DataFrame({"distance": [0.1, 0.9], "carrier": ["UA", "UA"], "not_a_feature": [1, 2]}, index=[7, 8])
 
 
 def load(uri: str, name: str) -> Any:
@@ -45,6 +46,21 @@ def test_a_promoted_model_predicts_raw_features_by_its_alias(store: Store, uri: 
     assert predicted["label"].tolist() == [0, 1]
     assert [len(row) for row in predicted["probabilities"]] == [2, 2]
     assert predicted.index.tolist() == [7, 8]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"distance": [0, 1], "carrier": pd.Categorical(["UA", "UA"])},
+        {"distance": np.array([0.1, 0.9], np.float32), "carrier": np.array(["UA", "UA"])},
+        {"distance": pd.array([0, 1], "Int64"), "carrier": pd.array(["UA", "UA"], "string")},
+    ],
+    ids=["integers and categories", "numpy", "nullable"],
+)
+def test_columns_are_cast_to_what_the_model_wants(frame: dict[str, Any], store: Store, uri: str) -> None:
+    run_plan(plan_of(flights), store, uri)
+
+    assert load(uri, "models:/flights@champion").predict(pd.DataFrame(frame))["label"].tolist() == [0, 1]
 
 
 def test_loading_a_version_imports_no_levada(store: Store, uri: str) -> None:
@@ -89,6 +105,7 @@ def test_the_run_leads_to_the_model_and_the_model_to_run_data_and_version(store:
     (parent,) = runs_of(client, "flights")
     (output,) = parent.outputs.model_outputs
     model = client.get_logged_model(output.model_id)
+    assert model.params["inputs"] == "distance (float32 1), carrier (string 1)"
     assert (str(model.status), model.source_run_id) == ("READY", parent.info.run_id)
     assert {(metric.key, metric.value, metric.dataset_name) for metric in model.metrics} == {
         ("auc", 0.681, "ingest"),
@@ -193,8 +210,6 @@ def test_inputs_of_every_form_reach_the_model(tmp_path: Path, monkeypatch: pytes
     import importlib.util
     import types
 
-    import numpy as np
-
     import levada.mlflow.loadable as loadable
 
     spec = importlib.util.spec_from_file_location("served_model", loadable._CODE)
@@ -248,6 +263,13 @@ def test_a_signature_lists_columns_and_is_left_out_where_it_would_refuse_an_imag
     assert signature is not None
     assert [column["name"] for column in json.loads(signature["inputs"])] == ["a", "b"]
     assert json.loads(signature["outputs"]) == [
-        {"type": "array", "items": {"type": "double"}, "name": "p", "required": True}
+        {"type": "array", "items": {"type": "float"}, "name": "p", "required": True}
     ]
     assert model_signature({"inputs": [image], "outputs": [matrix]}) is None
+
+
+def test_a_store_that_is_not_a_folder_gives_versions_that_load(tmp_path: Path, uri: str) -> None:
+    outcome, reader = run_plan(plan_of(flights), Store(f"memory://{tmp_path.name}"), uri)
+
+    assert (outcome.status, reader and reader.trouble, reader and reader.refused) == ("finished", "", "")
+    assert load(uri, "models:/flights@champion").predict(RAW)["label"].tolist() == [0, 1]

@@ -47,13 +47,10 @@ def train_tippers(
     keras.utils.set_random_seed(ctx.seed)
     inputs: dict[str, Any] = {name: keras.Input((), name=name, dtype="float32") for name in (*DENSE, *BUCKETS)}
     inputs |= {name: keras.Input((), name=name, dtype="string") for name in TEXT}
-    inputs |= {name: keras.Input((), name=name, dtype="int64") for name in CODES}
+    inputs |= {name: keras.Input((), name=name, dtype="float32") for name in CODES}
     wide = [bucketized(inputs[name], statistics.column(name)) for name in BUCKETS]
     wide += [looked_up(inputs[name], statistics.column(name)) for name in TEXT]
-    wide += [
-        Indices(keras.ops.clip(keras.ops.cast(inputs[name], "int32"), 0, size - 1), size)
-        for name, size in CODES.items()
-    ]
+    wide += [Indices(_code(inputs[name], size), size) for name, size in CODES.items()]
     deep: Any = keras.ops.stack([normalized(inputs[name], statistics.column(name)) for name in DENSE], axis=1)
     for width in (100, 70, 50, 25):
         deep = keras.layers.Dense(width, activation="relu")(deep)
@@ -66,8 +63,16 @@ def train_tippers(
     frame = examples.to_pandas("train")
     features: dict[str, Any] = {name: frame[name].to_numpy("float32") for name in (*DENSE, *BUCKETS)}
     features |= {name: frame[name].fillna("").to_numpy(object).astype(str) for name in TEXT}
-    features |= {name: frame[name].fillna(0).to_numpy("int64") for name in CODES}
+    features |= {name: frame[name].to_numpy("float32") for name in CODES}
     label = frame["tipped"].to_numpy("float32")
     data: Any = tf.data.Dataset.from_tensor_slices((features, label)).shuffle(4096, seed=ctx.seed).batch(batch).repeat()
     model.fit(data.prefetch(2), steps_per_epoch=steps, epochs=1, verbose=0)
     return save_keras(model, ctx.output(Model), output="probability")
+
+
+def _code(values: Any, size: int) -> Any:
+    """Whole numbers below `size`; a missing one is 0."""
+    import keras
+
+    known = keras.ops.where(keras.ops.isnan(values), 0.0, values)
+    return keras.ops.clip(keras.ops.cast(known, "int32"), 0, size - 1)

@@ -71,7 +71,7 @@ class Examples(Artifact):
 
         for split in self.splits:
             for file in self.files(split):
-                return pq.read_schema(file).remove_metadata()
+                return plain_schema(pq.read_schema(file))
         raise DataError("these examples have no splits.", hint="Write one with examples.write(split, table).")
 
     def table(self, split: str, columns: Iterable[str] | None = None) -> pa.Table:
@@ -95,7 +95,8 @@ class Examples(Artifact):
 
         names = self._chosen(columns)
         for file in self.files(split):
-            with pq.ParquetFile(file) as parquet:
+            # Pre-buffered, reading batch by batch would keep the whole file in memory.
+            with pq.ParquetFile(file, pre_buffer=False) as parquet:
                 for batch in parquet.iter_batches(batch_size=rows, columns=names):
                     yield batch.select(names).replace_schema_metadata(None)
 
@@ -170,6 +171,9 @@ class ExamplesWriter:
 
     def _part(self, split: str, schema: pa.Schema) -> _Part:
         if self._schema is None:
+            twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
+            if twice is not None:
+                raise DataError(f"split '{split}': two columns are named '{twice}'.", hint="Rename one of them.")
             self._schema = stored_schema(schema)
         if split not in self._parts:
             self._parts[split] = _Part(self._examples.path / split, self._schema)
@@ -259,13 +263,30 @@ class _Part:
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """Return a schema without metadata and with the values' type where a column is dictionary-encoded."""
+    """Return a schema without metadata, of plain types."""
     import pyarrow as pa
 
-    def plain(type_: Any) -> Any:
-        return type_.value_type if pa.types.is_dictionary(type_) else type_
+    return pa.schema([pa.field(field.name, plain_type(field.type)) for field in schema])
 
-    return pa.schema([pa.field(field.name, plain(field.type)) for field in schema])
+
+def plain_type(type_: Any) -> Any:
+    """Return the one type for what Arrow has several for.
+
+    The values' type for dictionaries, `string` for every kind of text (pandas makes `large_string`), and lists whose
+    items are called `item` (files have `element`, too).
+    """
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(type_):
+        return plain_type(type_.value_type)
+    if types.is_large_string(type_) or types.is_string_view(type_):
+        return pa.string()
+    if types.is_large_binary(type_) or types.is_binary_view(type_):
+        return pa.binary()
+    if types.is_list(type_) or types.is_large_list(type_):
+        return pa.list_(plain_type(type_.value_type))
+    return pa.list_(plain_type(type_.value_type), type_.list_size) if types.is_fixed_size_list(type_) else type_
 
 
 def stored_schema(schema: pa.Schema) -> pa.Schema:
@@ -275,7 +296,7 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
 
     sink = pa.BufferOutputStream()
     pq.write_table(plain_schema(schema).empty_table(), sink)
-    return pq.read_schema(pa.BufferReader(sink.getvalue())).remove_metadata()
+    return plain_schema(pq.read_schema(pa.BufferReader(sink.getvalue())))
 
 
 def _batches(rows: Any) -> Iterator[pa.RecordBatch]:

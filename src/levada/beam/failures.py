@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import re
 
-_ANOTHER = "During handling of the above exception"
-_LAST_LINE = re.compile(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|Exit|Interrupt|Warning)): (.*)$", re.MULTILINE)
+_NEXT = re.compile(
+    r"\n+(?:During handling of the above exception, another exception occurred:"
+    r"|The above exception was the direct cause of the following exception:)\n+"
+)
+_MARK = re.compile(r" \[while running '[^']*'\]")
+_DECODING = "Error decoding input stream with coder"
 
 
 class WorkerError(Exception):
@@ -19,21 +23,41 @@ class WorkerError(Exception):
 
 def original(error: BaseException) -> BaseException:
     """Return the exception that the user's code raised."""
-    while getattr(error, "_tagged_with_step", False) and error.__context__ is not None:
-        error = error.__context__
+    while (inner := _inside(error)) is not None:
+        error = inner
     if isinstance(error, RuntimeError) and "Traceback (most recent call last)" in str(error):
         return from_text(str(error))
     return error
 
 
+def _inside(error: BaseException) -> BaseException | None:
+    """Return the exception that Beam made this one of, None if it is not one of Beam's."""
+    if getattr(error, "_tagged_with_step", False):
+        return error.__context__
+    if isinstance(error, ValueError) and str(error).startswith(_DECODING):
+        return error.__cause__
+    return None
+
+
 def from_text(text: str) -> BaseException:
-    """Return what can be rebuilt from a worker's report: the message of the innermost exception."""
-    block = text.split(_ANOTHER)[0]
-    found = _LAST_LINE.findall(block)
-    if not found:
+    """Return what can be rebuilt from a worker's report: type, message and traceback of the innermost exception.
+
+    The type is a class of that name, made for the purpose, so that it reads as the user's own.
+    """
+    blocks = [block.rstrip() for block in _NEXT.split(text)]
+    users = [block for block in blocks if not (_MARK.search(_said(block)) or _DECODING in _said(block))]
+    block = (users or blocks)[-1 if users else 0]
+    if not _said(block):
         return WorkerError(text)
-    kind, message = found[-1]
-    message = re.sub(r" \[while running '.*?'\]", "", message)
-    error = WorkerError(f"{kind}: {message}")
+    name, _, message = _MARK.sub("", _said(block)).partition(": ")
+    kind = type(name.rpartition(".")[2], (WorkerError,), {"__module__": __name__})
+    error = kind(message) if message else kind()
     error.add_note(block)
     return error
+
+
+def _said(block: str) -> str:
+    """Return what stands below the last frame of a traceback, empty if it is none."""
+    lines = block.splitlines()
+    last_frame = max((place for place, line in enumerate(lines) if line.startswith("  ")), default=len(lines))
+    return "\n".join(lines[last_frame + 1 :])

@@ -18,8 +18,9 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.internal.cloudpickle import register_pickle_by_value
+from apache_beam.pvalue import AsList
 
-from levada.beam.options import is_in_process, make_runner, pipeline_options, stays_in_memory
+from levada.beam.options import check_options, is_in_process, make_runner, pipeline_options, stays_in_memory
 from levada.beam.package import CodePackage, this_process
 from levada.beam.scheduler import Scheduler, alone
 from levada.node import run_node
@@ -113,15 +114,15 @@ def run_job(
 
     Raises the error that stopped the job; a failed component does not stop it.
     """
-    names = tuple(packages)
-    if not stays_in_memory(options):
-        pickle_by_value(names)
-    task = Task(plan.dumps(), run_id, store.uri, CodePackage.of(packages), store.options, names)
+    check_options(options)
+    shipped = {} if stays_in_memory(options) else packages
+    pickle_by_value(shipped)
+    task = Task(plan.dumps(), run_id, store.uri, CodePackage.of(shipped), store.options, tuple(shipped))
     _live[run_id] = (store, stopped)
     try:
-        pipeline = beam.Pipeline(runner=make_runner(options), options=pipeline_options(options))
+        pipeline: Any = beam.Pipeline(runner=make_runner(options), options=pipeline_options(options))
         if is_in_process(options):
-            pipeline | "the graph" >> beam.Create([jobs]) | "run" >> beam.ParDo(RunGraph(task))
+            _ = pipeline | "the graph" >> beam.Create([jobs]) | "run" >> beam.ParDo(RunGraph(task))
         else:
             _by_levels(pipeline, plan, task)
         pipeline.run().wait_until_finish()
@@ -136,7 +137,7 @@ def _by_levels(pipeline: Any, plan: Plan, task: Task) -> None:
             pipeline
             | f"level {number}" >> beam.Create(chains)
             | f"spread level {number}" >> beam.Reshuffle()
-            | f"run level {number}" >> beam.ParDo(RunChain(task), beam.pvalue.AsList(before))
+            | f"run level {number}" >> beam.ParDo(RunChain(task), AsList(before))
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stderr
 from typing import Any
 
 from levada.errors import ProjectError
@@ -40,6 +42,17 @@ def pipeline_options(options: tuple[str, ...]) -> Any:
 
     kept = [option for option in options if not (is_in_process(options) and _names_runner(option, options))]
     return PipelineOptions(flags=kept)
+
+
+def check_options(options: tuple[str, ...]) -> None:
+    """Raise ProjectError if Beam does not take the options; left to itself it ends the process."""
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            pipeline_options(options).get_all_options()
+    except SystemExit:
+        reason = said.getvalue().strip().rpartition("error: ")[2]
+        raise ProjectError(f"Beam does not take these options: {reason}.") from None
 
 
 def _names_runner(option: str, options: tuple[str, ...]) -> bool:

@@ -115,7 +115,7 @@ class Modules:
             raise ProjectError(f"{name} is not valid Python: {error.msg}.", where=where) from error
         except (OSError, ValueError, RecursionError, MemoryError) as error:
             raise ProjectError(f"{label} cannot be read: {error}.") from error
-        return Source(name, place.parent, is_package, content, tree)
+        return Source(name, place.parent, is_package, content, tree, self.get)
 
 
 def _is_module(place: Path) -> bool:

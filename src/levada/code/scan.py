@@ -78,6 +78,30 @@ def imports_of(node: ast.Import | ast.ImportFrom, package: str) -> Iterator[Impo
             yield Import(root, root, (), alias.name)
 
 
+def bindings_of(node: ast.AST, package: str) -> Iterator[tuple[str, Import | None]]:
+    """Yield the names that a statement binds in its own scope, and the imports by which it does."""
+    stack = [node]
+    while stack:
+        match item := stack.pop():
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, None
+                continue
+            case ast.Lambda():
+                continue
+            case ast.Import() | ast.ImportFrom():
+                for found in imports_of(item, package):
+                    yield found.name, found
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                yield name, None
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name, None
+            case ast.MatchMapping(rest=str(name)):
+                yield name, None
+            case _:
+                pass
+        stack.extend(reversed(list(ast.iter_child_nodes(item))))
+
+
 def absolute(name: str, package: str) -> str:
     """Return the absolute name of a module that is named from inside `package`."""
     bare = name.lstrip(".")

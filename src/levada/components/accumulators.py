@@ -102,13 +102,15 @@ class Distinct:
         return head < len(values) and len(values.slice(0, head).unique()) > self.limit
 
     def merge(self, other: Distinct) -> None:
-        if other.is_exact and self.is_exact:
-            if other.values is not None:
+        if other.smallest is not None:
+            if self.is_exact:
+                self._give_up()
+            self._take_smallest(other.smallest)
+        elif other.values is not None:
+            if self.is_exact:
                 self._combine(other.values, other.counts)
-            return
-        if self.is_exact:
-            self._give_up()
-        self._take_smallest(hash_values(other.values) if other.values is not None else other.smallest)
+            else:
+                self._take_smallest(hash_values(other.values))
 
     def _combine(self, values: pa.Array, counts: Any) -> None:
         import numpy as np

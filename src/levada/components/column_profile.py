@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from levada.artifacts.examples import plain_type
 from levada.artifacts.statistics import ColumnStatistics, Counts, Kind, Lengths
 from levada.components.accumulators import Distinct, Extent, Moments, Sample, rank
 from levada.components.hashing import hash_values
@@ -49,6 +50,7 @@ class ColumnProfile:
     sample: Sample = field(init=False)
 
     def __post_init__(self) -> None:
+        self.type = plain_type(self.type)
         item = item_type(self.type)
         kind = kind_of(item)
         counted = self.vocabulary if kind in ("string", "boolean") or _is_integer(item) else MEASUREMENTS

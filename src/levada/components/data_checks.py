@@ -159,7 +159,11 @@ def _check_presence(column: ColumnStatistics, feature: Any) -> Found:
     if column.count < presence.min_count and not column.count:
         yield "missing values", "error", "missing in all rows"
     elif column.count < presence.min_count:
-        yield "missing values", "error", f"{column.count:,} values, the schema wants at least {presence.min_count:,}"
+        yield (
+            "missing values",
+            "error",
+            f"values in {column.count:,} rows, the schema wants at least {presence.min_count:,}",
+        )
     elif 1 - column.missing_share < presence.min_fraction:
         allowed = percent(1 - presence.min_fraction) if presence.min_fraction < 1 else "none"
         yield "missing values", "error", f"{percent(column.missing_share)} missing, the schema allows {allowed}"
@@ -207,7 +211,7 @@ def _check_range(column: ColumnStatistics, feature: Any) -> Found:
     if domain.HasField("max") and high > domain.max:  # pyright: ignore[reportOperatorIssue]
         yield "range", "error", f"the greatest value is {high}, the schema allows {domain.max} and less"
     if feature.HasField("float_domain") and domain.disallow_inf and column.infinite:
-        yield "range", "error", f"{column.infinite:,} values are infinite"
+        yield "range", "error", f"{column.infinite:,} infinite {'value' if column.infinite == 1 else 'values'}"
 
 
 def _check_lengths(column: ColumnStatistics, feature: Any) -> Found:

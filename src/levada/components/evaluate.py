@@ -21,6 +21,7 @@ from levada.components.verdict import (
 )
 from levada.errors import ComponentError, ModelError
 from levada.models.metrics import NAMES, bounds, measure
+from levada.models.predictor import Predictor
 from levada.models.scored import Scored, score
 
 SHOWN = {"auc": "AUC", "log_loss": "log loss", "macro_f1": "macro F1", "mae": "MAE", "rmse": "RMSE"}
@@ -69,7 +70,7 @@ def evaluate(
             "evaluate() was asked nothing: without thresholds= and max_drop= every model would be blessed.",
             hint='Ask for something that a useless model does not reach: thresholds={"auc": at_least(0.6)}.',
         )
-    predictors = [model.load()] + ([_load_champion(champion)] if champion is not None else [])
+    predictors = [model.load()] + ([_load_champion(champion, examples)] if champion is not None else [])
     scored = score(
         predictors,
         examples,
@@ -122,14 +123,19 @@ def evaluate(
     return Evaluated(evaluation, blessing)
 
 
-def _load_champion(champion: Model) -> Any:
+def _load_champion(champion: Model, examples: Examples) -> Predictor:
+    hint = "To judge by the thresholds alone, leave out champion=."
     try:
-        return champion.load()
+        predictor = champion.load()
     except ModelError as error:
+        raise ModelError(f"the champion cannot be loaded: {error.message}", hint=hint) from error
+    missing = [column for column in predictor.document.columns if column not in examples.columns]
+    if missing:
         raise ModelError(
-            f"the champion cannot be loaded: {error.message}",
-            hint="To judge by the thresholds alone, leave out champion=.",
-        ) from error
+            f"the champion takes {', '.join(missing)}, which these examples do not have, so it cannot be asked.",
+            hint=f"Keep the column while that champion is live. {hint}",
+        )
+    return predictor
 
 
 def _baseline(ctx: Context, name: str | None, champion: Model, metrics: dict[str, float]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _opened(file: Path, shown: str) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(file)
+        return pq.ParquetFile(file, pre_buffer=False)  # else reading batch by batch keeps the whole file
     except pa.ArrowInvalid as error:
         raise DataError(f"{shown} is not a Parquet file: {_first_line(error)}") from None
     except OSError as error:

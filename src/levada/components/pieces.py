@@ -106,6 +106,6 @@ def profile_here(examples: Examples, plan: SplitPlan) -> SplitProfile:
     for piece in plan.pieces:
         if piece.file not in opened:
             opened.clear()
-            opened[piece.file] = pq.ParquetFile(Path(examples.path) / piece.file)
+            opened[piece.file] = pq.ParquetFile(Path(examples.path) / piece.file, pre_buffer=False)
         profile.add(plan, piece, opened[piece.file].read_row_group(piece.row_group))
     return profile

@@ -103,7 +103,7 @@ def _describe_type(feature: Any, column: ColumnStatistics) -> None:
 
 def feature_type(column: ColumnStatistics) -> str:
     """Return the name of the schema type (INT, FLOAT, BYTES, STRUCT) of a column, or "" if it has no values."""
-    type_ = column.type.split("item: ", 1)[-1].split("element: ", 1)[-1] if column.kind == "list" else column.type
+    type_ = column.type.split("item: ", 1)[-1] if column.kind == "list" else column.type
     if column.kind == "empty":
         return ""
     if column.kind in ("boolean", "timestamp") or type_.startswith(
@@ -120,12 +120,9 @@ def feature_type(column: ColumnStatistics) -> str:
 
 
 def _describe_presence(feature: Any, columns: list[ColumnStatistics], required: bool) -> None:
-    if required:
-        feature.presence.min_fraction = 1.0
-        feature.presence.min_count = 1
-    elif any(column.count for column in columns):
-        least = min(1 - column.missing_share for column in columns)
-        feature.presence.min_fraction = math.floor(least * 90) / 100
+    least = min(1 - column.missing_share for column in columns)
+    feature.presence.min_fraction = 1.0 if required else math.floor(least * 90) / 100
+    if all(column.count for column in columns):
         feature.presence.min_count = 1
 
 

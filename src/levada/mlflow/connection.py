@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import re
+import socket
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ _REFUSALS = frozenset(
 VIEW = "levada"
 """The key of the view that an experiment's runs list opens on, in `?viewStateShareKey=levada`."""
 
+_KNOCK = 4  # seconds
 _SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
@@ -86,23 +88,32 @@ class Connection:
 def connect(store: Store, tracking_uri: str) -> Connection:
     """Import MLflow, make its SQLite file usable if it is one, and return the connection.
 
-    Raises StoreError for a database that cannot be used; a server is not asked yet.
+    Raises StoreError for a database that cannot be used, OSError for a server that is not there.
     """
     _set_environment(tracking_uri)
+    if is_server(tracking_uri):
+        _knock(tracking_uri)
     with quick_imports():
         from mlflow import MlflowClient
 
-        path = database_path(tracking_uri)
-        artifacts: Path | None = None
+        path, artifacts = database_path(tracking_uri), _home_of_files(store, tracking_uri)
         if path is not None:
-            home = store.local / "mlflow" if store.local is not None else path.parent
-            artifacts = home / "artifacts"
-            prepare(path, artifacts)
+            prepare(path, artifacts or path.parent / "artifacts")
             tracking_uri = f"sqlite:///{path}"
         client = MlflowClient(tracking_uri)
         if path is not None:
             client.get_experiment("0")  # opens the database: its modules are imported here, with the rest
     return Connection(tracking_uri, client, artifacts)
+
+
+def _home_of_files(store: Store, tracking_uri: str) -> Path | None:
+    """Return the folder for files of new experiments: in the store if it is local, else beside the database."""
+    if is_server(tracking_uri):
+        return None
+    if store.local is not None:
+        return store.local / "mlflow" / "artifacts"
+    path = database_path(tracking_uri)
+    return path.parent / "artifacts" if path is not None else None
 
 
 def _set_environment(tracking_uri: str) -> None:
@@ -117,6 +128,16 @@ def _set_environment(tracking_uri: str) -> None:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+
+
+def _knock(tracking_uri: str) -> None:
+    """Raise OSError within seconds if nobody listens at an address; behind a proxy that cannot be told."""
+    parts = urllib.parse.urlsplit(tracking_uri)
+    host = parts.hostname or ""
+    if urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(host):
+        return
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    socket.create_connection((host, port), timeout=_KNOCK).close()
 
 
 def is_server(tracking_uri: str) -> bool:
@@ -179,11 +200,11 @@ def _redacted(text: str) -> str:
 def as_default(uri: str) -> Iterator[None]:
     """Make `uri` what MLflow's module-level functions mean, for a moment.
 
-    A SQLite registry resolves `models:/<id>` by them, whatever client was asked.
+    A registry in a database resolves `models:/<id>` by them, whatever client was asked; a server does it by itself.
     """
     import mlflow
 
-    if mlflow.get_tracking_uri() == uri:
+    if is_server(uri) or mlflow.get_tracking_uri() == uri:
         yield
         return
     before = os.environ.get("MLFLOW_TRACKING_URI")

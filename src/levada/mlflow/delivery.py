@@ -10,10 +10,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from levada.errors import LevadaError
+from levada.errors import LevadaError, StoreError
 from levada.journal import Event, Tail
 from levada.mlflow.connection import Connection, connect, is_server, reason, without_secrets
 from levada.mlflow.cursor import Cursor, Cursors
@@ -30,7 +30,7 @@ PATIENCE = 30
 
 _TICK = 0.5
 _LONGEST_PAUSE = 15  # below the 30 s for which a push believes that the registry is away
-_OTHERS = 120  # seconds to wait for another process that delivers older runs
+_OTHERS = 30  # seconds to wait for another process that delivers older runs
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,33 @@ def deliver_pending(store: Store, tracking_uri: str) -> Report:
         return Report()
     try:
         backlog.connect()
-        with backlog.cursors.lock("catch-up", seconds=_OTHERS):
-            backlog.clear()
+        with backlog.cursors.lock("catch-up", seconds=_OTHERS) as mine:
+            if mine:
+                backlog.clear()
     except Exception as error:  # noqa: BLE001  whatever MLflow raises must not fail the command
         backlog.trouble = reason(error, tracking_uri)
         say_away(store, backlog.trouble)
-    return Report(tuple(backlog.delivered), tuple(backlog.due()), backlog.trouble, tuple(backlog.refused))
+    left = tuple(backlog.due())
+    trouble = backlog.trouble or "another process is delivering." if left else ""
+    return Report(tuple(backlog.delivered), left, trouble, tuple(backlog.refused))
 
 
 def say_away(store: Store, why: str) -> None:
     """Let nobody wait for the version number of a candidate that cannot be registered now."""
     registry = Registry(store)
-    for folder in store.list("registry"):
-        model = folder.rsplit("/", 1)[1]
-        numbered = {key.rsplit("/", 1)[1] for key in store.list(f"{folder}/versions")}
-        if any(key.rsplit("/", 1)[1] not in numbered for key in store.list(f"{folder}/candidates")):
-            registry.say_away(model, why)
+    with suppress(StoreError):  # a store that is away too says so by itself
+        for folder in store.list("registry"):
+            model = folder.rsplit("/", 1)[1]
+            numbered = {key.rsplit("/", 1)[1] for key in store.list(f"{folder}/versions")}
+            if any(key.rsplit("/", 1)[1] not in numbered for key in store.list(f"{folder}/candidates")):
+                registry.say_away(model, why)
 
 
 def forget_away(store: Store) -> None:
     """Take back what was said of an absent registry: whether it is there now is not known yet."""
-    for folder in store.list("registry"):
-        store.delete(f"{folder}/away.json")
+    with suppress(StoreError):
+        for folder in store.list("registry"):
+            store.delete(f"{folder}/away.json")
 
 
 class Backlog:
@@ -133,15 +138,26 @@ class Backlog:
             return []  # damaged: nothing to tell
 
     def clear(self, besides: str | None = None, stop: Callable[[], bool] = lambda: False) -> None:
-        """Deliver what is due besides one run, in order, until `stop()`; raises what an absent MLflow raises."""
+        """Deliver what is due besides one run, in order, until `stop()`.
+
+        A single run that MLflow cannot digest is passed over (`trouble` says why), so that it does not hold up the
+        others for ever; after a second one MLflow is taken to be away, and what it raised is raised.
+        """
+        passed_over = False
         for run_id in self.due():
             if stop():
                 return
             if run_id == besides:
                 continue
-            with self.cursors.lock(run_id) as mine:
-                if mine and self._deliver_whole(run_id):
-                    self.delivered.append(run_id)
+            try:
+                with self.cursors.lock(run_id) as mine:
+                    if mine and self._deliver_whole(run_id):
+                        self.delivered.append(run_id)
+            except Exception as error:
+                self.trouble = reason(error, self.uri)
+                if passed_over:
+                    raise
+                passed_over = True
 
     def _deliver_whole(self, run_id: str) -> bool:
         delivery = self.open(run_id)
@@ -201,6 +217,7 @@ class MlflowReader:
         self._retry_at = 0.0
         self._pause = 1.0
         self._caught_up = False
+        self._locked = False
         if tracking_uri:
             forget_away(store)  # a push of this run must not believe what the last run found
 
@@ -254,11 +271,14 @@ class MlflowReader:
         backlog = self._backlog
         backlog.connect()
         if not self._caught_up:
-            with backlog.cursors.lock("catch-up", seconds=_OTHERS):
-                backlog.clear(besides=run_id, stop=self._out_of_patience)
+            with backlog.cursors.lock("catch-up", seconds=_OTHERS) as mine:
+                if mine:  # otherwise another process is at it
+                    backlog.clear(besides=run_id, stop=self._out_of_patience)
             self._caught_up = True
-        if self._delivery is None:
+        if not self._locked:
             locks.enter_context(backlog.cursors.lock(run_id, seconds=_OTHERS))
+            self._locked = True
+        if self._delivery is None:
             self._delivery = backlog.open(run_id, is_new=True)
         if self._delivery is None:
             return

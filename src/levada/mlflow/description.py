@@ -77,6 +77,9 @@ def _difference(value: float) -> str:
 
 def run_description(story: Story, links: Mapping[str, str], experiment: str) -> str:
     """Return a run's description: the verdict, what became of versions, its nodes; `links` are the nodes' ids."""
+    if story.status == "running":
+        waiting = "Its nodes are the child runs; what came of them is written here when the run has ended."
+        return "\n".join(["**Running**", "", waiting, "", _origin(story)])
     status, _, rest = verdict(story).partition(": ")
     first = " · ".join([f"**{escaped(status).capitalize()}**{': ' + escaped(rest) if rest else ''}", *_versions(story)])
     top = [first, "", _counts(story), ""]
@@ -199,7 +202,10 @@ def _metric_table(candidate: Event) -> list[str]:
     if not metrics:
         return []
     if not before:
-        return [*head(["metric", ""]), *(row([escaped(key), shown(value)]) for key, value in metrics.items())]
+        return [
+            *head(["metric", "this version"]),
+            *(row([escaped(key), shown(value)]) for key, value in metrics.items()),
+        ]
     rows = [
         row([escaped(key), shown(value), shown(before[key]), _difference(value - before[key])])
         if key in before

@@ -21,6 +21,7 @@ VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 _COLORS = ("#077a9d", "#8b5cf6", "#d97706", "#15803d", "#be185d", "#475569", "#b45309", "#0e7490", "#7c3aed", "#4d7c0f")
 _METRICS_OF_A_RUN = 100
 _PARAMS_OF_A_RUN = 300
+_METRICS_OF_A_LIST = 3
 
 
 def facts(story: Story) -> Mapping[str, Any]:
@@ -82,11 +83,15 @@ def run_end_tags(story: Story, children: Mapping[str, str], experiment: str, tab
 
 
 def run_params(story: Story) -> dict[str, str]:
-    """Return the pipeline's arguments by name and its nodes' parameters as `train/epochs`, flat."""
+    """Return the pipeline's arguments by name and what its nodes were given as `train/epochs`, flat.
+
+    Parameters that are empty or None are left to the nodes' own runs.
+    """
     flat = flattened(story.plan.arguments)
     for node in story.plan.nodes:
         for key, value in flattened(node.parameters, f"{node.id}/").items():
-            flat.setdefault(key, value)
+            if value not in ("", "null"):
+                flat.setdefault(key, value)
     return dict(list(flat.items())[:_PARAMS_OF_A_RUN])
 
 
@@ -122,7 +127,7 @@ def artifacts_document(story: Story) -> list[dict[str, Any]]:
 def view_of_runs(story: Story) -> str:
     """Return the state of MLflow's runs list that shows runs by verdict, data and the candidate's metrics."""
     numbers = dict.fromkeys(key for _, event in story.candidates() for key in finite(event.get("metrics") or {}))
-    shown = [f"metrics.`{key}`" for key in list(numbers)[:6]]
+    shown = [f"metrics.`{key}`" for key in list(numbers)[:_METRICS_OF_A_LIST]]
     columns = ["tags.`levada.verdict`", *shown, "attributes.`Models`", "attributes.`Dataset`"]
     return json.dumps(
         {

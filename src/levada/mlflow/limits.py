@@ -27,8 +27,13 @@ def cut(text: str, length: int) -> str:
 
 
 def name(text: str) -> str:
-    """Return the text as a name of a metric or parameter: what may not be in it becomes `_`."""
-    return cut(_NOT_IN_NAMES.sub("_", text), NAME).replace("…", "_").strip("/") or "_"
+    """Return the text as a name of a metric or parameter: what may not be in it becomes `_`.
+
+    MLflow takes a name for a path, so that no part of it may be empty or go up.
+    """
+    parts = [part for part in _NOT_IN_NAMES.sub("_", text)[:NAME].split("/") if part not in ("", ".", "..")]
+    joined = "/".join(parts) or "_"
+    return f"_{joined[1:]}" if joined.startswith("..") else joined
 
 
 def rounded(value: float) -> float:

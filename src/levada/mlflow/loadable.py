@@ -27,8 +27,7 @@ from levada.store import Store
 FORMATS = {"saved_model": ("tensorflow", "tensorflow-cpu"), "onnx": ("onnxruntime",)}
 _CODE = Path(__file__).parent / "model_code" / "model.py"
 
-# A frame has doubles and longs; `model.py` makes of them what the model wants.
-_COLUMN_TYPES = {"string": "string", "int64": "long", "float32": "double", "float64": "double", "bool": "boolean"}
+_OUTPUT_TYPES = {"string": "string", "int64": "long", "float32": "float", "float64": "double", "bool": "boolean"}
 
 
 def read_model(store: Store, record: ArtifactRecord) -> tuple[Path, dict[str, Any]]:
@@ -111,23 +110,37 @@ def _mlmodel(
 def model_signature(description: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the columns that the model takes and gives, as MLflow's signature.
 
-    None for a model with an input that is neither a column nor columns side by side (an image, say): it takes a
-    frame whose cells are lists, or an array, and a signature would refuse one of them.
+    Columns are taken as they come: MLflow would refuse integers for a float, or a categorical for a text, and
+    `model.py` casts them. None for a model with an input that is neither a column nor columns side by side (an
+    image, say): it takes an array too, which a signature would refuse.
     """
-    columns: list[dict[str, Any]] = []
-    for item in description["inputs"]:
-        if not item.get("columns") and len(item["shape"]) > 1 and item["shape"][1:] != [1]:
-            return None
-        columns += [
-            {"type": _COLUMN_TYPES[item["dtype"]], "name": column, "required": True}
-            for column in item.get("columns") or [item["name"]]
-        ]
-    outputs = [{**_output_type(item), "name": item["name"], "required": True} for item in description["outputs"]]
-    return {"inputs": json.dumps(columns), "outputs": json.dumps(outputs), "params": None}
+    inputs = description["inputs"]
+    if any(not item.get("columns") and len(item["shape"]) > 1 and item["shape"][1:] != [1] for item in inputs):
+        return None
+    columns = dict.fromkeys(column for item in inputs for column in item.get("columns") or [item["name"]])
+    taken = [{"type": "any", "name": column, "required": True} for column in columns]
+    given = [{**_output_type(item), "name": item["name"], "required": True} for item in description["outputs"]]
+    return {"inputs": json.dumps(taken), "outputs": json.dumps(given), "params": None}
+
+
+def model_params(description: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a logged model's page says of the model: its format, and what it takes and gives."""
+    return {
+        "format": str(description["format"]),
+        "framework": str(description.get("framework", "")),
+        "inputs": ", ".join(_tensor(item) for item in description["inputs"]),
+        "outputs": ", ".join(_tensor(item) for item in description["outputs"]),
+    }
+
+
+def _tensor(item: Mapping[str, Any]) -> str:
+    rest = "x".join(str(size) for size in item["shape"][1:])
+    columns = f" of {', '.join(item['columns'])}" if item.get("columns") else ""
+    return f"{item['name']} ({item['dtype']}{f' {rest}' if rest else ''}{columns})"
 
 
 def _output_type(item: Mapping[str, Any]) -> dict[str, Any]:
-    form: dict[str, Any] = {"type": _COLUMN_TYPES[item["dtype"]]}
+    form: dict[str, Any] = {"type": _OUTPUT_TYPES[item["dtype"]]}
     if item["shape"][1:] != [1]:
         for _ in item["shape"][1:]:
             form = {"type": "array", "items": form}

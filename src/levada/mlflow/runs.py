@@ -295,8 +295,9 @@ class RunDelivery:
         """Find the versions of candidates that an earlier delivery registered."""
         for _, event in self.story.candidates():
             known = Registry(self._store).version(event["model"], event["fingerprint"])
-            if known is not None and event["id"] not in self.story.registered:
-                self.story.registered[event["id"]] = Registered(event["model"], known.version, bool(event["blessed"]))
+            if known is not None:
+                blessed = bool(event.get("blessed"))
+                self.story.registered.setdefault(event["id"], Registered(event["model"], known.version, blessed))
 
     # -- finding one's own work again ---------------------------------------------------------------
 

@@ -31,6 +31,7 @@ OPENING = "#/experiments?workflowType=machine_learning"
 
 # What `mlflow server` tells its workers by these names; it is not documented, so it is checked after the import.
 _DATABASE, _ARTIFACTS = "_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_ARTIFACT_ROOT"
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _ASSISTANT = "/ajax-api/3.0/mlflow/assistant"
 
 Message = MutableMapping[str, Any]
@@ -43,7 +44,7 @@ def serve(store: Store, tracking_uri: str, port: int, host: str = "127.0.0.1") -
     """Deliver what MLflow has not been told, then serve its pages until Ctrl-C.
 
     Of a tracking server only the address is printed: it has pages of its own. Raises LevadaError when the port is
-    taken, ProjectError when no MLflow is set up.
+    taken, ProjectError when no MLflow is set up or it is of another kind.
     """
     if not tracking_uri:
         raise ProjectError(
@@ -54,6 +55,11 @@ def serve(store: Store, tracking_uri: str, port: int, host: str = "127.0.0.1") -
         _say(str(deliver_pending(store, tracking_uri)))
         _say(f"{without_secrets(tracking_uri)}/{OPENING}")
         return
+    if tracking_uri.partition(":")[0].partition("+")[0] not in _DATABASES:
+        raise ProjectError(
+            f"{without_secrets(tracking_uri)} has no pages that can be shown from here.",
+            hint="Wanted a database (sqlite, postgresql, mysql, mssql) or the address of a server (http, https).",
+        )
     with _listening(host, port) as listener:
         report = deliver_pending(store, tracking_uri)
         if report.delivered or report.left:
@@ -89,11 +95,10 @@ def _run(application: App, listener: socket.socket) -> None:
 def _application(store: Store, tracking_uri: str, host: str, port: int) -> App:
     """Return MLflow's application, told where its database is, behind ours."""
     connection = connect(store, tracking_uri)
-    assert connection.artifacts is not None
     names = [host, "127.0.0.1", "localhost"]
     os.environ |= {
         _DATABASE: connection.uri,
-        _ARTIFACTS: connection.artifacts.as_uri(),
+        **({_ARTIFACTS: connection.artifacts.as_uri()} if connection.artifacts is not None else {}),
         "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(f"{name}:{port}" for name in dict.fromkeys(names)),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_ENABLE_AI_GATEWAY": "false",

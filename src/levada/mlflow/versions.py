@@ -16,8 +16,8 @@ from levada.mlflow.connection import Connection, as_default, is_refusal, without
 from levada.mlflow.datasets import data_of_candidate, short_digest
 from levada.mlflow.description import against_baseline, model_description, version_description
 from levada.mlflow.files import put_model
-from levada.mlflow.limits import TAG, VERSION_TAG, cut, finite
-from levada.mlflow.loadable import make_loadable, read_model
+from levada.mlflow.limits import PARAM, TAG, VERSION_TAG, cut, finite
+from levada.mlflow.loadable import make_loadable, model_params, read_model
 from levada.mlflow.story import Registered, millis
 from levada.registry import Registry, Version
 from levada.store import Store
@@ -101,7 +101,7 @@ class Versions:
                 name=name,
                 source_run_id=run,
                 tags=_model_tags(candidate, record, facts),
-                params={"format": str(description["format"])},
+                params={key: cut(value, PARAM) for key, value in model_params(description).items() if value},
                 model_type="classifier" if description.get("task") == "classification" else None,
             )
         model_id = logged.model_id

@@ -6,6 +6,7 @@ A conversion is accepted only after both models have answered the same real rows
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.model import Model, ModelDocument, Tensor
@@ -53,7 +54,7 @@ def save_sklearn(
     (out.path / ENTRY).write_bytes(graph.SerializeToString(deterministic=True))
     document = ModelDocument("onnx", ENTRY, inputs, outputs, of_onnx(graph, inputs, outputs), _framework())
     document.write(out.path)
-    difference = _largest_difference(estimator, load_predictor(out.path).predict(rows), arrays_of(inputs, rows))
+    difference = _largest_difference(estimator, load_predictor(out.path).predict(rows), _exact(inputs, rows))
     if not difference <= tolerance:
         raise ModelError(
             f"the ONNX model differs from {type(estimator).__name__} by up to {difference:.3g} on {count_rows(rows)} "
@@ -178,6 +179,12 @@ def _outputs_of(estimator: Any, graph: Any) -> tuple[Tensor, ...]:
         dtype = dtypes.get(value.type.tensor_type.elem_type, "unknown")
         outputs.append(Tensor(value.name, dtype, (-1, *sizes), classes=classes if sizes == (len(classes),) else ()))
     return tuple(outputs)
+
+
+def _exact(inputs: tuple[Tensor, ...], rows: Any) -> Arrays:
+    """Return the inputs as the estimator was fitted on them: float64, where the ONNX model takes float32."""
+    exact = [replace(tensor, dtype="float64") if tensor.dtype == "float32" else tensor for tensor in inputs]
+    return arrays_of(tuple(exact), rows)
 
 
 def _largest_difference(estimator: Any, given: Arrays, arrays: Arrays) -> float:

@@ -6,7 +6,6 @@ needs mlflow, numpy, pandas and the model's own runtime (TensorFlow or ONNX Runt
 # pyright: basic, reportMissingTypeStubs=false, reportPrivateImportUsage=false
 
 import json
-import warnings
 from pathlib import Path
 
 import mlflow
@@ -15,27 +14,25 @@ import pandas as pd
 
 DTYPES = {"string": object, "int64": np.int64, "float32": np.float32, "float64": np.float64, "bool": np.bool_}
 
-with warnings.catch_warnings():
-    # MLflow advises type hints for `predict`; the schema in MLmodel says more than they can.
-    warnings.simplefilter("ignore")
 
-    class LevadaModel(mlflow.pyfunc.PythonModel):
-        """The model behind `mlflow.pyfunc.load_model`."""
+class LevadaModel(mlflow.pyfunc.PythonModel):
+    """The model behind `mlflow.pyfunc.load_model`."""
 
-        def load_context(self, context):
-            folder = Path(context.artifacts["model"])
-            self.description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            entry = folder / self.description["entry"]
-            loaders = {"onnx": _load_onnx, "saved_model": _load_saved_model}
-            self.ask = loaders[self.description["format"]](entry)
+    def load_context(self, context):
+        folder = Path(context.artifacts["model"])
+        self.description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        entry = folder / self.description["entry"]
+        loaders = {"onnx": _load_onnx, "saved_model": _load_saved_model}
+        self.ask = loaders[self.description["format"]](entry)
 
-        def predict(self, context, model_input, params=None):
-            inputs = self.description["inputs"]
-            asked = {item["name"]: _tensor(model_input, item, len(inputs)) for item in inputs}
-            answered = self.ask(asked)
-            index = model_input.index if isinstance(model_input, pd.DataFrame) else None
-            columns = {item["name"]: _column(answered[item["name"]]) for item in self.description["outputs"]}
-            return pd.DataFrame(columns, index=index)
+    # Without this hint MLflow warns at every load; it checks nothing by it, the schema in MLmodel does.
+    def predict(self, context, model_input: pd.DataFrame, params=None):
+        inputs = self.description["inputs"]
+        asked = {item["name"]: _tensor(model_input, item, len(inputs)) for item in inputs}
+        answered = self.ask(asked)
+        index = model_input.index if isinstance(model_input, pd.DataFrame) else None
+        columns = {item["name"]: _column(answered[item["name"]]) for item in self.description["outputs"]}
+        return pd.DataFrame(columns, index=index)
 
 
 def _load_onnx(path):

@@ -1,0 +1,327 @@
+"""Pushing brings a blessed model, whole, to where it is served, under the registry's number; or changes nothing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from levada.artifacts import Blessing, Model, PushedModel
+from levada.artifacts.pushed import ServingFolder
+from levada.components import push
+from levada.errors import ComponentError, RegistryError, StoreError
+from levada.models import ModelDocument, Tensor, load_predictor
+from levada.registry import Registry, Version
+from levada.store import Store
+from tests.models.workshop import Workshop
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def blessing_of(workshop: Workshop, *models: Model, is_open: bool = True, **options: Any) -> Blessing:
+    settings: dict[str, Any] = {"model": "flights", "fingerprints": [model.fingerprint for model in models], **options}
+    return workshop.make(Blessing, lambda made: made.write(is_open, ["auc 0.681 is at least 0.6"], **settings))
+
+
+def numbered(workshop: Workshop, model: Model, version: int) -> None:
+    Registry(workshop.store).number(Version("flights", model.fingerprint, version, "by hand"))
+
+
+def pushed(workshop: Workshop, model: Model, to: str = "serving/flights", **options: Any) -> PushedModel:
+    return workshop.call(push, model, blessing_of(workshop, model, **options), to=to)
+
+
+def saved_model(workshop: Workshop, weights: bytes = b"weights", fingerprint: str = "f1") -> Model:
+    """Return a model in the form of a SavedModel, without TensorFlow."""
+
+    def write(model: Model) -> None:
+        (model.path / "saved_model" / "variables").mkdir(parents=True)
+        (model.path / "saved_model" / "assets").mkdir()
+        (model.path / "saved_model" / "saved_model.pb").write_bytes(b"graph")
+        (model.path / "saved_model" / "variables" / "variables.index").write_bytes(weights)
+        (model.path / "saved_model" / "assets" / "words.txt").write_bytes(b"AA")
+        tensors = (Tensor("p", "float32"),)
+        model.describe(ModelDocument("saved_model", "saved_model", tensors, tensors, fingerprint, "by hand"))
+
+    return workshop.make(Model, write)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+# -- what is pushed ---------------------------------------------------------------------------------
+
+
+def test_a_saved_model_is_laid_out_as_tensorflow_serving_reads_it(workshop: Workshop) -> None:
+    model = saved_model(workshop)
+    numbered(workshop, model, 4)
+    artifact = pushed(workshop, model)
+    folder = workshop.root / "serving/flights"
+    assert [name for name in files(folder) if not name.startswith(".")] == [
+        "4/assets/words.txt",
+        "4/model.json",
+        "4/saved_model.pb",
+        "4/variables/variables.index",
+        "levada.json",
+    ]
+    document = ModelDocument.read(folder / "4")
+    assert document.entry == "." and document.inputs == model.document.inputs
+    assert (artifact.version, artifact.destination) == (4, str(folder))
+    assert workshop.line == "serving/flights/4"
+    # TensorFlow Serving takes every folder whose name is a number for a version.
+    assert [path.name for path in folder.iterdir() if path.name.isdigit()] == ["4"]
+
+
+def test_a_pushed_onnx_model_answers_from_where_it_lies(workshop: Workshop) -> None:
+    import pyarrow as pa
+
+    model = workshop.echo("p")
+    numbered(workshop, model, 1)
+    pushed(workshop, model)
+    predictor = load_predictor(workshop.root / "serving/flights/1")
+    assert predictor.predict(pa.table({"p": [0.5]}))["probability"].tolist() == [0.5]
+
+
+def test_the_pointer_says_what_is_live_and_what_was_before(workshop: Workshop) -> None:
+    first, second = workshop.echo("p"), workshop.echo("q")
+    numbered(workshop, first, 1)
+    numbered(workshop, second, 2)
+    pushed(workshop, first)
+    pushed(workshop, second)
+    pointer = json.loads((workshop.root / "serving/flights/levada.json").read_text())
+    assert pointer.pop("time").endswith("+00:00")
+    assert pointer == {"model": "flights", "version": 2, "fingerprint": second.fingerprint, "before": 1}
+
+
+def test_the_promotion_is_recorded_and_announced(workshop: Workshop) -> None:
+    first, second = workshop.echo("p"), workshop.echo("q")
+    numbered(workshop, first, 1)
+    numbered(workshop, second, 2)
+    pushed(workshop, first)
+    pushed(workshop, second, challenged=first.record, baseline={"version": 1, "fingerprint": first.fingerprint})
+    promotion = Registry(workshop.store).champion("flights")
+    assert promotion is not None
+    assert (promotion.version, promotion.before, promotion.fingerprint) == (2, 1, second.fingerprint)
+    assert promotion.champion == second.record.to_json()
+    assert promotion.challenged == first.record.to_json()
+    assert promotion.destination == str(workshop.root / "serving/flights")
+    announced = [fields for kind, fields in workshop.events if kind == "promoted"]
+    assert announced[-1] == {
+        "model": "flights",
+        "version": 2,
+        "fingerprint": second.fingerprint,
+        "alias": "champion",
+        "destination": str(workshop.root / "serving/flights"),
+        "before": 1,
+        "reason": "auc 0.681 is at least 0.6",
+    }
+
+
+# -- what is refused --------------------------------------------------------------------------------
+
+
+def test_a_model_that_the_blessing_does_not_cover_is_refused(workshop: Workshop) -> None:
+    judged, other = workshop.echo("p"), workshop.echo("q")
+    numbered(workshop, other, 1)
+    with pytest.raises(ComponentError, match=f"the model {other.fingerprint[:12]}, and a blessing that covers"):
+        workshop.call(push, other, blessing_of(workshop, judged), to="serving/flights")
+    assert not (workshop.root / "serving").exists()
+
+
+def test_a_closed_blessing_and_one_without_a_name_are_refused(workshop: Workshop) -> None:
+    model = workshop.echo("p")
+    numbered(workshop, model, 1)
+    with pytest.raises(ComponentError, match=r"blessing that is closed: auc 0\.681"):
+        pushed(workshop, model, is_open=False)
+    with pytest.raises(ComponentError, match="names no registered model"):
+        workshop.call(push, model, blessing_of(workshop, model, model=None), to="serving/flights")
+    assert not (workshop.root / "serving").exists()
+
+
+def test_a_version_folder_with_another_model_is_not_touched(workshop: Workshop) -> None:
+    first, second = workshop.echo("p"), workshop.echo("q")
+    numbered(workshop, first, 1)
+    pushed(workshop, first)
+    before = {name: (workshop.root / "serving" / name).read_bytes() for name in files(workshop.root / "serving")}
+    numbered(workshop, second, 1)  # the registry was made anew, the folder was not
+    with pytest.raises(ComponentError, match="already holds another model than version 1 of this registry"):
+        pushed(workshop, second)
+    assert {name: (workshop.root / "serving" / name).read_bytes() for name in before} == before
+
+
+def test_a_version_folder_that_somebody_else_made_is_not_touched(workshop: Workshop) -> None:
+    model = saved_model(workshop)
+    numbered(workshop, model, 1)
+    theirs = workshop.root / "serving/flights/1/saved_model.pb"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"theirs")
+    with pytest.raises(ComponentError, match="already holds another model"):
+        pushed(workshop, model)
+    assert theirs.read_bytes() == b"theirs"
+
+
+def test_without_a_registry_nothing_is_pushed(workshop: Workshop) -> None:
+    Registry(workshop.store).say_away("flights", "no route to host")
+    with pytest.raises(RegistryError, match="no route to host"):
+        pushed(workshop, workshop.echo("p"))
+    assert not (workshop.root / "serving").exists()
+
+
+def test_a_version_that_comes_late_is_waited_for(workshop: Workshop) -> None:
+    model = workshop.echo("p")
+    timer = threading.Timer(0.3, lambda: numbered(workshop, model, 7))
+    timer.start()
+    assert pushed(workshop, model).version == 7
+    waited = [fields["message"] for kind, fields in workshop.events if kind == "progress"]
+    assert waited == ["waiting for the registry to number flights"]
+
+
+# -- again, and after accidents ---------------------------------------------------------------------
+
+
+def test_a_destination_that_serves_the_model_is_left_as_it_is(workshop: Workshop) -> None:
+    model = workshop.echo("p")
+    numbered(workshop, model, 1)
+    pushed(workshop, model)
+    folder = workshop.root / "serving/flights"
+    before = {name: (folder / name).stat().st_mtime_ns for name in files(folder) if not name.startswith(".")}
+    again = pushed(workshop, workshop.echo("p"))  # trained anew, the same
+    assert {name: (folder / name).stat().st_mtime_ns for name in before} == before
+    assert workshop.line == "serving/flights/1 serves this model already"
+    assert again.holds()
+    assert len(Registry(workshop.store).promotions("flights")) == 1
+
+
+def test_a_pushed_model_holds_while_its_destination_serves_it(workshop: Workshop) -> None:
+    first, second = workshop.echo("p"), workshop.echo("q")
+    numbered(workshop, first, 1)
+    numbered(workshop, second, 2)
+    one = pushed(workshop, first)
+    assert one.holds()
+    two = pushed(workshop, second)
+    assert two.holds() and not one.holds()
+    (workshop.root / "serving/flights/2/model.onnx").write_bytes(b"cut")
+    assert not two.holds()
+    pushed(workshop, second)
+    assert two.holds()
+    (workshop.root / "serving/flights/levada.json").write_text("{")
+    assert not two.holds()
+    shutil.rmtree(workshop.root / "serving")
+    assert not two.holds()
+
+
+def test_going_back_to_an_earlier_model_moves_the_pointer_and_copies_nothing(workshop: Workshop) -> None:
+    first, second = workshop.echo("p"), workshop.echo("q")
+    for version, model in enumerate((first, second), start=1):
+        numbered(workshop, model, version)
+        pushed(workshop, model)
+    placed = (workshop.root / "serving/flights/1/model.onnx").stat().st_mtime_ns
+    pushed(workshop, first)
+    pointer = ServingFolder(str(workshop.root / "serving/flights")).pointer()
+    assert pointer is not None and (pointer.version, pointer.before) == (1, 2)
+    assert (workshop.root / "serving/flights/1/model.onnx").stat().st_mtime_ns == placed
+    assert [item.version for item in Registry(workshop.store).promotions("flights")] == [1, 2, 1]
+
+
+def test_a_half_written_version_and_other_leftovers_are_replaced(workshop: Workshop) -> None:
+    model = saved_model(workshop)
+    numbered(workshop, model, 1)
+    folder = workshop.root / "serving/flights"
+    (folder / "1" / "variables").mkdir(parents=True)
+    (folder / "1" / "variables" / "old").write_bytes(b"half")
+    (folder / ".1.tmp-1234").mkdir()
+    pushed(workshop, model)
+    assert "1/variables/old" not in files(folder)
+    assert not list(folder.glob(".*.tmp-*"))
+    assert (folder / "1/saved_model.pb").read_bytes() == b"graph"
+
+
+def test_a_push_that_is_cut_off_at_any_point_is_made_good_by_the_next(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fail at the nth write to the file system, for every n, and push again each time."""
+    model = saved_model(workshop)
+    numbered(workshop, model, 1)
+    for cut in itertools.count(1):
+        steps = itertools.count(1)
+
+        def step(*_: Any, steps: Any = steps, cut: int = cut, **__: Any) -> None:
+            if next(steps) == cut:
+                raise KeyboardInterrupt
+
+        folder = workshop.root / f"serving/{cut}"
+        with monkeypatch.context() as broken:
+            for module, name in ((shutil, "copyfile"), (os, "fsync"), (os, "replace"), (os, "rename")):
+                real = getattr(module, name)
+                broken.setattr(module, name, lambda *args, real=real, **options: (step(), real(*args, **options))[1])
+            try:
+                pushed(workshop, model, to=f"serving/{cut}")
+                finished = True
+            except KeyboardInterrupt:
+                finished = False
+        whole = (folder / "1").exists()
+        assert not whole or (folder / "1/saved_model.pb").read_bytes() == b"graph"
+        artifact = pushed(workshop, model, to=f"serving/{cut}")
+        assert artifact.holds()
+        assert not list(folder.glob(".*.tmp-*"))
+        if finished:
+            break
+    assert cut > 5
+
+
+# -- object stores ----------------------------------------------------------------------------------
+
+
+def test_an_object_store_gets_the_file_that_makes_a_version_loadable_last(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = saved_model(workshop)
+    numbered(workshop, model, 1)
+    written: list[str] = []
+    real = Store.write
+
+    def write(store: Store, key: str, content: bytes) -> None:
+        if store.uri.startswith("memory://"):
+            written.append(key)
+        real(store, key, content)
+
+    monkeypatch.setattr(Store, "write", write)
+    artifact = pushed(workshop, model, to="memory://serving-last/flights")
+    assert written == [
+        "1/assets/words.txt",
+        "1/variables/variables.index",
+        "1/model.json",
+        "1/saved_model.pb",
+        "levada.json",
+    ]
+    assert artifact.holds()
+    folder = ServingFolder("memory://serving-last/flights")
+    folder.store.delete("1/saved_model.pb")
+    assert not artifact.holds()
+    pushed(workshop, model, to="memory://serving-last/flights")
+    assert artifact.holds()
+
+
+def test_a_pointer_of_another_form_is_said_to_be_damaged(tmp_path: Path) -> None:
+    (tmp_path / "levada.json").write_text('{"version": 1}')
+    with pytest.raises(StoreError, match="does not say which version is live"):
+        ServingFolder(str(tmp_path)).pointer()
+
+
+def test_push_waits_behind_its_blessing_by_itself() -> None:
+    from levada.component import Options
+
+    options: Options = push._options  # pyright: ignore[reportPrivateUsage]
+    assert options.required_inputs == ("blessing",)

@@ -1,0 +1,45 @@
+"""The digits pipeline: scikit-learn's data to a served ONNX model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.digits import LABEL, PIXELS, Digits
+from levada.models import Tensor, load_predictor
+from tests.project.conftest import Runner
+
+pytest.importorskip("skl2onnx")
+
+
+def test_the_source_is_the_data_set_as_columns() -> None:
+    table = Digits().table(Path())
+    assert table.column_names == [*PIXELS, LABEL]
+    assert table.num_rows == 1797
+    assert set(table[LABEL].to_pylist()) == set(range(10))
+
+
+@pytest.mark.slow
+def test_digits_is_served_as_onnx_and_a_worse_model_is_not(runner: Runner) -> None:
+    first = runner("digits")
+    assert first.exit_code == 0
+    assert first.results["evaluate"].metrics["accuracy"] > 0.95
+    difference = first.results["train"].outputs["output"].properties["largest_difference"]
+    assert isinstance(difference, float) and difference < 1e-5
+
+    serving = runner.project.root / "serving/digits"
+    predictor = load_predictor(serving / "1")
+    assert predictor.document.inputs == (Tensor("pixels", "float32", (-1, 64), columns=tuple(PIXELS)),)
+    table = Digits().table(Path())
+    right = predictor.predict(table)["label"] == table[LABEL].to_numpy()
+    assert right.mean() > 0.97
+
+    assert runner("digits").nodes_run == 0
+
+    closed = runner("digits", strength=1e-5)
+    assert closed.exit_code == 3
+    assert closed.results["push"].status == "skipped"
+    assert "of the champion (version 1)" in " ".join(closed.results["evaluate"].outputs["blessing"].reasons)
+    assert json.loads((serving / "levada.json").read_text())["version"] == 1

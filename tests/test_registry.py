@@ -1,0 +1,134 @@
+"""Candidates, version numbers and promotions, as the store keeps them; the champion as an input of a plan."""
+
+# ruff: noqa: F811  (fixtures)
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from levada.artifact import ArtifactRecord
+from levada.errors import PlanError, RegistryError
+from levada.externals import Resolution, external, resolve
+from levada.plan import External
+from levada.registry import Promotion, Registry, Version
+from levada.store import Store
+from tests.inline import plan_of
+from tests.numbers import Number, read
+from tests.stores import s3_address, store  # noqa: F401
+
+
+def record(fingerprint: str) -> ArtifactRecord:
+    return ArtifactRecord(
+        "python:tests.numbers:Number", "u", "digest of " + fingerprint, {"fingerprint": fingerprint}, ()
+    )
+
+
+def version(fingerprint: str, number: int) -> Version:
+    return Version("flights", fingerprint, number, "sqlite:///x")
+
+
+def promote(registry: Registry, fingerprint: str, number: int, challenged: str | None = None) -> Promotion:
+    before = record(challenged) if challenged else None
+    return registry.promote(
+        "flights", version(fingerprint, number), "serving", record(fingerprint), before, "run-1", "better"
+    )
+
+
+def test_a_candidate_gets_its_number_from_outside(store: Store) -> None:
+    """A node proposes, whoever delivers the journal numbers, the node finds the number."""
+    registry = Registry(store)
+    assert registry.candidate("flights", "f1") is None
+    assert registry.version("flights", "f1") is None
+    registry.propose("flights", "f1", {"accuracy": 0.9})
+    assert registry.candidate("flights", "f1") == {"accuracy": 0.9}
+    registry.number(version("f1", 3))
+    registry.number(version("f2", 1))
+    assert registry.version("flights", "f1") == version("f1", 3)
+    assert registry.versions("flights") == [version("f2", 1), version("f1", 3)]
+
+
+def test_a_number_that_is_on_its_way_is_waited_for(tmp_path: Path) -> None:
+    """It comes from another process."""
+    registry = Registry(Store(tmp_path))
+    timer = threading.Timer(0.3, lambda: registry.number(version("f1", 7)))
+    timer.start()
+    asked: list[float] = []
+    assert registry.await_version("flights", "f1", waiting=lambda: asked.append(time.monotonic())).version == 7
+    assert asked
+    timer.join()
+
+
+def test_a_registry_that_is_away_is_not_waited_for(tmp_path: Path) -> None:
+    """The reason is passed on; once numbers come again it is forgotten."""
+    registry = Registry(Store(tmp_path))
+    registry.say_away("flights", "the server does not answer")
+    with pytest.raises(RegistryError, match="gives flights no version number: the server does not answer"):
+        registry.await_version("flights", "f1")
+    registry.number(version("f1", 1))
+    assert registry.await_version("flights", "f1").version == 1
+    with pytest.raises(RegistryError, match="gave flights no version number within 0 s"):
+        registry.await_version("flights", "f2", seconds=0)
+
+
+def test_the_last_promotion_is_the_champion(store: Store) -> None:
+    """Promotions are appended; each names the one before."""
+    registry = Registry(store)
+    assert registry.champion("flights") is None
+    first, second = promote(registry, "f1", 1), promote(registry, "f2", 2, challenged="f1")
+    assert (first.before, second.before) == (None, 1)
+    assert registry.promotions("flights") == [first, second]
+    assert registry.champion("flights") == second
+    assert registry.champion("digits") is None
+
+
+def test_promotions_at_the_same_time_all_count(tmp_path: Path) -> None:
+    """Two pushes may race; neither record is lost."""
+    registry = Registry(Store(tmp_path))
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda n: promote(registry, f"f{n}", n), range(12)))
+    assert sorted(promotion.version for promotion in registry.promotions("flights")) == list(range(12))
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../x", ".hidden", "with space"])
+def test_a_name_that_is_no_path_below_the_registry_is_refused(tmp_path: Path, name: str) -> None:
+    """Names of models become folders."""
+    with pytest.raises(RegistryError, match="cannot name a registered model"):
+        Registry(Store(tmp_path)).propose(name, "f1", {})
+
+
+def test_the_champion_is_an_input_that_may_be_absent(store: Store, tmp_path: Path) -> None:
+    """Resolved when a run starts: nothing, or the model that is live."""
+    binding = External("champion:flights", "python:tests.numbers:Number")
+    assert resolve(binding, store, tmp_path) == Resolution(None)
+    promote(Registry(store), "f1", 1)
+    assert resolve(binding, store, tmp_path).record == record("f1")
+
+
+def test_a_candidate_that_is_the_champion_is_judged_as_it_was(store: Store, tmp_path: Path) -> None:
+    """Against what the champion was judged against, so that an unchanged model keeps its verdict."""
+    registry = Registry(store)
+    promote(registry, "f1", 1)
+    promote(registry, "f2", 2, challenged="f1")
+    resolution = resolve(External("champion:flights", "python:tests.numbers:Number"), store, tmp_path)
+    assert resolution.beside({"another"}) == record("f2")
+    assert resolution.beside({"f2", "another"}) == record("f1")
+    assert Resolution.from_json(resolution.to_json()) == resolution
+    first = Resolution(record("f1"), None)
+    assert first.beside({"f1"}) is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [("champoin:flights", "unknown scheme 'champoin'"), ("champion:a/b", "cannot name a registered model")],
+)
+def test_an_outside_artifact_that_cannot_be_meant_is_told(tmp_path: Path, reference: str, message: str) -> None:
+    """With the schemes that there are."""
+    plan = plan_of(lambda: read(external(Number, reference)), name="p")
+    (leaf,) = plan.nodes[0].inputs.values()
+    assert isinstance(leaf, External)
+    with pytest.raises(PlanError, match=message):
+        resolve(leaf, Store(tmp_path), tmp_path)

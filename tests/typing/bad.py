@@ -1,0 +1,63 @@
+"""Pipelines with a mistake on each marked line: the checker reports every one, there and nowhere else."""
+
+# ruff: noqa: RUF059
+from __future__ import annotations
+
+from parts import Examples, Model, best, clean_up, compress, ensemble, ingest, profile, train
+
+from levada import Context, component, each, gather, pipeline
+
+
+@pipeline
+def bad(*, epochs: int = 5) -> None:
+    """One mistake a line."""
+    data = ingest()
+    stats = profile(data)
+    model = train(data)
+    train(stats)  # wrong: reportArgumentType
+    train("data.csv")  # wrong: reportArgumentType
+    train(None)  # wrong: reportArgumentType
+    train()  # wrong: reportCallIssue
+    train(data, epoch=5)  # wrong: reportCallIssue
+    train(data, 5)  # wrong: reportCallIssue
+    train(data, epochs="five")  # wrong: reportArgumentType
+    train(data, epochs=2.5)  # wrong: reportArgumentType
+    train(data, kind="narrow")  # wrong: reportArgumentType
+    train(data, epochs=data)  # wrong: reportArgumentType
+    for _ in data:  # wrong: reportGeneralTypeIssues
+        pass
+    first, second = data  # wrong: reportGeneralTypeIssues
+    len(data)  # wrong: reportArgumentType
+    data[0]  # wrong: reportIndexIssue
+    small = compress(model, data)
+    train(small)  # wrong: reportArgumentType
+    clean_up(small.modle)  # wrong: reportAttributeAccessIssue
+    one, two, three = compress(model, data)  # wrong: reportAssignmentType
+    ensemble(model)  # wrong: reportArgumentType
+    ensemble([model, data])  # wrong: reportArgumentType
+    best([model])  # wrong: reportArgumentType
+    best(gather(ingest(path=each(["a.csv"]))))  # wrong: reportArgumentType
+    gather("data.csv")  # wrong: reportArgumentType
+    train(clean_up(model))  # wrong: reportArgumentType
+    train.with_options(epochs=5)(data)  # wrong: reportCallIssue
+    train.with_options(name=5)(data)  # wrong: reportArgumentType
+    train.with_options(requires="check")(data)  # wrong: reportArgumentType
+    train.with_options(after=5)(data)  # wrong: reportArgumentType
+    train.with_options(needs={"cpus"})(data)  # wrong: reportArgumentType
+    train.with_options(data)  # wrong: reportCallIssue
+
+
+bad.plan(epoch=3)  # wrong: reportCallIssue
+bad.plan(epochs="three")  # wrong: reportArgumentType
+
+
+@component  # wrong: reportArgumentType
+def without_context(examples: Examples) -> Model:
+    """The first parameter is not the context."""
+    raise NotImplementedError
+
+
+@component
+def asks_for_what_it_does_not_make(ctx: Context) -> Model:
+    """The output is of another type."""
+    return ctx.output(Examples)  # wrong: reportReturnType
