@@ -57,7 +57,7 @@ format: setup  ## format the code and sort its imports
 	$(BIN)/ruff format .
 
 docs: setup  ## build the documentation into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: $(UV)  ## resolve the dependencies anew into requirements.lock (ARGS=--upgrade for newer versions)
 	@$(UV) pip compile pyproject.toml --universal --generate-hashes --no-header --no-emit-index-url --all-extras \

@@ -204,7 +204,7 @@ def train_flights(
     def say(epoch: int, logs: dict[str, float]) -> None:
         for name in ("loss", "auc"):
             ctx.metric(name, logs[name], step=epoch + 1)
-        ctx.progress(epoch + 1, epochs, f"epoch {epoch + 1}/{epochs} · loss {logs['loss']:.3f} · AUC {logs['auc']:.3f}")
+        ctx.progress(epoch + 1, epochs, f"epoch {epoch + 1}/{epochs}")
 
     network.fit(
         _batches(examples, batch_size, ctx.seed),

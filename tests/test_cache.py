@@ -20,8 +20,8 @@ from levada.node import RunView
 from levada.plan import Node, Plan
 from levada.resolved import Resolved, resolve_plan
 from levada.store import Store
+from tests.arithmetic import Number, add, both, fail, make, number, positive, read, total
 from tests.inline import ROOT, begin, one_code, plan_of, run_nodes, value_of
-from tests.numbers import Number, add, both, fail, make, number, positive, read, total
 from tests.stores import again, s3_address, store  # noqa: F401
 
 
@@ -248,9 +248,9 @@ def test_a_key_passes_over(base: tuple[Node, Store, str], change: Callable[[Node
         lambda node: replace(node, parameters={**node.parameters, "rows": 1.0}),
         lambda node: replace(node, parameters={**node.parameters, "rows": True}),
         lambda node: replace(node, parameters=node_of(source=Source("t")).parameters),
-        lambda node: replace(node, component="python:tests.numbers:make"),
+        lambda node: replace(node, component="python:tests.arithmetic:make"),
         lambda node: replace(node, packages=()),
-        lambda node: replace(node, outputs={"other": "python:tests.numbers:Number"}),
+        lambda node: replace(node, outputs={"other": "python:tests.arithmetic:Number"}),
     ],
     ids=["parameter", "float", "bool", "source", "component", "packages", "outputs"],
 )
@@ -308,7 +308,7 @@ def test_keys_are_equal_where_parameters_are(one: dict[str, Any], other: dict[st
     """Equal in type, value and order; anything else is another key."""
     store = Store("memory://keys")
     keys = [
-        key_of(Node("a", "python:tests.numbers:make", parameters=form), store) for form in (_json(one), _json(other))
+        key_of(Node("a", "python:tests.arithmetic:make", parameters=form), store) for form in (_json(one), _json(other))
     ]
     assert (keys[0] == keys[1]) == (repr(one) == repr(other))
 

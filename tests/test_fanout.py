@@ -11,8 +11,8 @@ from levada import Context, Many, component, each, gather
 from levada.errors import PlanError
 from levada.plan import Each, Gather, Output, Plan, Sequence
 from levada.store import Store
+from tests.arithmetic import Number, add, make, number
 from tests.inline import plan_of, run_plan
-from tests.numbers import Number, add, make, number
 
 
 @component

@@ -21,8 +21,8 @@ from levada.errors import PlanError, StoreError
 from levada.node import RunView, run_node
 from levada.result import Result
 from levada.store import Store, file_digest
+from tests.arithmetic import Number, add, both, fail, make, number, positive, read, total
 from tests.inline import ROOT, begin, events, plan_of, run_nodes, value_of
-from tests.numbers import Number, add, both, fail, make, number, positive, read, total
 from tests.stores import again, s3_address, store  # noqa: F401
 
 
@@ -97,7 +97,7 @@ from levada.plan import Plan
 from levada.store import Store
 store = Store(sys.argv[1], json.loads(sys.argv[2]))
 plan = Plan.loads(store.read("runs/run-1/plan.json").decode())
-import tests.numbers
+import tests.arithmetic
 print("ready", flush=True)
 sys.stdin.readline()
 print(json.dumps(run_node(plan, sys.argv[3], "run-1", store).to_json()))

@@ -16,8 +16,8 @@ from levada import Context, component, pipeline
 from levada.errors import LevadaError, PlanError, Position, WiringError
 from levada.plan import Each, External, Gather, Node, Output, Plan, Sequence, in_order, leaves
 from levada.values import encode
+from tests.arithmetic import Gate, Number, add, make, positive, total
 from tests.inline import ROOT, plan_of
-from tests.numbers import Gate, Number, add, make, positive, total
 
 SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
 
@@ -184,11 +184,11 @@ def test_the_digest_passes_over_positions_and_prose() -> None:
     "change",
     [
         {"parameters": {"n": 2}},
-        {"component": "python:tests.numbers:add"},
+        {"component": "python:tests.arithmetic:add"},
         {"cache": False},
         {"needs": {"cpus": 2}},
         {"packages": ("numpy",)},
-        {"outputs": {"output": "python:tests.numbers:Number", "more": "python:tests.numbers:Number"}},
+        {"outputs": {"output": "python:tests.arithmetic:Number", "more": "python:tests.arithmetic:Number"}},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -7,7 +7,7 @@ import pytest
 from levada.artifact import ArtifactRecord, made
 from levada.errors import ProjectError, StoreError
 from levada.references import load, reference_of, short_name, split
-from tests.numbers import Number
+from tests.arithmetic import Number
 
 
 class Outer:
@@ -23,7 +23,7 @@ def test_a_reference_leads_back_to_the_thing(thing: object) -> None:
 
 def test_a_reference_has_three_parts() -> None:
     """Scheme, module, name; people know the last."""
-    assert reference_of(Number) == "python:tests.numbers:Number"
+    assert reference_of(Number) == "python:tests.arithmetic:Number"
     assert split("python:a.b:c.d") == ("python", "a.b", "c.d")
     assert short_name("python:components.train:train") == "train"
 
@@ -31,11 +31,11 @@ def test_a_reference_has_three_parts() -> None:
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("tests.numbers:Number", "is not a code reference: wanted scheme:module:name"),
+        ("tests.arithmetic:Number", "is not a code reference: wanted scheme:module:name"),
         ("docker:image:tag", "unknown scheme 'docker'.\nKnown schemes: python"),
         ("python:no_such_module.deep:x", "There is no module no_such_module.deep (wanted for x)"),
-        ("python:tests.numbers:Nmuber", "tests.numbers has no Nmuber.\nDid you mean Number?"),
-        ("python:tests.numbers:Number.no_such", "tests.numbers has no Number.no_such"),
+        ("python:tests.arithmetic:Nmuber", "tests.arithmetic has no Nmuber.\nDid you mean Number?"),
+        ("python:tests.arithmetic:Number.no_such", "tests.arithmetic has no Number.no_such"),
     ],
 )
 def test_a_reference_that_leads_nowhere_says_why(reference: str, message: str) -> None:

@@ -16,14 +16,14 @@ from levada.externals import Resolution, external, resolve
 from levada.plan import External
 from levada.registry import Promotion, Registry, Version
 from levada.store import Store
+from tests.arithmetic import Number, read
 from tests.inline import plan_of
-from tests.numbers import Number, read
 from tests.stores import s3_address, store  # noqa: F401
 
 
 def record(fingerprint: str) -> ArtifactRecord:
     return ArtifactRecord(
-        "python:tests.numbers:Number", "u", "digest of " + fingerprint, {"fingerprint": fingerprint}, ()
+        "python:tests.arithmetic:Number", "u", "digest of " + fingerprint, {"fingerprint": fingerprint}, ()
     )
 
 
@@ -102,7 +102,7 @@ def test_a_name_that_is_no_path_below_the_registry_is_refused(tmp_path: Path, na
 
 def test_the_champion_is_an_input_that_may_be_absent(store: Store, tmp_path: Path) -> None:
     """Resolved when a run starts: nothing, or the model that is live."""
-    binding = External("champion:flights", "python:tests.numbers:Number")
+    binding = External("champion:flights", "python:tests.arithmetic:Number")
     assert resolve(binding, store, tmp_path) == Resolution(None)
     promote(Registry(store), "f1", 1)
     assert resolve(binding, store, tmp_path).record == record("f1")
@@ -113,7 +113,7 @@ def test_a_candidate_that_is_the_champion_is_judged_as_it_was(store: Store, tmp_
     registry = Registry(store)
     promote(registry, "f1", 1)
     promote(registry, "f2", 2, challenged="f1")
-    resolution = resolve(External("champion:flights", "python:tests.numbers:Number"), store, tmp_path)
+    resolution = resolve(External("champion:flights", "python:tests.arithmetic:Number"), store, tmp_path)
     assert resolution.beside({"another"}) == record("f2")
     assert resolution.beside({"f2", "another"}) == record("f1")
     assert Resolution.from_json(resolution.to_json()) == resolution

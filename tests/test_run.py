@@ -18,8 +18,8 @@ from levada.externals import file_artifact
 from levada.journal import Event
 from levada.run import CLOSED, FAILED, OK
 from levada.store import Store
+from tests.arithmetic import Gate, Number, add, fail, make, number, positive, read
 from tests.inline import ROOT, events, plan_of, run_plan, value_of
-from tests.numbers import Gate, Number, add, fail, make, number, positive, read
 from tests.stores import s3_address, store  # noqa: F401
 
 SCHEMA = json.loads((ROOT / "schemas" / "journal.schema.json").read_text())
@@ -66,7 +66,7 @@ def test_a_failure_leaves_its_siblings_running(tmp_path: Path) -> None:
     failure = outcome.results["fail"].failure
     assert failure is not None
     assert (failure.type, failure.message) == ("ValueError", "this one always fails")
-    assert [frame.file for frame in failure.frames] == ["tests/numbers.py"]
+    assert [frame.file for frame in failure.frames] == ["tests/arithmetic.py"]
     assert outcome.error is None
 
 

@@ -100,7 +100,7 @@ def sealed(store: Store, key: str = "artifacts/x") -> ArtifactRecord:
     (staging / "deep" / "er" / "a.bin").write_bytes(b"\0" * 5000)
     (staging / "b.txt").write_text("text")
     (staging / "empty").touch()
-    return store.seal(key, staging, "python:tests.numbers:Number", {"rows": 3}, "run-1/make")
+    return store.seal(key, staging, "python:tests.arithmetic:Number", {"rows": 3}, "run-1/make")
 
 
 def test_an_artifact_goes_in_whole_and_comes_out_whole(store: Store) -> None:
@@ -121,7 +121,7 @@ def test_the_digest_is_of_content_and_not_of_place(store: Store) -> None:
     assert one.digest == other.digest
     staging = store.staging("artifacts/z")
     (staging / "b.txt").write_text("text")
-    assert store.seal("artifacts/z", staging, "python:tests.numbers:Number", {}, "").digest != one.digest
+    assert store.seal("artifacts/z", staging, "python:tests.arithmetic:Number", {}, "").digest != one.digest
 
 
 @pytest.mark.parametrize("damage", ["missing", "longer"])

@@ -25,7 +25,7 @@ from levada.fanout import Many
 from levada.journal import Journal
 from levada.plan import Binding, External, Node, Output, Plan, Sequence
 from levada.references import load
-from levada.resolved import Resolved, sources_within
+from levada.resolved import Resolved, classes_within, sources_within
 from levada.result import Result
 from levada.store import Store
 from levada.values import decode, digest_of, utf8
@@ -153,6 +153,7 @@ class RunView:
                 "format": KEY_FORMAT,
                 "component": node.component,
                 "code": self.resolved.code.get(node.component, ""),
+                "classes": {name: self.resolved.code.get(name, "") for name in classes_within(node.parameters)},
                 "packages": {name: self.resolved.packages[name] for name in sorted(node.packages)},
                 "inputs": inputs,
                 "parameters": node.parameters,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import json
 import os
 import sys
@@ -25,7 +26,7 @@ from levada.errors import LevadaError, Position, ProjectError, did_you_mean
 from levada.pipeline import Pipeline
 from levada.plan import Plan
 from levada.references import load, split
-from levada.store import Store
+from levada.store import Store, file_digest
 
 SETTINGS = ("code", "store", "mlflow")
 
@@ -74,11 +75,18 @@ class Project:
     @cached_property
     def index(self) -> CodeIndex:
         """What tells which code a component reaches; the standard components count as project code."""
+        return CodeIndex(self._counted)
+
+    @cached_property
+    def _counted(self) -> dict[str, Path]:
         here = Path(__file__).parent
-        return CodeIndex({**self.packages, **{f"levada.{name}": here / name for name in COUNTED}})
+        return {**self.packages, **{f"levada.{name}": here / name for name in COUNTED}}
 
     def code_digest(self, reference: str) -> tuple[str, dict[str, str]]:
         """Return the digest of the code that a reference reaches, whole and by piece."""
+        _, module, _ = split(reference)
+        if not any(f"{module}.".startswith(f"{name}.") for name in self._counted):
+            return _installed_digest(module), {}
         return self.index.digest(reference), self.index.parts(reference)
 
     # -- pipelines ----------------------------------------------------------------------------------
@@ -202,6 +210,19 @@ class Project:
             engine.update(f"{path.name}:{path.stat().st_mtime_ns}:{path.stat().st_size};".encode())
         words = json.dumps([code, engine.hexdigest(), reference, arguments, str(self.root)])
         return self.store.local / "plans" / f"{hashlib.sha256(words.encode()).hexdigest()}.json"
+
+
+def _installed_digest(module: str) -> str:
+    """Return the sha256 of an installed library's module: its own file, found without importing it."""
+    top, *inside = module.split(".")
+    spec = importlib.util.find_spec(top)
+    folders = [Path(folder).joinpath(*inside) for folder in (spec.submodule_search_locations or ())] if spec else []
+    files = [Path(spec.origin)] if spec and spec.origin and not inside else []
+    files += [file for folder in folders for file in (folder.with_suffix(".py"), folder / "__init__.py")]
+    found = next((file for file in files if file.is_file()), None)
+    if found is None:
+        raise ProjectError(f"there is no module {module}, neither in the project's code nor installed.")
+    return file_digest(found)
 
 
 def find_project(start: Path | None = None, store: str | None = None) -> Project:

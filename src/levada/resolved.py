@@ -25,7 +25,8 @@ class Resolved:
     """Everything a run read before its first node.
 
     `sources` maps the digest of a parameter's JSON form to the digest of the content it stands for; `code` a
-    component's reference to the digest of the code it reaches, `pieces` the same piece by piece.
+    component's reference, and that of a parameter's class, to the digest of the code it reaches, `pieces` the same
+    piece by piece.
     """
 
     root: str
@@ -96,8 +97,9 @@ def resolve_plan(
                 sources |= _source_digests(form, root)
             for package in node.packages:
                 packages[package] = _version_of(package)
-            if node.component not in code:
-                code[node.component], pieces[node.component] = code_digest(node.component)
+            for reference in (node.component, *classes_within(node.parameters)):
+                if reference not in code:
+                    code[reference], pieces[reference] = code_digest(reference)
         except LevadaError as error:
             if error.where is None:
                 error.where = node.position
@@ -130,6 +132,12 @@ def _source_digests(form: Json, root: Path) -> dict[str, str]:
         if digests:
             found[digest_of(form)] = digest_of(digests)
     return found
+
+
+def classes_within(form: Json) -> list[str]:
+    """Return the references of the classes of parameters, whose code runs in the node too: a source's, say."""
+    tagged = [item[tag] for tag in ("$dataclass", "$enum") for item in _tagged(form, tag)]
+    return list(dict.fromkeys(cast("list[str]", tagged)))
 
 
 def _tagged(form: Json, tag: str) -> Iterator[dict[str, Json]]:

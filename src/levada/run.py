@@ -25,6 +25,7 @@ from levada.plan import Plan
 from levada.resolved import CodeDigest, resolve_plan
 from levada.result import Result
 from levada.store import Store
+from levada.values import utf8
 
 OK, FAILED, CLOSED, KILLED = 0, 1, 3, 130
 STATUS = {OK: "finished", FAILED: "failed", CLOSED: "closed", KILLED: "killed"}
@@ -127,7 +128,7 @@ def run(request: Request) -> Outcome:
 
 
 def _bytes(form: Any) -> bytes:
-    return json.dumps(form, ensure_ascii=False).encode()
+    return utf8(json.dumps(form, ensure_ascii=False))
 
 
 def _settle(plan: Plan, run_id: str, store: Store) -> list[str]:

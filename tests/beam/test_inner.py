@@ -16,8 +16,8 @@ from levada import Context, component
 from levada.beam.inner import BeamJob
 from levada.run import FAILED, OK
 from levada.store import Store
+from tests.arithmetic import Number, fail, make
 from tests.inline import plan_of, run_plan, value_of
-from tests.numbers import Number, fail, make
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -249,3 +249,24 @@ def test_an_unwritable_store_is_a_clear_error(project: Path, tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     stderr = levada(project, "--store", str(tmp_path / "file" / "store"), "run", "numbers", code=2).stderr
     assert stderr.startswith("StoreError: cannot write") and "--store" in stderr
+
+
+def test_a_source_whose_code_changed_is_read_again(tmp_path: Path) -> None:
+    """The class of a parameter is code that runs in the node, so it counts in the key."""
+    (tmp_path / "pyproject.toml").write_text('[tool.levada]\ncode = ["work"]\n')
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "__init__.py").write_text("")
+    (tmp_path / "work" / "data.py").write_text(
+        "from dataclasses import dataclass\nfrom levada import pipeline\n"
+        "from levada.components import Source, ingest\n\n"
+        "@dataclass(frozen=True)\nclass Rows(Source):\n    count: int\n"
+        "    def digest(self):\n        return 'always'\n"
+        "    def table(self, root):\n        import pyarrow as pa\n"
+        "        return pa.table({'x': list(range(self.count))})\n\n"
+        "@pipeline\ndef rows() -> None:\n    ingest(Rows(3))\n"
+    )
+    assert "3 rows" in levada(tmp_path, "run", "rows").stdout
+    assert "1 cached" in levada(tmp_path, "run", "rows").stdout
+    file = tmp_path / "work" / "data.py"
+    file.write_text(file.read_text().replace("range(self.count)", "range(self.count + 1)"))
+    assert "4 rows" in levada(tmp_path, "run", "rows").stdout

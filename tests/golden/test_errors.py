@@ -15,7 +15,7 @@ from levada.errors import LevadaError
 from levada.node import run_node
 from levada.plan import Plan
 from levada.store import Store
-from tests import numbers
+from tests import arithmetic
 from tests.golden import failing, wrong
 from tests.inline import begin, plan_of, run_nodes, run_plan
 
@@ -112,7 +112,7 @@ def test_an_artifact_changed_in_the_store_is_told(golden: Any, tmp_path: Path) -
     store = Store(tmp_path)
 
     def reading() -> None:
-        numbers.read(numbers.make(n=7))
+        arithmetic.read(arithmetic.make(n=7))
 
     plan = plan_of(reading)
     begin(plan, store)

@@ -12,10 +12,6 @@ from levada.mlflow.connection import connect
 from levada.store import Store
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: starts servers, imports TensorFlow, or waits for seconds")
-
-
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("database")

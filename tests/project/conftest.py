@@ -19,10 +19,6 @@ ROOT = Path(__file__).parent.parent.parent
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: runs a whole pipeline on real data")
-
-
 @dataclass
 class Numbers:
     """Numbers candidates as they come, as MLflow's delivery does."""

@@ -20,7 +20,6 @@ import sys
 def main(words: list[str] | None = None) -> None:
     """Run the command line; exits the process with the code above."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's banners would break the progress display
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     from levada.cli.commands import execute

@@ -227,8 +227,9 @@ def sync(session: Session) -> int:
     """Tell MLflow what it has not been told yet."""
     from levada.mlflow.delivery import deliver_pending
 
-    click.echo(str(deliver_pending(session.project.store, session.project.tracking_uri)))
-    return 0
+    report = deliver_pending(session.project.store, session.project.tracking_uri)
+    click.echo(str(report))
+    return 1 if report.left else 0
 
 
 @cli.command()
