@@ -1,1 +1,0 @@
-"""Some of these tests start worker processes and take long."""
