@@ -7,9 +7,12 @@ Runs in a virtual environment of its own: `compare.py` says how to make one.
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 from pathlib import Path
+
+os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it calls pip and python by name
 
 from tfx.examples.chicago_taxi_pipeline import taxi_pipeline_native_keras as example
 from tfx.examples.chicago_taxi_pipeline import taxi_utils_native_keras as module

@@ -113,6 +113,7 @@ def run(request: Request) -> Outcome:
         except Exception as caught:  # noqa: BLE001  whatever stopped the job ends up in the journal
             error, code = describe(caught), FAILED
         results = _results(plan, request.run_id, store)
+        _tell_what_is_missing(journal, store, results)
         if code is None:
             code = _exit_code(results)
         seconds = time.monotonic() - started
@@ -225,6 +226,15 @@ def _results(plan: Plan, run_id: str, store: Store) -> dict[str, Result]:
         if form is not None:
             found[node.id] = Result.from_json(form)
     return found
+
+
+def _tell_what_is_missing(journal: Journal, store: Store, results: Mapping[str, Result]) -> None:
+    """Journal the end of nodes whose worker died between committing and saying so."""
+    events = Tail(store, journal.run_id).poll()
+    told = {event["node"] for event in events if event["kind"] == "node_finished"}
+    for result in results.values():
+        if result.node not in told:
+            journal.append("node_finished", **result.to_json())
 
 
 def _exit_code(results: dict[str, Result]) -> int:
