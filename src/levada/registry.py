@@ -104,7 +104,7 @@ class Registry:
             if version is not None:
                 return version
             away = self._store.read_json(f"{_folder(model)}/away.json")
-            if away and away["time"] >= started:
+            if away and away["time"] >= started - 30:
                 raise RegistryError(
                     f"the registry gives {model} no version number: {away['why']}",
                     hint="Nothing was pushed. When the registry is back, run again: everything else is cached.",
