@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from levada.artifact import Artifact
 from levada.errors import Position, WiringError
 from levada.plan import Node, in_order
 
@@ -105,13 +104,3 @@ def shown_path(file: str) -> str:
         except ValueError:
             continue
     return file
-
-
-def variables_of(artifact_node: str) -> list[str]:
-    """Return the names of the caller's local variables that hold an output of a node."""
-    frame = caller_frame()
-    names: list[str] = []
-    for name, value in (frame.f_locals if frame is not None else {}).items():
-        if isinstance(value, Artifact) and value.drawn and value.drawn.label == artifact_node:
-            names.append(name)
-    return names

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Union, cast, get_args, get_origin
 
 from levada.artifact import Artifact
-from levada.draw import current, shown_path, variables_of
+from levada.draw import caller_frame, current, shown_path
 from levada.errors import ParameterError, Position, WiringError, did_you_mean
 from levada.fanout import Many
 from levada.plan import Binding, Output, Sequence
@@ -235,10 +235,20 @@ def _offer(kinds: tuple[type[Artifact], ...]) -> str:
         for output, type_ in node.outputs.items():
             if type_ in names:
                 binding = Output(node.id, output)
-                variables = variables_of(f"{binding.node}()")
+                variables = _variables_of(f"{binding.node}()")
                 offer = f"{node.id}() gives {short_name(type_)}"
                 return f"{offer}: pass `{variables[-1]}`." if variables else f"{offer}."
     return ""
+
+
+def _variables_of(artifact_node: str) -> list[str]:
+    """Return the names of the caller's local variables that hold an output of a node."""
+    frame = caller_frame()
+    names: list[str] = []
+    for name, value in (frame.f_locals if frame is not None else {}).items():
+        if isinstance(value, Artifact) and value.drawn and value.drawn.label == artifact_node:
+            names.append(name)
+    return names
 
 
 def encode_parameter(name: str, parameter: str, annotation: Any, value: Any, where: Position | None) -> Json:
