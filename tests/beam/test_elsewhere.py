@@ -190,7 +190,7 @@ def pool(s3_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         assert process.poll() is None, (home / "log.txt").read_text()
         yield f"localhost:{port}"
     finally:
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGKILL)  # with the workers it started
         process.wait()
 
 
