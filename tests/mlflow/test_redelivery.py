@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -334,15 +333,14 @@ def test_a_stopped_run_closes_the_nodes_that_were_running(store: Store, uri: str
 import os, signal, threading, time
 from levada.store import Store
 from tests.mlflow.samples import flights, plan_of, run_plan
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background has it ignored
 threading.Timer(5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 outcome, _ = run_plan(plan_of(flights, epochs=30, seconds=30), Store({store.uri!r}), {uri!r})
 print(outcome.status, flush=True)
 os._exit(130)
 """
-    started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["killed"], done.stderr
-    assert time.monotonic() - started < 25
     (parent,) = runs_of(client, "flights")
     assert (parent.info.status, first_line(parent)) == ("KILLED", "**Stopped before its end**")
     assert nodes_of(client, parent)["train"].info.status == "KILLED"
