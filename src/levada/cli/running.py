@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada.mlflow.delivery import MlflowReader
@@ -32,7 +34,7 @@ def run_and_show(
     """Run a plan, show how it goes and what came out, and return the exit code."""
     _quieten()
     project.make_importable()
-    command = "levada " + shlex.join(sys.argv[1:])
+    command = shlex.join([_program(), *sys.argv[1:]])
     request = Request(
         plan=plan,
         store=project.store,
@@ -72,6 +74,14 @@ def run_and_show(
         sys.stdout.flush()
         os._exit(KILLED)  # a Beam job cannot be cancelled: it ends with the process
     return outcome.exit_code
+
+
+def _program() -> str:
+    """Return what to type for `levada` here: its path, unless a shell finds it by name."""
+    called = Path(sys.argv[0])
+    if called.name != "levada" or shutil.which("levada"):
+        return "levada"
+    return os.path.relpath(called)
 
 
 def _undisturbed(store: Store, run_id: str, debug: bool) -> AbstractContextManager[object]:

@@ -147,7 +147,7 @@ def _next(outcome: Outcome, command: str) -> Iterator[tuple[str, str]]:
     elif outcome.exit_code == KILLED:
         yield command, "goes on from what was done"
     else:
-        yield "levada ui", "the run, its metrics and the versions in MLflow"
+        yield f"{shlex.split(command)[0]} ui", "the run, its metrics and the versions in MLflow"
         yield f"{_as_plan(command)} --graph", "the graph"
 
 
