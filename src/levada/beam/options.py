@@ -70,7 +70,7 @@ def make_runner(options: tuple[str, ...]) -> Any:
         try:
             return create_runner(runner_name(options))
         except ValueError as error:
-            raise ProjectError(f"Beam has no runner '{runner_name(options)}': {error}.") from None
+            raise ProjectError(f"Beam has no runner '{runner_name(options)}': {str(error).rstrip('.')}.") from None
     from apache_beam.runners.portability.fn_api_runner import fn_runner
 
     if stays_in_memory(options):

@@ -60,7 +60,7 @@ def _headline(outcome: Outcome) -> str:
     style = {0: "green", FAILED: "red", CLOSED: "yellow", KILLED: "red"}[outcome.exit_code]
     took = f"{outcome.seconds:.1f} s" if outcome.seconds < 100 else f"{outcome.seconds / 60:.1f} min"
     word = {CLOSED: "ended with a closed gate"}.get(outcome.exit_code, outcome.status)
-    return f"[bold]run {outcome.run_id} [{style}]{word}[/][/] in {took} · {shown}"
+    return f"[bold]run {outcome.run_id} [{style}]{word}[/][/] in {took}" + (f" · {shown}" if shown else "")
 
 
 def _show_artifact(result: Result, record: ArtifactRecord, console: Console) -> None:
