@@ -203,12 +203,16 @@ class Project:
             return None
         try:
             code = self.index.digest(reference)
+            modules = sorted({piece.partition(":")[0] for piece in self.index.parts(reference)})
         except LevadaError:
             return None  # drawing it will say what is wrong
+        # A plan names lines of these files, so a comment that moves them draws it anew.
+        files = [self.root.joinpath(*module.split(".")).with_suffix(".py") for module in modules]
+        lines = [file_digest(file) for file in files if file.is_file()]
         engine = hashlib.sha256()
         for path in sorted(Path(__file__).parent.glob("*.py")):
             engine.update(f"{path.name}:{path.stat().st_mtime_ns}:{path.stat().st_size};".encode())
-        words = json.dumps([code, engine.hexdigest(), reference, arguments, str(self.root)])
+        words = json.dumps([code, lines, engine.hexdigest(), reference, arguments, str(self.root)])
         return self.store.local / "plans" / f"{hashlib.sha256(words.encode()).hexdigest()}.json"
 
 

@@ -270,3 +270,21 @@ def test_a_source_whose_code_changed_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "work" / "data.py"
     file.write_text(file.read_text().replace("range(self.count)", "range(self.count + 1)"))
     assert "4 rows" in levada(tmp_path, "run", "rows").stdout
+
+
+def test_a_comment_above_moves_the_lines_that_a_plan_names(tmp_path: Path) -> None:
+    """The kept plan is drawn anew, and the nodes are cached all the same."""
+    (tmp_path / "pyproject.toml").write_text('[tool.levada]\ncode = ["work"]\n')
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "__init__.py").write_text("")
+    file = tmp_path / "work" / "pipelines.py"
+    file.write_text(PIPELINES)
+
+    def line() -> int:
+        return json.loads(levada(tmp_path, "plan", "numbers").stdout)["nodes"][0]["position"]["line"]
+
+    levada(tmp_path, "run", "numbers")
+    before = line()
+    file.write_text("# a comment\n" + PIPELINES)
+    assert line() == before + 1
+    assert "3 cached" in levada(tmp_path, "run", "numbers").stdout
