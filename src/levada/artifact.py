@@ -13,7 +13,7 @@ manifest says). A new type is a few lines:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -110,11 +110,17 @@ class Making:
 
 @dataclass
 class Made:
-    """An artifact that is committed: its record, and how to bring its files to this machine."""
+    """An artifact that is committed: its record, and how to bring its files to this machine.
+
+    `place` names the output of a run that it is (`RUN/NODE:OUTPUT`), where it was asked for as that; `told` is
+    what a notebook says beside it.
+    """
 
     record: ArtifactRecord
     fetch: Callable[[ArtifactRecord], Path]
     local: Path | None = None
+    place: str = ""
+    told: tuple[str, ...] = ()
 
 
 class Artifact:
@@ -233,6 +239,10 @@ class Artifact:
         if isinstance(self._state, Drawn):
             self._refuse(why)
 
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; nothing of its own before the artifact is made."""
+        return VIEWS[0](self, self._state.told) if VIEWS and isinstance(self._state, Made) else None
+
     def __repr__(self) -> str:
         name = type(self).__name__
         match self._state:
@@ -242,6 +252,10 @@ class Artifact:
                 return f"<{name} '{output}', being made>"
             case Made(record=record):
                 return f"<{name} {record.digest[:12]} at {record.uri}>"
+
+
+VIEWS: list[Callable[[Artifact, Sequence[str]], str]] = []
+"""What draws a made artifact in a notebook. It is not the types' own: how one looks is no part of a cache key."""
 
 
 def made(record: ArtifactRecord, fetch: Callable[[ArtifactRecord], Path]) -> Artifact:
