@@ -7,6 +7,7 @@ from levada.errors import LevadaError as LevadaError
 from levada.fanout import Many as Many
 from levada.fanout import each as each
 from levada.fanout import gather as gather
+from levada.notebook.session import session as session
 from levada.pipeline import pipeline as pipeline
 
 __version__ = "0.1.0"

@@ -201,6 +201,11 @@ class Artifact:
         """Where the artifact will come from, while a pipeline is drawn; None once it is made."""
         return self._state if isinstance(self._state, Drawn) else None
 
+    @property
+    def place(self) -> str:
+        """The output of a run that a made artifact is, as `RUN/NODE:OUTPUT`; empty if it was not asked for as that."""
+        return self._state.place if isinstance(self._state, Made) else ""
+
     def _tangible(self, wish: str) -> Making | Made:
         if isinstance(self._state, Drawn):
             self._refuse(f"its {wish} cannot be read")

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any, Protocol
 
 from levada.errors import Position, WiringError
 from levada.plan import Node, in_order
@@ -23,9 +24,13 @@ UNPACKED: list[Path] = []
 
 @dataclass
 class Drawing:
-    """The nodes drawn so far, and the names that are taken. `root` is what source files are named from."""
+    """The nodes drawn so far, and the names that are taken. `root` is what source files are named from.
+
+    `run` is the run that a session's drawing goes with: what that run made is an output of its nodes.
+    """
 
     root: Path
+    run: str = ""
     nodes: list[Node] = field(default_factory=list[Node])
     scope: tuple[str, ...] = ()
     taken: set[str] = field(default_factory=set[str])
@@ -59,6 +64,36 @@ class Drawing:
         return in_order(self.nodes)
 
 
+class Caller(Protocol):
+    """What runs a call at once, outside a drawing: a notebook session."""
+
+    @property
+    def is_idle(self) -> bool: ...
+
+    def call(self, component: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+
+    def call_pipeline(self, pipeline: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+
+
+_callers: list[Caller] = []
+
+
+def caller() -> Caller | None:
+    """Return the session in which a call runs at once; None without one, and within a component that it runs."""
+    return _callers[-1] if _callers and _callers[-1].is_idle else None
+
+
+def open_session(session: Caller) -> None:
+    """Let calls outside a drawing run at once in `session`, until it is closed."""
+    _callers.append(session)
+
+
+def close_session(session: Caller) -> None:
+    """Let calls run in the session before again, or in none; nothing happens to one that is closed."""
+    if session in _callers:
+        _callers.remove(session)
+
+
 _current: ContextVar[Drawing | None] = ContextVar("levada_drawing", default=None)
 
 
@@ -70,10 +105,16 @@ def current() -> Drawing | None:
 @contextmanager
 def drawing(root: Path) -> Iterator[Drawing]:
     """Start a drawing; component calls in this context add to it."""
-    fresh = Drawing(root)
-    token = _current.set(fresh)
-    try:
+    with continued(Drawing(root)) as fresh:
         yield fresh
+
+
+@contextmanager
+def continued(drawing: Drawing) -> Iterator[Drawing]:
+    """Go on with a drawing; component calls in this context add to it."""
+    token = _current.set(drawing)
+    try:
+        yield drawing
     finally:
         _current.reset(token)
 

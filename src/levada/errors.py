@@ -7,6 +7,7 @@
     ├── ProjectError      settings, an unknown pipeline or component, code that does not load
     ├── StoreError        the store cannot be read or written, or an artifact in it is damaged
     ├── ComponentError    a component broke its contract (returned the wrong thing)
+    ├── GateError         a closed gate stands before what was called in a notebook
     ├── DataError         data that cannot be read, with file and line
     ├── ModelError        a model that cannot be saved, loaded or asked
     └── RegistryError     versions and aliases: the registry is away, or refuses
@@ -54,6 +55,10 @@ class LevadaError(Exception):
             parts.append(self.hint)
         return "\n".join(parts)
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the message alone, which says where and what next."""
+        return [f"{type(self).__name__}: {self}"]
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.message, self.where, self.hint))
 
@@ -84,6 +89,10 @@ class StoreError(LevadaError):
 
 class ComponentError(LevadaError):
     """A component broke its contract, by returning the wrong thing for instance."""
+
+
+class GateError(LevadaError):
+    """A closed gate stands before a component that was called in a notebook; in a run it would be skipped."""
 
 
 class DataError(LevadaError):

@@ -2,8 +2,9 @@
 
     schema_file("schemas/flights.pbtxt")    the file as it is now, copied into the store
     champion("flights")                     the model that is live now, or nothing
+    an artifact in a notebook               what a node of another run made
 
-A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`.
+A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`, `made:20261123-101502-7f3a/train:output`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from levada.artifact import Artifact, ArtifactRecord, Drawn
+from levada.draw import current
 from levada.errors import DataError, PlanError
-from levada.plan import External
+from levada.plan import External, Output
 from levada.registry import NAME, Registry
 from levada.store import Store, artifact_digest, entries_of, file_digest
 
@@ -105,7 +107,34 @@ def _resolve_champion(rest: str, type_: str, store: Store, root: Path) -> Resolu
     return Resolution(ArtifactRecord.from_json(promotion.champion), challenged)
 
 
+def binding_of(artifact: Artifact) -> Output | External | None:
+    """Return what a plan that is being drawn says of an artifact: drawn in it, or made by a run; None if neither."""
+    if artifact.drawn is not None:
+        return artifact.drawn.binding
+    place = artifact.place
+    if not place:
+        return None
+    run, _, rest = place.partition("/")
+    drawing = current()
+    if drawing is not None and drawing.run == run:
+        node, _, output = rest.rpartition(":")
+        return Output(node, output)
+    return External(f"made:{place}", artifact.record.type)
+
+
+def _resolve_made(rest: str, type_: str, store: Store, root: Path) -> Resolution:
+    run, _, place = rest.partition("/")
+    node, _, output = place.rpartition(":")
+    form = store.read_json(f"runs/{run}/nodes/{node}.json")
+    if form is None or output not in form.get("outputs", {}):
+        raise DataError(
+            f"run {run} has no '{output}' of {node} any more.", hint="It was removed from the store: make it again."
+        )
+    return Resolution(ArtifactRecord.from_json(form["outputs"][output]))
+
+
 SCHEMES: dict[str, Callable[[str, str, Store, Path], Resolution]] = {
     "file": _resolve_file,
     "champion": _resolve_champion,
+    "made": _resolve_made,
 }

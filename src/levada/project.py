@@ -44,13 +44,17 @@ class Listing:
 
 @dataclass(frozen=True)
 class Project:
-    """A project at `root`: the packages with its code, and where its store and MLflow are."""
+    """A project at `root`: the packages with its code, and where its store and MLflow are.
+
+    `imported` gives the content of modules that this process runs in another form than their files have now.
+    """
 
     root: Path
     code: tuple[str, ...] = ()
     store_location: str = ".levada"
     mlflow: str = ""
     store_options: dict[str, Any] = field(default_factory=dict[str, Any])
+    imported: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     @cached_property
     def store(self) -> Store:
@@ -75,7 +79,7 @@ class Project:
     @cached_property
     def index(self) -> CodeIndex:
         """What tells which code a component reaches; the standard components count as project code."""
-        return CodeIndex(self._counted)
+        return CodeIndex(self._counted, self.imported)
 
     @cached_property
     def _counted(self) -> dict[str, Path]:

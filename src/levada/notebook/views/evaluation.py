@@ -71,12 +71,7 @@ def _slices(report: Report) -> Html:
     metrics = [name for name in names if name not in ("column", "value", "rows")]
     rows = [
         [
-            html.join(
-                [
-                    html.note(f"{row[place['column']]} = "),
-                    "(missing)" if row[place["value"]] is None else row[place["value"]],
-                ]
-            ),
+            _slice(row[place["column"]], row[place["value"]]),
             row[place["rows"]],
             *(_metric(row[place[name]]) for name in metrics),
         ]
