@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
@@ -45,6 +45,8 @@ class Log:
         self.text.close()
         if self._path is not None and not size:
             self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # other attempts may have left something there
+                self._path.parent.rmdir()
         return self._key if size else ""
 
     def tail(self, size: int = 8192) -> str:
