@@ -11,17 +11,20 @@ Calling a component inside a `@pipeline` draws a node; in a notebook session it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property, update_wrapper
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
-from levada.artifact import Artifact, Drawn
+from levada.artifact import Artifact, Drawn, items_of, place_of
 from levada.draw import Drawing, caller, caller_position, current
 from levada.errors import GateError, LevadaError, Position, WiringError
-from levada.externals import binding_of
-from levada.fanout import EachItem
+from levada.externals import binding_of, binding_of_list
+from levada.fanout import EachItem, Many, Values
+from levada.options import Options, check_name, check_needs, how_to_run
 from levada.plan import Binding, Each, Node, Output
 from levada.references import CELLS, LIVE, is_cell, reference_of
+from levada.retry import Retry
 from levada.signature import Signature, bind_arguments, bind_input, encode_parameter, read_signature
 from levada.values import Json
 
@@ -30,19 +33,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a node is told beside its parameters; see `Component.with_options`."""
-
-    name: str | None = None
-    after: tuple[str, ...] = ()
-    requires: tuple[Artifact, ...] = ()
-    required_inputs: tuple[str, ...] = ()
-    needs: tuple[tuple[str, Json], ...] = ()
-    packages: tuple[str, ...] = ()
-    cache: bool = True
 
 
 class Component(Generic[P, R]):
@@ -94,13 +84,23 @@ class Component(Generic[P, R]):
         requires: Artifact | Sequence[Artifact] | None = None,
         needs: Mapping[str, Json] | None = None,
         cache: bool | None = None,
+        retry: Retry | int | None = None,
+        timeout: float | timedelta | None = None,
+        process: Literal["own"] | None = None,
+        at_once: int | None = None,
     ) -> Component[P, R]:
         """Return the component with options for the nodes it draws.
 
         `name`: the node's id in its pipeline. `after`: artifacts or node ids that must be done first.
         `requires`: gates that must be open. `needs`: what the node asks of the machine, out of `cpus`
         (number), `memory` ("4GB"), `gpus` (number). `cache=False`: run it every time.
-        Raises WiringError for a gate without a verdict, or an unknown need.
+
+        `retry`: how often to try, a number of attempts or a `Retry`. `process="own"`: run it in a process of its own,
+        so that a crash fails the node and not the run; `needs={"memory": ...}` is then also the most it gets.
+        `timeout`: seconds, or a timedelta, after which an attempt is stopped and has failed; implies a process of its
+        own. `at_once`: the most items of a mapped node that run at the same time.
+
+        Raises WiringError for a gate without a verdict, an unknown need, or a number that makes no sense.
         """
         position = caller_position()
         label = self.function.__name__
@@ -109,7 +109,9 @@ class Component(Generic[P, R]):
             chosen = replace(chosen, name=check_name(name, position))
         if after is not None:
             items = after if isinstance(after, Sequence) and not isinstance(after, str) else [after]
-            waits = [item for item in items if isinstance(item, str) or not item.place]  # what is made is waited for
+            waits = [
+                item for item in items if isinstance(item, str) or not place_of(item)
+            ]  # what is made is waited for
             chosen = replace(chosen, after=(*chosen.after, *(_node_of(item, label, position) for item in waits)))
         if requires is not None:
             gates = requires if isinstance(requires, Sequence) else [requires]
@@ -119,6 +121,7 @@ class Component(Generic[P, R]):
             chosen = replace(chosen, needs=tuple(merged.items()))
         if cache is not None:
             chosen = replace(chosen, cache=cache)
+        chosen = how_to_run(chosen, retry, timeout, process, at_once, position)
         return Component(self.function, chosen)
 
     def draw(self, drawing: Drawing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -131,12 +134,12 @@ class Component(Generic[P, R]):
         mapped: set[str] = set()
         for name, value in arguments.items():
             if isinstance(value, EachItem):
-                inputs[name] = Each(value.source, value.values)
+                inputs[name] = self._each(name, value, position)
                 mapped.add("")
             elif name in signature.inputs:
                 binding = bind_input(self.function.__name__, signature.inputs[name], value, position)
                 if binding is not None:
-                    root = value.drawn.mapped if isinstance(value, Artifact) and value.drawn else ""
+                    root = _mapped(value)
                     inputs[name] = Each(binding) if root else binding
                     mapped.update({root} - {""})
             else:
@@ -151,7 +154,12 @@ class Component(Generic[P, R]):
             )
         reference, outputs = self._references(signature, position)
         gates = [value for name in options.required_inputs if isinstance(value := arguments.get(name), Artifact)]
-        requires = _required([*options.requires, *gates], self.function.__name__, position)
+        wanted = [inputs.get(name) for name in options.required_inputs]
+        mapped_gates = [binding.source for binding in wanted if isinstance(binding, Each)]
+        requires = (
+            *_required([*options.requires, *gates], self.function.__name__, position),
+            *(gate for gate in mapped_gates if isinstance(gate, Output)),
+        )
         node_id = drawing.claim(self.name, options.name is not None, position)
         drawing.nodes.append(
             Node(
@@ -160,19 +168,56 @@ class Component(Generic[P, R]):
                 inputs=inputs,
                 parameters=parameters,
                 outputs=outputs,
-                requires=requires,
+                requires=tuple(dict.fromkeys(requires)),
                 after=tuple(dict.fromkeys(_scoped(name, drawing) for name in options.after)),
                 needs=dict(options.needs),
                 packages=options.packages,
                 cache=options.cache and reference not in LIVE,
+                retry=dict(options.retry),
+                timeout=options.timeout,
+                process=options.process,
+                at_once=options.at_once,
+                lists=signature.lists,
                 position=position,
             )
         )
         root = (mapped - {""}).pop() if mapped - {""} else node_id if mapped else ""
-        made = {
-            name: kind(Drawn(Output(node_id, name), f"{node_id}()", root)) for name, kind in signature.outputs.items()
-        }
-        return signature.returned(made)
+        if root and signature.lists:
+            raise WiringError(
+                f"{self.function.__name__}(...) runs once per item and returns a list each time.",
+                where=position,
+                hint="gather() the items first, and make one list of them in one component.",
+            )
+        return signature.returned(
+            {name: self._drawn(name, kind, node_id, root) for name, kind in signature.outputs.items()}
+        )
+
+    def _drawn(self, name: str, kind: type[Artifact], node_id: str, root: str) -> Any:
+        """Return what stands for an output while the pipeline is drawn."""
+        binding = Output(node_id, name)
+        if name in self.signature.lists:
+            return Many((), binding, kind)
+        return kind(Drawn(binding, f"{node_id}()", root))
+
+    def _each(self, name: str, item: EachItem, position: Position | None) -> Each:
+        """Return the binding of `each(...)`; raises WiringError if its items do not fit the argument."""
+        label, signature = self.function.__name__, self.signature
+        if name in signature.inputs:
+            wanted = signature.inputs[name]
+            fits = item.kind is not None and item.kind is not Values and not wanted.many
+            if not fits or not (item.kind is Artifact or issubclass(item.kind or Artifact, wanted.kinds)):
+                got = item.kind.__name__ if item.kind else "a value"
+                raise WiringError(f"{label}({name}=each(...)) wants {wanted}, got {got}.", where=position)
+            return Each(item.source if item.made is None else binding_of_list(item.made))
+        if item.kind not in (None, Values):
+            raise WiringError(
+                f"{label}({name}=each(...)) is a parameter, and the items are artifacts.",
+                where=position,
+                hint="A list of values that is known only at run time is what a component returns as Values[...].",
+            )
+        annotation = signature.parameters[name]
+        forms = [encode_parameter(label, name, annotation, value, position) for value in item.values]
+        return Each(item.source, tuple(forms))
 
     def _references(self, signature: Signature, position: Position | None) -> tuple[str, dict[str, str]]:
         """Return the addresses of the component and of its outputs' types; raises if one has none."""
@@ -184,6 +229,16 @@ class Component(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<component {self.function.__name__}>"
+
+
+def _mapped(value: Any) -> str:
+    """Return the node whose `each` an artifact is one item of, or all of it."""
+    if not isinstance(value, Artifact):
+        return ""
+    if value.drawn is None and items_of(value) is not None:
+        binding = binding_of(value)
+        return binding.node if isinstance(binding, Output) else ""
+    return value.drawn.mapped if value.drawn else ""
 
 
 def _scoped(name: str, drawing: Drawing) -> str:
@@ -205,7 +260,7 @@ def _node_of(item: Artifact | str, label: str, position: Position | None) -> str
 
 def _gate_of(gate: Artifact, label: str, position: Position | None) -> Artifact:
     binding = binding_of(gate) if isinstance(gate, Artifact) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-    if not (isinstance(binding, Output) or (binding and gate.place)) or not gate.is_gate:
+    if not (isinstance(binding, Output) or (binding and place_of(gate))) or not gate.is_gate:
         raise WiringError(
             f"{label}.with_options(requires=...) wants a gate (an artifact with a verdict), got {type(gate).__name__}.",
             where=position,
@@ -221,46 +276,14 @@ def _required(gates: Iterable[Artifact], label: str, position: Position | None) 
         binding = binding_of(gate)
         if isinstance(binding, Output):
             required.append(binding)
-        elif gate.place and not gate.record.open:
+        elif place_of(gate) and not gate.record.open:
             reasons = gate.record.reasons
             raise GateError(
                 f"{label}(...) requires an open gate, and this {type(gate).__name__} is closed"
                 + (f": {reasons[0]}." if reasons else "."),
                 where=position,
             )
-    return tuple(dict.fromkeys(required))
-
-
-def check_name(name: str, position: Position | None) -> str:
-    """Return a node name; raises WiringError unless it is made of letters, digits, '_' and '-'."""
-    if not name or not all(char.isalnum() or char in "_-" for char in name):
-        raise WiringError(
-            f"'{name}' cannot name a node.", where=position, hint="Use letters, digits, '_' and '-' (not '/')."
-        )
-    return name
-
-
-_NEEDS: dict[str, tuple[type, ...]] = {"cpus": (int, float), "memory": (str, int), "gpus": (int,)}
-
-
-def check_needs(needs: Mapping[str, Json], position: Position | None) -> dict[str, Json]:
-    """Return what a node asks of the machine; raises WiringError for an unknown or malformed need."""
-    from levada.resources import parse_bytes
-
-    for name, value in needs.items():
-        if name not in _NEEDS:
-            raise WiringError(f"needs={{'{name}': ...}}: a node can need {', '.join(_NEEDS)}.", where=position)
-        if isinstance(value, bool) or not isinstance(value, _NEEDS[name]):
-            wanted = " or ".join(kind.__name__ for kind in _NEEDS[name])
-            raise WiringError(
-                f"needs={{'{name}': {value!r}}}: wanted {wanted}, got {type(value).__name__}.", where=position
-            )
-        if name == "memory":
-            try:
-                parse_bytes(value)
-            except ValueError as error:
-                raise WiringError(f"needs={{'memory': {value!r}}}: {error}.", where=position) from None
-    return dict(needs)
+    return tuple(required)
 
 
 @overload
@@ -275,6 +298,10 @@ def component(
     needs: Mapping[str, Json] | None = None,
     packages: tuple[str, ...] | list[str] = (),
     cache: bool = True,
+    retry: Retry | int | None = None,
+    timeout: float | timedelta | None = None,
+    process: Literal["own"] | None = None,
+    at_once: int | None = None,
 ) -> Callable[[Callable[Concatenate[Context, P], R]], Component[P, R]]: ...
 
 
@@ -287,13 +314,17 @@ def component(
     needs: Mapping[str, Json] | None = None,
     packages: tuple[str, ...] | list[str] = (),
     cache: bool = True,
+    retry: Retry | int | None = None,
+    timeout: float | timedelta | None = None,
+    process: Literal["own"] | None = None,
+    at_once: int | None = None,
 ) -> Component[P, R] | Callable[[Callable[Concatenate[Context, P], R]], Component[P, R]]:
     """Make a component of a typed function whose first parameter is its `Context`.
 
     `requires` names inputs that are gates and must be open for the node to run. `packages` names the
     distributions whose versions count in the cache key (``("tensorflow",)``); two nodes that declare
-    TensorFlow never run in one process at the same moment. `needs` and `cache` are defaults that
-    `with_options` overrides.
+    TensorFlow never run in one process at the same moment. The other options are defaults that
+    `with_options` overrides, and described there.
     """
     position = caller_position()
     options = Options(
@@ -303,6 +334,7 @@ def component(
         packages=tuple(packages),
         cache=cache,
     )
+    options = how_to_run(options, retry, timeout, process, at_once, position)
 
     def decorate(function: Callable[Concatenate[Context, P], R]) -> Component[P, R]:
         return Component(function, options)

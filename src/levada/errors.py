@@ -8,6 +8,8 @@
     ├── StoreError        the store cannot be read or written, or an artifact in it is damaged
     ├── ComponentError    a component broke its contract (returned the wrong thing)
     ├── GateError         a closed gate stands before what was called in a notebook
+    ├── ProcessError      a node's own process ended without a result: a crash, an exit, no memory left
+    │   └── NodeTimeoutError  it took longer than its timeout and was stopped
     ├── DataError         data that cannot be read, with file and line
     ├── ModelError        a model that cannot be saved, loaded or asked
     └── RegistryError     versions and aliases: the registry is away, or refuses
@@ -33,6 +35,10 @@ class Position:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" + (f"   {self.text}" if self.text else "")
+
+
+class Stopped(BaseException):
+    """Raised inside a component when its run is being stopped, so that it can clean up; not an error of anything."""
 
 
 class LevadaError(Exception):
@@ -93,6 +99,14 @@ class ComponentError(LevadaError):
 
 class GateError(LevadaError):
     """A closed gate stands before a component that was called in a notebook; in a run it would be skipped."""
+
+
+class ProcessError(LevadaError):
+    """A node's own process ended without a result."""
+
+
+class NodeTimeoutError(ProcessError, TimeoutError):
+    """A node took longer than its timeout, and was stopped."""
 
 
 class DataError(LevadaError):

@@ -19,8 +19,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from levada import draw
 from levada.artifact import Artifact
-from levada.component import check_name
 from levada.errors import ParameterError, WiringError
+from levada.options import check_name
 from levada.plan import Plan
 from levada.references import reference_of
 from levada.signature import bind_arguments, bind_input, check_type, definition, hints_of, read_input

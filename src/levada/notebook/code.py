@@ -14,6 +14,7 @@ from levada.notebook.imported import Imported
 from levada.project import Project, find_project
 from levada.references import CELLS, LIVE, is_cell
 
+
 class RunningCode:
     """A project's code as this process runs it; ask `refresh` before anything that needs a digest."""
 
@@ -50,7 +51,7 @@ class RunningCode:
         return self._project.index
 
     def digest(self, reference: str) -> tuple[str, dict[str, str]]:
-        """Return the digest of the code that a reference reaches, whole and by piece; a `levada.resolved.CodeDigest`."""
+        """Return the digest of the code that a reference reaches, whole and by piece: a `CodeDigest`."""
         if is_cell(reference):
             cell = _cells[reference]
             return cell.digest, cell.pieces

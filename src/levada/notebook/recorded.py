@@ -17,17 +17,18 @@ from levada.draw import Drawing
 from levada.journal import new_run_id, now
 from levada.lease import End, begin, end, kept_alive
 from levada.node import run_node, view_of
+from levada.node.view import IN_SIGHT
 from levada.plan import Node, Plan
 from levada.resolved import Resolved
 from levada.result import Result
-from levada.run import OK, STATUS, counts_of, facts_of, keep_code, results_of
+from levada.run import OK, STATUS, counts_of, facts_of, keep_code, results_of, say_end
 from levada.store import Store
 from levada.values import utf8
 
 
 @dataclass(frozen=True)
 class About:
-    """What every run of a session says of itself: `name` is its pipeline's, `reference` stands where a pipeline's does."""
+    """What every run of a session says of itself; `reference` stands where that of a pipeline does."""
 
     name: str
     reference: str
@@ -93,13 +94,12 @@ class Recorded:
 
     def run(self, node: Node) -> Result:
         """Bring the node to its end."""
-        view = view_of(self.run_id, self.store)
-        view.shows = True
+        IN_SIGHT.add(self.run_id)
         return run_node(self.plan, node.id, self.run_id, self.store)
 
-    def raised(self, node: Node) -> BaseException | None:
+    def raised(self, node_id: str) -> BaseException | None:
         """Return what the component of a failed node raised, if that was in this process."""
-        return view_of(self.run_id, self.store).raised.pop(node.id, None)
+        return view_of(self.run_id, self.store).raised.pop(node_id, None)
 
     def end(self) -> None:
         """End the run, if it has begun: what failed on the way does not count, somebody was trying things out."""
@@ -109,8 +109,7 @@ class Recorded:
         seconds = round(time.monotonic() - self._began, 3)
         how = End(STATUS[OK], OK, seconds, now(), counts_of(self.results))
         if end(self.store, self.run_id, how):
-            view = view_of(self.run_id, self.store)
-            view.journal.append("run_finished", status=how.status, exit_code=OK, seconds=seconds)
+            say_end(view_of(self.run_id, self.store).journal, how)
 
     def _begin(self, plan: Plan) -> None:
         assert self.resolved is not None

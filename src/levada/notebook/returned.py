@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
-from levada.artifact import Artifact, ArtifactRecord, Made
+from levada.artifact import Artifact, ArtifactRecord, Made, items_of
 from levada.component import Component
 from levada.errors import GateError, LevadaError, ProcessError
 from levada.failure import Failure, is_users
@@ -26,20 +25,24 @@ _METRICS = 4
 def outputs_of(component: Component[..., Any], result: Result, run_id: str, fetch: Fetch) -> dict[str, Any]:
     """Return what a node made, by output, of the classes that the component names now."""
     return {
-        name: artifact_of(component.signature.outputs[name], record, f"{run_id}/{result.node}:{name}", result, fetch)
+        name: artifact_of(
+            component.signature.outputs[name],
+            record,
+            f"{run_id}/{result.node}:{name}",
+            result,
+            fetch,
+            is_list=name in component.signature.lists,
+        )
         for name, record in result.outputs.items()
     }
 
 
-def artifact_of(kind: type[Artifact], record: ArtifactRecord, place: str, result: Result, fetch: Fetch) -> Any:
-    """Return a made artifact, or the list of them that a record stands for."""
-    if record.items is not None:
-        items = [
-            kind(Made(item, fetch, place=f"{place}#{index}", told=(item.label,)))
-            for index, item in enumerate(record.items)
-        ]
-        return Many(items, kind=kind, place=place)
-    return kind(Made(record, fetch, place=place, told=told(result)))
+def artifact_of(
+    kind: type[Artifact], record: ArtifactRecord, place: str, result: Result, fetch: Fetch, *, is_list: bool = False
+) -> Any:
+    """Return a made artifact; for a component that returns a list, the list."""
+    made = kind(Made(record, fetch, place=place, told=told(result)))
+    return Many(items_of(made) or (), kind=kind, place=place) if is_list else made
 
 
 def told(result: Result) -> tuple[str, ...]:
@@ -64,7 +67,8 @@ def with_made(returned: Any, results: Mapping[str, Result], run_id: str, fetch: 
                 return many
             result = results[binding.node]
             place = f"{run_id}/{binding.node}:{binding.output}"
-            return artifact_of(cast("Any", many.kind), result.outputs[binding.output], place, result, fetch)
+            record = result.outputs[binding.output]
+            return artifact_of(cast("Any", many.kind), record, place, result, fetch, is_list=True)
         case dict():
             pairs = cast("dict[Any, Any]", returned)
             return {key: with_made(item, results, run_id, fetch) for key, item in pairs.items()}

@@ -1,7 +1,7 @@
 """`levada.session("flights")`: from here on a component that is called outside a pipeline runs at once.
 
-It runs as it would in `levada run`: same cache, same store, same journal and lineage. What it made is returned. A pipeline
-that is called runs whole, as a run of its own, and its artifacts come back made.
+It runs as it would in `levada run`: same cache, same store, same journal and lineage. What it made is returned.
+A pipeline that is called runs whole, as a run of its own, and its artifacts come back made.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from levada.result import Result
     from levada.run import Outcome, Reader
 
+
 def session(
     name: str = "",
     *,
@@ -39,10 +40,10 @@ def session(
 ) -> Session:
     """Open a notebook session: component calls outside a pipeline run at once and return what they made.
 
-    `name` is that of the pipeline which the notebook is about (where its runs are listed, in MLflow too); without one it is
-    the notebook's. `project` is the project's folder, found from here upwards without it, `store` goes before the
-    project's setting. The same session is returned as long as it is open and nothing else is asked; another ends it.
-    It ends with the process, with `close()`, or with a `with` block.
+    `name` is that of the pipeline which the notebook is about (where its runs are listed, in MLflow too); without one
+    it is the notebook's. `project` is the project's folder, found from here upwards without it, `store` goes before
+    the project's setting. The same session is returned as long as it is open and nothing else is asked; another ends
+    it. It ends with the process, with `close()`, or with a `with` block.
 
     Raises ProjectError where there is no project.
     """
