@@ -13,12 +13,13 @@ manifest says). A new type is a few lines:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from levada.errors import ComponentError, StoreError, WiringError
+from levada.html import VIEWS
 from levada.references import load, reference_of
 from levada.values import Json, digest_of
 
@@ -280,7 +281,7 @@ class Artifact:
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows; nothing of its own before the artifact is made."""
-        return VIEWS[0](self, self._state.told) if VIEWS and isinstance(self._state, Made) else None
+        return VIEWS["artifact"](self, self._state.told) if isinstance(self._state, Made) else None
 
     def __repr__(self) -> str:
         name = type(self).__name__
@@ -294,9 +295,6 @@ class Artifact:
 
 
 A = TypeVar("A", bound=Artifact)
-
-VIEWS: list[Callable[[Artifact, Sequence[str]], str]] = []
-"""What draws a made artifact in a notebook. It is not the types' own: how one looks is no part of a cache key."""
 
 
 def place_of(artifact: Artifact) -> str:

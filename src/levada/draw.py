@@ -38,10 +38,11 @@ class Drawing:
     def claim(self, name: str, explicit: bool, position: Position | None) -> str:
         """Return the node id for a name in the current scope: `ingest`, then `ingest_2`, and so on.
 
-        Raises WiringError if a name that the user chose is taken.
+        Raises WiringError if a name that the user chose is taken; in a session, where a cell may be executed again,
+        that is numbered too.
         """
         path = "/".join((*self.scope, name))
-        if path in self.taken and explicit:
+        if path in self.taken and explicit and not self.run:
             raise WiringError(f"there is already a node '{path}'.", where=position, hint="Choose another name=.")
         chosen, count = path, 1
         while chosen in self.taken:

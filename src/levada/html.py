@@ -8,7 +8,7 @@ on a light page and on a dark one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 from typing import Any
@@ -22,6 +22,12 @@ WIDEST = 80
 GREY, TEAL, GREEN, AMBER, RED = "#888", "#0e9384", "#2e9e5b", "#c98a00", "#d64545"
 
 _VOID = frozenset({"br", "circle", "line", "rect"})
+
+VIEWS: dict[str, Callable[..., str]] = {}
+"""What draws an `artifact` and a `plan` in a notebook, where there is one.
+
+Not the types' own methods: how something looks is no part of a cache key, and the code of artifact types is.
+"""
 
 _STYLE = (
     ".levada{font-size:13px;line-height:1.45;margin:.4em 0;color:inherit;max-width:72em;overflow-x:auto}"

@@ -51,19 +51,37 @@ def scaled(x):
         ("LIMIT = 1", "LIMIT = True"),
         ("import math as LIMIT", "import cmath as LIMIT"),
         ("from math import floor as LIMIT", "from math import ceil as LIMIT"),
-        ("import functools\nLIMIT = functools.partial(int, base=2)", "import functools\nLIMIT = functools.partial(int, base=8)"),
+        (
+            "import functools\nLIMIT = functools.partial(int, base=2)",
+            "import functools\nLIMIT = functools.partial(int, base=8)",
+        ),
         ("LIMIT = lambda x: x", "LIMIT = lambda x: -x"),
         ("class LIMIT:\n    a = 1", "class LIMIT:\n    a = 2"),
         ("class LIMIT:\n    def m(self): return 1", "class LIMIT:\n    def m(self): return 2"),
         ("class B: a = 1\nclass LIMIT(B): pass", "class B: a = 2\nclass LIMIT(B): pass"),
         ("def LIMIT(x=1): pass", "n = 2\ndef LIMIT(x=n): pass"),
-        ("def m(n):\n    def g(): return n\n    return g\nLIMIT = m(1)", "def m(n):\n    def g(): return n\n    return g\nLIMIT = m(2)"),
-        ("import functools\n@functools.cache\ndef LIMIT(): return 1", "import functools\n@functools.cache\ndef LIMIT(): return 2"),
+        (
+            "def m(n):\n    def g(): return n\n    return g\nLIMIT = m(1)",
+            "def m(n):\n    def g(): return n\n    return g\nLIMIT = m(2)",
+        ),
+        (
+            "import functools\n@functools.cache\ndef LIMIT(): return 1",
+            "import functools\n@functools.cache\ndef LIMIT(): return 2",
+        ),
         ("from pathlib import Path\nLIMIT = Path('a')", "from pathlib import Path\nLIMIT = Path('b')"),
-        ("import enum\nclass E(enum.Enum):\n    A = 1\n    B = 2\nLIMIT = E.A", "import enum\nclass E(enum.Enum):\n    A = 1\n    B = 2\nLIMIT = E.B"),
-        ("import enum\nclass E(enum.Enum):\n    A = 1\nLIMIT = E.A", "import enum\nclass E(enum.Enum):\n    A = 3\nLIMIT = E.A"),
+        (
+            "import enum\nclass E(enum.Enum):\n    A = 1\n    B = 2\nLIMIT = E.A",
+            "import enum\nclass E(enum.Enum):\n    A = 1\n    B = 2\nLIMIT = E.B",
+        ),
+        (
+            "import enum\nclass E(enum.Enum):\n    A = 1\nLIMIT = E.A",
+            "import enum\nclass E(enum.Enum):\n    A = 3\nLIMIT = E.A",
+        ),
         ("import re\nLIMIT = re.compile('a')", "import re\nLIMIT = re.compile('b')"),
-        ("from dataclasses import dataclass\n@dataclass\nclass D:\n    n: int\nLIMIT = D(1)", "from dataclasses import dataclass\n@dataclass\nclass D:\n    n: int\nLIMIT = D(2)"),
+        (
+            "from dataclasses import dataclass\n@dataclass\nclass D:\n    n: int\nLIMIT = D(1)",
+            "from dataclasses import dataclass\n@dataclass\nclass D:\n    n: int\nLIMIT = D(2)",
+        ),
     ],
 )  # fmt: skip
 def test_a_change_of_what_is_reached_changes_the_digest(cells: Cells, before: str, after: str) -> None:

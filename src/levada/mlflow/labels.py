@@ -42,7 +42,7 @@ def origin_tags(story: Story) -> dict[str, str]:
         {
             "mlflow.user": said.get("user"),
             "mlflow.source.name": said.get("command") or story.plan.reference.removeprefix("python:"),
-            "mlflow.source.type": "LOCAL",
+            "mlflow.source.type": "NOTEBOOK" if said.get("session") else "LOCAL",
             "mlflow.source.git.commit": git.get("commit"),
             "mlflow.source.git.branch": git.get("branch"),
             "levada.git.dirty": str(git["dirty"]).lower() if "dirty" in git else None,
@@ -147,7 +147,7 @@ def node_tags(story: Story, node: NodeStory, parent: str) -> dict[str, str]:
             "mlflow.parentRunId": parent,
             "mlflow.runColor": _COLORS[list(story.nodes).index(node_id) % len(_COLORS)],
             "mlflow.source.name": node.node.component.removeprefix("python:"),
-            "mlflow.source.type": "LOCAL",
+            "mlflow.source.type": "NOTEBOOK" if said.get("session") else "LOCAL",
             "mlflow.user": facts(story).get("user"),
             "levada.kind": "node",
             "levada.run": story.run_id,

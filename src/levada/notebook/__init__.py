@@ -15,17 +15,25 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from levada.artifact import VIEWS, Artifact
+from levada.artifact import Artifact
+from levada.html import VIEWS
+from levada.plan import Plan
 from levada.references import NAMERS
 
 BEGAN = time.time()
 """When this process imported Levada, and so at the latest began to import what uses it (seconds since 1970)."""
 
 
-def _view(artifact: Artifact, told: Sequence[str]) -> str:
+def _artifact_html(artifact: Artifact, told: Sequence[str]) -> str:
     from levada.notebook.views import html_of
 
     return html_of(artifact, told)
+
+
+def _plan_html(plan: Plan) -> str:
+    from levada.notebook.views.plan import plan_html
+
+    return plan_html(plan)
 
 
 def _name(thing: Any) -> str:
@@ -34,5 +42,5 @@ def _name(thing: Any) -> str:
     return name_cell(thing)
 
 
-VIEWS[:] = [_view]
+VIEWS.update(artifact=_artifact_html, plan=_plan_html)
 NAMERS[:] = [_name]

@@ -107,13 +107,13 @@ class _Walk:
                 self._class(name, thing)
             case functools.partial():
                 self._say(name, "partial")
-                self._later(name, func=thing.func, args=thing.args, keywords=thing.keywords)
+                self._later(name, {"func": thing.func, "args": thing.args, "keywords": thing.keywords})
             case types.MethodType():
                 self._say(name, f"method {thing.__name__}")
-                self._later(name, function=thing.__func__, owner=thing.__self__)
+                self._later(name, {"function": thing.__func__, "owner": thing.__self__})
             case _ if hasattr(thing, "__wrapped__"):  # a cached function, say
                 self._say(name, type(thing).__qualname__)
-                self._later(name, wrapped=thing.__wrapped__)
+                self._later(name, {"wrapped": thing.__wrapped__})
             case _:
                 self._value(name, thing)
 
@@ -125,10 +125,12 @@ class _Walk:
             self._statement(name, _enclosing(code), function.__globals__)
         else:
             self._elsewhere(name, module, code.co_qualname)
+        if module != MAIN and "<locals>" not in code.co_qualname:
+            return
         names = zip(code.co_freevars, function.__closure__ or (), strict=True)
-        self._later(name, **{free: _content(cell) for free, cell in names})
-        defaults = enumerate(function.__defaults__ or ())
-        self._later(name, **{f"default {place}": value for place, value in defaults}, **(function.__kwdefaults__ or {}))
+        self._later(name, {free: _content(cell) for free, cell in names})
+        defaults = {f"default {place}": value for place, value in enumerate(function.__defaults__ or ())}
+        self._later(name, {**defaults, **(function.__kwdefaults__ or {})})
 
     def _class(self, name: str, kind: type) -> None:
         if kind.__module__ != MAIN:
@@ -186,7 +188,7 @@ class _Walk:
 
     # -- notes --------------------------------------------------------------------------------------
 
-    def _later(self, name: str, **things: Any) -> None:
+    def _later(self, name: str, things: Mapping[str, Any]) -> None:
         self._todo += [(f"{name} ({part})", thing) for part, thing in things.items()]
 
     def _say(self, name: str, said: str) -> bool:
