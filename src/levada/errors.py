@@ -20,7 +20,7 @@ Each says what was wanted, what came, where in the user's own file, and what to 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,9 +61,12 @@ class LevadaError(Exception):
             parts.append(self.hint)
         return "\n".join(parts)
 
-    def _render_traceback_(self) -> list[str]:
-        """What a notebook shows: the message alone, which says where and what next."""
-        return [f"{type(self).__name__}: {self}"]
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        """What a notebook shows of an error that knows the user's line: the message, which says it, and no frames."""
+        if self.where is None:
+            raise AttributeError("_render_traceback_")
+        return lambda: [f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.message, self.where, self.hint))

@@ -98,7 +98,7 @@ def table(
 
     body = element("tbody", *(row(cells, "td") for cells in rows[:ROWS]))
     head = [element("thead", row(columns, "th"))] if any(columns) else []
-    drawn = element("table", *head, body)
+    drawn = element("table", *head, body, class_="grid")
     return join([drawn, note(f"… and {len(rows) - ROWS:,} more")]) if len(rows) > ROWS else drawn
 
 

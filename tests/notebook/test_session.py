@@ -191,6 +191,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(Project, "tracking_uri", "")  # telling MLflow takes seconds, and has a test of its own
     monkeypatch.chdir(tmp_path)
     yield Box(tmp_path)
     for name in [name for name in sys.modules if name.partition(".")[0] == "sessioncode"]:

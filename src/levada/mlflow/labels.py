@@ -147,7 +147,7 @@ def node_tags(story: Story, node: NodeStory, parent: str) -> dict[str, str]:
             "mlflow.parentRunId": parent,
             "mlflow.runColor": _COLORS[list(story.nodes).index(node_id) % len(_COLORS)],
             "mlflow.source.name": node.node.component.removeprefix("python:"),
-            "mlflow.source.type": "NOTEBOOK" if said.get("session") else "LOCAL",
+            "mlflow.source.type": "LOCAL",
             "mlflow.user": facts(story).get("user"),
             "levada.kind": "node",
             "levada.run": story.run_id,

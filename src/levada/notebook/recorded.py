@@ -15,7 +15,7 @@ from typing import Any
 
 from levada.draw import Drawing
 from levada.journal import new_run_id, now
-from levada.lease import End, begin, end, kept_alive
+from levada.lease import End, begin, end, give_up, kept_alive
 from levada.node import run_node, view_of
 from levada.node.view import IN_SIGHT
 from levada.plan import Node, Plan
@@ -110,6 +110,7 @@ class Recorded:
         how = End(STATUS[OK], OK, seconds, now(), counts_of(self.results))
         if end(self.store, self.run_id, how):
             say_end(view_of(self.run_id, self.store).journal, how)
+        give_up(self.store, self.run_id)
 
     def _begin(self, plan: Plan) -> None:
         assert self.resolved is not None
