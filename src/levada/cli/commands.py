@@ -14,6 +14,7 @@ import click
 import levada
 from levada.cli.arguments import options_of
 from levada.errors import LevadaError, ProjectError, did_you_mean
+from levada.kept_plans import keep_plan, kept_plan
 from levada.plan import Plan
 from levada.project import Project, find_project
 
@@ -116,10 +117,10 @@ class PipelineCommand(click.Command):
         ctx.allow_extra_args = True
         super().parse_args(ctx, args)
         words = list(ctx.args)
-        self.plan = self.project.kept_plan(self.reference, words)
+        self.plan = kept_plan(self.project, self.reference, words)
         if self.plan is None:
             self.plan = self._draw(ctx, words)
-            self.project.keep_plan(self.plan, words)
+            keep_plan(self.project, self.plan, words)
         ctx.args = []
         return []
 
