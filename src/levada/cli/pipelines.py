@@ -1,0 +1,144 @@
+"""`levada run`, `levada plan`, `levada pipelines`: commands over the project's pipelines."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import click
+
+from levada.cli.arguments import options_of
+from levada.cli.group import Group
+from levada.cli.session import BEAM_OPTIONS, Session, session_of
+from levada.kept_plans import keep_plan, kept_plan
+from levada.plan import Plan
+from levada.project import Project
+
+
+class Pipelines(Group):
+    """A group with a command for each pipeline of the project: `levada run flights`, `levada plan flights`."""
+
+    def __init__(self, command_class: type[PipelineCommand], **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._command_class = command_class
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(session_of(ctx).project.pipelines)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        project = session_of(ctx).project
+        return self._command_class(cmd_name, project, project.find_pipeline(cmd_name))
+
+
+class PipelineCommand(click.Command):
+    """A command over one pipeline: the command's own options, then the pipeline's arguments.
+
+    The pipeline is imported only if its plan is not kept from before, or its options must be shown.
+    """
+
+    about = ""
+    own: tuple[click.Option, ...] = ()
+
+    def __init__(self, name: str, project: Project, reference: str) -> None:
+        listed = project.pipelines.get(name)
+        super().__init__(name, params=[*self.own], short_help=listed.about if listed else "")
+        self.project = project
+        self.reference = reference
+        self.plan: Plan | None = None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if any(word in ("-h", "--help") for word in args):
+            self._show_pipeline()
+            return super().parse_args(ctx, args)
+        ctx.ignore_unknown_options = True
+        ctx.allow_extra_args = True
+        super().parse_args(ctx, args)
+        words = list(ctx.args)
+        self.plan = kept_plan(self.project, self.reference, words)
+        if self.plan is None:
+            self.plan = self._draw(ctx, words)
+            keep_plan(self.project, self.plan, words)
+        ctx.args = []
+        return []
+
+    def _draw(self, ctx: click.Context, words: list[str]) -> Plan:
+        pipeline = self.project.load_pipeline(self.reference)
+        inner = click.Command(self.name, params=[*options_of(pipeline), *self.own])
+        given = inner.make_context(ctx.info_name, list(words), parent=ctx.parent)
+        own = {option.name for option in self.own}
+        arguments = {name: value for name, value in given.params.items() if name not in own}
+        return pipeline.plan_from(self.project.root, **arguments)
+
+    def _show_pipeline(self) -> None:
+        pipeline = self.project.load_pipeline(self.reference)
+        self.params = [*options_of(pipeline), *self.own]
+        self.help = f"{self.about}\n\n{_prose(pipeline.function.__doc__ or '')}"
+
+    def invoke(self, ctx: click.Context) -> Any:
+        assert self.plan is not None
+        return self.act(session_of(ctx), self.plan, ctx.meta.get(BEAM_OPTIONS, ()), **ctx.params)
+
+    def act(self, session: Session, plan: Plan, beam_options: tuple[str, ...], **options: Any) -> int:
+        raise NotImplementedError
+
+
+def _prose(docstring: str) -> str:
+    """A docstring without its `Args:` section, which the options show."""
+    return inspect.cleandoc(docstring).partition("\nArgs:")[0].strip()
+
+
+class RunCommand(PipelineCommand):
+    """`levada run NAME`."""
+
+    about = "Run this pipeline."
+    own = (
+        click.Option(["--jobs"], type=click.IntRange(1), help="Nodes at once (default: as many as there are CPUs)."),
+        click.Option(["--no-cache"], is_flag=True, help="Run every node, whatever was made before."),
+        click.Option(
+            ["--fresh"], multiple=True, metavar="NODE", help="Run this node again. May be given several times."
+        ),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object an event."),
+    )
+
+    def act(self, session: Session, plan: Plan, beam_options: tuple[str, ...], **options: Any) -> int:
+        from levada.cli.running import run_and_show
+
+        return run_and_show(session.project, plan, beam_options=beam_options, debug=session.debug, **options)
+
+
+class PlanCommand(PipelineCommand):
+    """`levada plan NAME`."""
+
+    about = "Print this pipeline's plan as JSON, or draw it."
+    own = (click.Option(["--graph"], is_flag=True, help="Draw the graph in the terminal."),)
+
+    def act(self, session: Session, plan: Plan, beam_options: tuple[str, ...], **options: Any) -> int:
+        if options["graph"]:
+            from levada.terminal.graph import draw_graph
+
+            click.echo(draw_graph(plan))
+        else:
+            click.echo(plan.dumps(), nl=False)
+        return 0
+
+
+run = Pipelines(
+    RunCommand,
+    name="run",
+    help="Run a pipeline.\n\nEverything behind `--` goes to Beam: levada run flights -- --runner=FlinkRunner",
+    subcommand_metavar="PIPELINE [OPTIONS] [-- BEAM OPTIONS]",
+)
+plan = Pipelines(
+    PlanCommand, name="plan", help="Print or draw a pipeline's plan.", subcommand_metavar="PIPELINE [OPTIONS]"
+)
+
+
+@click.command("pipelines")
+@click.pass_obj
+def list_pipelines(session: Session) -> int:
+    """List the project's pipelines."""
+    project = session.project
+    width = max((len(name) for name in project.pipelines), default=0)
+    for name, listed in sorted(project.pipelines.items()):
+        click.echo(f"{name:<{width}}  {listed.about}".rstrip())
+    return 0

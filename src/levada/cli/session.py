@@ -1,0 +1,41 @@
+"""What the options before a command say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from levada.errors import ProjectError
+from levada.project import Project, find_project
+
+BEAM_OPTIONS = "levada.beam_options"
+"""Where a click context keeps what stands behind `--`."""
+
+
+class Session:
+    """What the options before the command say. The project is looked for when a command wants it."""
+
+    def __init__(self, folder: Path | None, store: str | None, debug: bool) -> None:
+        self._folder = folder
+        self._store = store
+        self.debug = debug
+        self._project: Project | None = None
+
+    @property
+    def project(self) -> Project:
+        if self._project is None:
+            if self._folder is not None and not self._folder.is_dir():
+                raise ProjectError(f"there is no folder {self._folder}.")
+            self._project = find_project(self._folder, self._store)
+        return self._project
+
+
+def session_of(context: click.Context) -> Session:
+    """Return what the options before the command said."""
+    found = context.find_object(Session)
+    if found is None:  # completion and help ask before the main command's callback has run
+        root = context.find_root()
+        given = root.params
+        found = root.obj = Session(given.get("folder"), given.get("store"), bool(given.get("debug")))
+    return found
