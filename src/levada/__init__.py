@@ -8,5 +8,6 @@ from levada.fanout import Many as Many
 from levada.fanout import each as each
 from levada.fanout import gather as gather
 from levada.pipeline import pipeline as pipeline
+from levada.secret import Secret as Secret
 
 __version__ = "0.1.0"

@@ -26,10 +26,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from levada.secret import redacted
 from levada.store import Store
 from levada.values import utf8
 
 Event = dict[str, Any]
+
+_PROSE = ("message", "reasons")
+"""Fields that hold a component's own words, which may repeat a secret; results come here without any."""
 
 
 def now() -> str:
@@ -58,7 +62,7 @@ class Journal:
                 "time": now(),
                 "run": self.run_id,
                 "id": f"{self.writer}:{self._count}",
-                **fields,
+                **{name: redacted(value) if name in _PROSE else value for name, value in fields.items()},
             }
             line = utf8(json.dumps(event, separators=(",", ":"), ensure_ascii=False)) + b"\n"
             self._store.append(self._key, line, self._written)

@@ -27,8 +27,9 @@ from levada.plan import Binding, External, Node, Output, Plan, Sequence
 from levada.references import load
 from levada.resolved import Resolved, classes_within, sources_within
 from levada.result import Result
+from levada.secret import redacted
 from levada.store import Store
-from levada.values import decode, digest_of, utf8
+from levada.values import decode, digest_of, secrets_within, utf8
 
 KEY_FORMAT = 1
 """Part of every cache key: raise it when the meaning of a key changes."""
@@ -210,6 +211,9 @@ class RunView:
         component = component_of(load(node.component))
         if component is None:
             raise PlanError(f"{node.component} is not a component.", where=node.position)
+        for form in node.parameters.values():
+            for secret in secrets_within(form):
+                secret.guard()  # whoever reads it, here or in a worker of the component's own job
         context = Context(
             run_id=self.run_id,
             node_id=node.id,
@@ -272,7 +276,7 @@ class RunView:
             self._results[result.node] = winner
             return winner
         self._results[result.node] = result
-        if result.status == "done":
+        if result.status == "done" and self.resolved.write_cache:
             self.store.write(_cache_key(result.key), content)
         self.journal.append("node_finished", **result.to_json())
         return result
@@ -305,7 +309,7 @@ def _plain(artifact: Artifact) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for name, value in artifact.properties.items():
         try:
-            plain[str(name)] = json.loads(json.dumps(value))
+            plain[str(name)] = redacted(json.loads(json.dumps(value)))
         except (TypeError, ValueError) as error:
             raise ComponentError(
                 f"{type(artifact).__name__}.properties[{name!r}] holds what JSON cannot carry: {error}.",

@@ -16,7 +16,7 @@ from levada.code import CodeIndex
 from levada.errors import LevadaError, Position, ProjectError, did_you_mean
 from levada.pipeline import Pipeline
 from levada.references import load, split
-from levada.settings import check_settings, read_settings
+from levada.settings import FILE, Settings, find_table, read_settings
 from levada.store import Store, file_digest
 
 COUNTED = ("artifacts", "components", "models")
@@ -33,33 +33,36 @@ class Listing:
 
 @dataclass(frozen=True)
 class Project:
-    """A project at `root`: the packages with its code, and where its store and MLflow are."""
+    """A project at `root`, and the settings that are in force for it."""
 
     root: Path
-    code: tuple[str, ...] = ()
-    store_location: str = ".levada"
-    mlflow: str = ""
-    store_options: dict[str, Any] = field(default_factory=dict[str, Any])
+    settings: Settings = field(default_factory=Settings)
 
     @cached_property
     def store(self) -> Store:
-        location = self.store_location
-        if "://" not in location:
-            location = str(self.root / location)
-        return Store(location, self.store_options)
+        location = self.settings.store
+        return Store(location if "://" in location else self.root / location, self.settings.store_options)
 
-    @property
+    @cached_property
     def tracking_uri(self) -> str:
-        """MLflow's tracking server: the environment's, the settings', or a SQLite file in a local store."""
-        chosen = os.environ.get("MLFLOW_TRACKING_URI") or self.mlflow
-        if not chosen and self.store.local is not None:
-            return f"sqlite:///{self.store.local / 'mlflow.db'}"
-        return chosen
+        """MLflow's address, empty for none.
+
+        Whoever asks is about to talk to it: what the settings say of credentials is put where MLflow looks for it.
+        Raises SecretError for one that is not there.
+        """
+        settings = self.settings
+        if settings.mlflow_username:
+            os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_username
+        if settings.mlflow_password is not None:
+            os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow_password.reveal()
+        if settings.mlflow_token is not None:
+            os.environ["MLFLOW_TRACKING_TOKEN"] = settings.mlflow_token.reveal()
+        return settings.mlflow
 
     @cached_property
     def packages(self) -> dict[str, Path]:
         """The project's packages: dotted name to folder."""
-        return {name: self.root / name.replace(".", "/") for name in self.code}
+        return {name: self.root / name.replace(".", "/") for name in self.settings.code}
 
     @cached_property
     def index(self) -> CodeIndex:
@@ -174,20 +177,19 @@ def _installed_digest(module: str) -> str:
     return file_digest(found)
 
 
-def find_project(start: Path | None = None, store: str | None = None) -> Project:
+def find_project(start: Path | None = None, store: str | None = None, env: str | None = None) -> Project:
     """Return the project of a folder: the nearest one above it whose pyproject.toml has [tool.levada].
 
-    Raises ProjectError if there is none, or if its settings are wrong.
+    `store` (a folder or URI) goes before its settings, `env` is the environment whose settings hold. Raises
+    ProjectError if there is none, or if its settings are wrong.
     """
     begin = (start or Path.cwd()).absolute()
+    given = {"store": store if store and "://" in store else store and str(Path(store).expanduser().absolute())}
     for folder in (begin, *begin.parents):
-        path = folder / "pyproject.toml"
-        if path.is_file():
-            settings = read_settings(path)
-            if settings is not None:
-                check_settings(path, settings)
-                location = store or os.environ.get("LEVADA_STORE") or settings.get("store", ".levada")
-                return Project(folder, tuple(settings.get("code", ())), location, settings.get("mlflow", ""))
+        path = folder / FILE
+        table = find_table(path) if path.is_file() else None
+        if table is not None:
+            return Project(folder, read_settings(folder, table, env, given))
     raise ProjectError(
         f"there is no Levada project in {begin} or above it.",
         hint='A project is a folder whose pyproject.toml has [tool.levada] with code = ["components", "pipelines"].',

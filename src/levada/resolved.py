@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,7 @@ from levada.errors import LevadaError, PlanError
 from levada.externals import Resolution, resolve
 from levada.plan import External, Gather, Node, Plan, leaves
 from levada.store import Store, file_digest
-from levada.values import Json, decode, digest_of, digested_values
+from levada.values import Json, decode, digest_of, digested_values, secrets_within
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Resolved:
     beam_options: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     use_cache: bool = True
+    write_cache: bool = True
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -50,6 +51,7 @@ class Resolved:
             "beam_options": list(self.beam_options),
             "fresh": list(self.fresh),
             "use_cache": self.use_cache,
+            "write_cache": self.write_cache,
         }
 
     @staticmethod
@@ -64,6 +66,7 @@ class Resolved:
             beam_options=tuple(form["beam_options"]),
             fresh=tuple(form["fresh"]),
             use_cache=form["use_cache"],
+            write_cache=form["write_cache"],
         )
 
 
@@ -79,6 +82,7 @@ def resolve_plan(
     beam_options: tuple[str, ...] = (),
     fresh: tuple[str, ...] = (),
     use_cache: bool = True,
+    write_cache: bool = True,
 ) -> Resolved:
     """Look at everything outside the plan. Raises the error of what is missing, at the node that wants it."""
     externals: dict[str, Resolution] = {}
@@ -107,8 +111,28 @@ def resolve_plan(
     for node_id in fresh:
         plan.node(node_id)
     return Resolved(
-        root.as_posix(), externals, sources, code, pieces, packages, tuple(beam_options), tuple(fresh), use_cache
+        root.as_posix(),
+        externals,
+        sources,
+        code,
+        pieces,
+        packages,
+        tuple(beam_options),
+        tuple(fresh),
+        use_cache,
+        write_cache,
     )
+
+
+def check_secrets(nodes: Iterable[Node]) -> None:
+    """Raise SecretError, at its line in the pipeline, for the first node that wants a secret that is not there."""
+    for node in nodes:
+        for form in node.parameters.values():
+            for secret in secrets_within(form):
+                if not secret.is_there():
+                    error = secret.missing(f"node {node.id}")
+                    error.where = node.position
+                    raise error
 
 
 def _refuse_mapped(node: Node) -> None:

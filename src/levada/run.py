@@ -22,7 +22,7 @@ from levada.failure import Failure, describe
 from levada.journal import Event, Journal, Tail, follow, new_run_id
 from levada.node import settle_node
 from levada.plan import Plan
-from levada.resolved import CodeDigest, resolve_plan
+from levada.resolved import CodeDigest, check_secrets, resolve_plan
 from levada.result import Result
 from levada.store import Store
 from levada.values import utf8
@@ -59,7 +59,11 @@ class Outcome:
 
 @dataclass
 class Request:
-    """What to run and how. `packages` are the project's packages, shipped to workers elsewhere."""
+    """What to run and how.
+
+    `packages` are the project's packages, shipped to workers elsewhere; `use_cache` is whether nodes may be cache hits,
+    `write_cache` whether what they make may be one later.
+    """
 
     plan: Plan
     store: Store
@@ -70,6 +74,7 @@ class Request:
     beam_options: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     use_cache: bool = True
+    write_cache: bool = True
     readers: list[Reader] = field(default_factory=list[Reader])
     command: str = ""
     run_id: str = field(default_factory=new_run_id)
@@ -84,7 +89,14 @@ def run(request: Request) -> Outcome:
     started = time.monotonic()
     store.check_writable()
     resolved = resolve_plan(
-        plan, store, request.root, request.code_digest, request.beam_options, request.fresh, request.use_cache
+        plan,
+        store,
+        request.root,
+        request.code_digest,
+        request.beam_options,
+        request.fresh,
+        request.use_cache,
+        request.write_cache,
     )
     store.write(f"runs/{request.run_id}/plan.json", plan.dumps().encode())
     store.write(f"runs/{request.run_id}/resolved.json", _bytes(resolved.to_json()))
@@ -106,6 +118,7 @@ def run(request: Request) -> Outcome:
         try:
             pending = _settle(plan, request.run_id, store)
             if pending:
+                _check_secrets(request, pending)
                 _run_on_beam(request)
             code = None
         except KeyboardInterrupt:
@@ -142,6 +155,14 @@ def _settle(plan: Plan, run_id: str, store: Store) -> list[str]:
         waiting.add(node.id)
         pending.append(node.id)
     return pending
+
+
+def _check_secrets(request: Request, pending: list[str]) -> None:
+    """Raise SecretError before anything runs; workers elsewhere may have secrets that this machine has not."""
+    from levada.beam.options import is_in_process
+
+    if is_in_process(request.beam_options):
+        check_secrets(request.plan.node(node_id) for node_id in pending)
 
 
 def _run_on_beam(request: Request) -> None:

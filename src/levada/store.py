@@ -31,13 +31,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from levada.artifact import ArtifactRecord, FileEntry
-from levada.errors import StoreError
+from levada.errors import SecretError, StoreError
+from levada.secret import redact, revealed
 
 _IN_MEMORY = threading.Lock()
 
 
 class Store:
     """A store at `location`: a local path or an fsspec URI (`s3://bucket/levada`, `memory://x`).
+
+    `options` go to its fsspec file system; a `Secret` among them is revealed when that is opened, in each process.
 
     Keys are paths below it, with `/`. Writes are whole: a reader sees all of an object or none of it.
     """
@@ -65,7 +68,7 @@ class Store:
         protocol = self.uri.split("://", 1)[0]
         try:
             # Other processes write too: what was listed a moment ago says nothing.
-            return fsspec.filesystem(protocol, **{"use_listings_cache": False, **self.options})
+            return fsspec.filesystem(protocol, **{"use_listings_cache": False, **revealed(self.options)})
         except (ImportError, ValueError) as error:
             raise StoreError(
                 f"the store {self.uri} needs a file system that is not installed: {error}.",
@@ -209,10 +212,10 @@ class Store:
         """What a file system raises: OSError on a local disk, anything elsewhere (botocore has its own tree)."""
         return OSError if self.local is not None else Exception
 
-    def _broken(self, verb: str, key: str, error: Exception) -> StoreError:
-        if isinstance(error, StoreError):
+    def _broken(self, verb: str, key: str, error: Exception) -> StoreError | SecretError:
+        if isinstance(error, StoreError | SecretError):
             return error
-        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+        reason = redact(getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
         return StoreError(
             f"cannot {verb} {self.uri_of(key)}: {reason}.",
             hint=f"Check that the store {self.uri} exists, is writable and has space, or name another with --store.",

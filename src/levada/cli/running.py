@@ -34,6 +34,7 @@ def run_and_show(
     """Run a plan, show how it goes and what came out, and return the exit code."""
     _quieten()
     project.make_importable()
+    settings = project.settings
     command = shlex.join([_program(), *sys.argv[1:]])
     request = Request(
         plan=plan,
@@ -41,10 +42,11 @@ def run_and_show(
         root=project.root,
         code_digest=project.code_digest,
         packages=project.packages,
-        jobs=jobs,
-        beam_options=beam_options,
+        jobs=jobs or settings.jobs,
+        beam_options=(*settings.beam, *beam_options),
         fresh=fresh,
-        use_cache=not no_cache,
+        use_cache=settings.cache != "off" and not no_cache,
+        write_cache=settings.cache == "read-write",
         command=command,
     )
     mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
