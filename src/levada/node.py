@@ -143,7 +143,8 @@ class RunView:
         """Whether what a cache entry names is still there, in the store and beyond it."""
         if not all(self.store.has(record) for record in hit.outputs.values()):
             return False
-        return all(made(hit.outputs[name], self.store.fetch).holds() for name in hit.effects)
+        root = Path(self.resolved.root)
+        return all(made(hit.outputs[name], self.store).holds(root) for name in hit.effects)
 
     def key(self, node: Node) -> str:
         """Return the cache key: what the node's outputs depend on, and nothing else."""
@@ -264,8 +265,8 @@ class RunView:
         if item is None:
             return None
         if isinstance(item, list):
-            return [made(record, self.store.fetch) for record in item]
-        return made(item, self.store.fetch)
+            return [made(record, self.store) for record in item]
+        return made(item, self.store)
 
     def _commit(self, result: Result) -> Result:
         """Make a result the node's result in this run; returns the one that was first."""

@@ -34,6 +34,9 @@ from levada.artifact import ArtifactRecord, FileEntry
 from levada.errors import SecretError, StoreError
 from levada.secret import redact, revealed
 
+INSIDE = "store:"
+"""Begins the `uri` of a record whose files are in the store; its key there follows."""
+
 _IN_MEMORY = threading.Lock()
 
 
@@ -81,7 +84,14 @@ class Store:
 
     def key_of(self, uri: str) -> str | None:
         """Return the key of an address in this store, None for one elsewhere."""
-        return uri.removeprefix(self.uri + "/") if uri.startswith(self.uri + "/") else None
+        for beginning in (INSIDE, self.uri + "/"):
+            if uri.startswith(beginning):
+                return uri.removeprefix(beginning)
+        return None
+
+    def address(self, uri: str) -> str:
+        """Return where a record's `uri` is, as this process sees the store: an absolute path, or a URI."""
+        return self.uri_of(uri.removeprefix(INSIDE)) if uri.startswith(INSIDE) else uri
 
     # -- small objects ------------------------------------------------------------------------------
 
@@ -241,7 +251,7 @@ class Store:
                     self._fs.put_file(str(staging / entry.path), f"{self.uri_of(key)}/{entry.path}")
             except Exception as error:
                 raise self._broken("write", key, error) from error
-        return ArtifactRecord(type_, self.uri_of(key), artifact_digest(files, properties), properties, files, producer)
+        return ArtifactRecord(type_, f"{INSIDE}{key}", artifact_digest(files, properties), properties, files, producer)
 
     def discard(self, staging: Path) -> None:
         """Remove a staging folder that is only a copy; what lies in a local store stays where it is."""
@@ -252,7 +262,7 @@ class Store:
         """Return a local folder with the artifact's files, sizes checked; raises StoreError if one is damaged."""
         if self.key_of(record.uri) is not None and self.local is None:
             return self._download(record)
-        folder = Path(record.uri)
+        folder = Path(self.address(record.uri))
         self._check_sizes(record, folder)
         return folder
 
@@ -287,7 +297,7 @@ class Store:
 
     def _download_file(self, record: ArtifactRecord, entry: FileEntry, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        address = f"{record.uri}/{entry.path}"
+        address = f"{self.address(record.uri)}/{entry.path}"
         try:
             self._fs.get_file(address, str(target))
         except FileNotFoundError:
@@ -301,13 +311,15 @@ class Store:
         """Whether all files of a record are there with their sizes."""
         if self.key_of(record.uri) is not None and self.local is None:
             try:
-                return all(self._fs.size(f"{record.uri}/{entry.path}") == entry.size for entry in record.files)
+                return all(
+                    self._fs.size(f"{self.address(record.uri)}/{entry.path}") == entry.size for entry in record.files
+                )
             except FileNotFoundError:
                 return False
             except Exception as error:
                 raise self._broken("read", self.key_of(record.uri) or record.uri, error) from error
         with contextlib.suppress(StoreError):
-            self._check_sizes(record, Path(record.uri))
+            self._check_sizes(record, Path(self.address(record.uri)))
             return True
         return False
 
