@@ -184,6 +184,18 @@ def login(ctx: Context, *, secret: Secret, fail: bool = False) -> Number:
 
 
 @component
+def talkative(ctx: Context, *, secret: Secret) -> Number:
+    """Say the secret in all the ways that end up in a log, then fail."""
+    value = secret.reveal()
+    print("printed", value, value[:5], sep="|", end="|end\n")
+    ctx.log.info("logged %s", value)
+    sys.stdout.write(value[:7])
+    sys.stdout.write(value[7:])
+    subprocess.run([sys.executable, "-c", "import sys; print(sys.argv[1], file=sys.stderr)", value], check=True)
+    raise ConnectionError(value)
+
+
+@component
 def careless(ctx: Context, *, secret: Secret) -> Number:
     """Read the variable, and tell of it, without asking the secret."""
     raise ConnectionError(f"refused: {os.environ[NAME]}")
@@ -213,6 +225,19 @@ def test_nothing_a_run_writes_holds_the_value(value: str, tmp_path: Path) -> Non
     written = everything_in(store)
     assert f"refused: <secret env:{NAME}>" in written and f"db://<secret env:{NAME}>" in written
     assert "s3cr" not in written and "second line" not in written
+
+
+@pytest.mark.parametrize("process", [None, "own"], ids=["this process", "its own process"])
+def test_a_log_holds_the_reference(value: str, tmp_path: Path, process: str | None) -> None:
+    """What is printed, logged, written in two parts, and what a process of a process writes, if that is in the log."""
+    store = Store(tmp_path / "store")
+    plan = plan_of(lambda: talkative.with_options(process=process)(secret=Secret.env(NAME)), name="talk")
+    (result,) = run_plan(plan, store).results.values()
+    log = (store.read(result.log) or b"").decode()
+    assert f"printed|<secret env:{NAME}>|s3cr&|end" in log
+    assert f"logged <secret env:{NAME}>" in log and f"ConnectionError: <secret env:{NAME}>" in log
+    assert log.count(f"<secret env:{NAME}>") >= (5 if process else 4)
+    assert "s3cr&t" not in everything_in(store) and "second line" not in everything_in(store)
 
 
 def test_mlflow_is_told_nothing_of_the_value(value: str, tmp_path: Path) -> None:
@@ -301,6 +326,7 @@ def test_a_run_from_the_command_line_leaks_nothing(value: str, tmp_path: Path) -
     (tmp_path / "work" / "__init__.py").write_text(
         "from levada import Context, Secret, component, pipeline\n\n\n"
         "@component\ndef connect(ctx: Context, *, password: Secret) -> None:\n"
+        "    import os\n    os.write(2, password.reveal().encode())\n    print(password.reveal())\n"
         '    raise ConnectionError("refused: " + password.reveal())\n\n\n'
         f'@pipeline\ndef extract(*, password: Secret = Secret.env("{NAME}")) -> None:\n    connect(password=password)\n'
     )

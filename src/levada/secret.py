@@ -173,6 +173,13 @@ def redact(text: str) -> str:
     return _pattern.sub(lambda match: f"<secret {_known[match[0]]}>", text)
 
 
+def redact_bytes(content: bytes) -> bytes:
+    """Return what a process wrote, in UTF-8 or not, without the values of secrets."""
+    if _pattern is None:
+        return content
+    return redact(content.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+
+
 def redacted(form: Any) -> Any:
     """Return a JSON form with every text in it redacted; keys stay as they are."""
     if _pattern is None:
