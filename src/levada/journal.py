@@ -15,7 +15,7 @@ objects, one a line; `schemas/journal.schema.json` in the repository describes t
 
 from __future__ import annotations
 
-import json
+import heapq
 import os
 import secrets
 import socket
@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from levada.store import Store
-from levada.values import utf8
+from levada.values import from_json_text, json_text, utf8
 
 Event = dict[str, Any]
 
@@ -60,7 +60,7 @@ class Journal:
                 "id": f"{self.writer}:{self._count}",
                 **fields,
             }
-            line = utf8(json.dumps(event, separators=(",", ":"), ensure_ascii=False)) + b"\n"
+            line = utf8(json_text(event)) + b"\n"
             self._store.append(self._key, line, self._written)
             if self._store.local is None:
                 self._written += line
@@ -72,24 +72,39 @@ class Journal:
 class Tail:
     """Reads a run's journal as it grows: each `poll` returns the events that are new, oldest first.
 
-    Within a writer events come in order; between writers they are sorted by time.
+    Within a writer events come in the order in which they were written, whatever its clock did; between writers
+    they are merged by time.
     """
 
     store: Store
     run_id: str
     _read: dict[str, int] = field(default_factory=dict[str, int])
+    _latest: dict[str, str] = field(default_factory=dict[str, str])
 
     def poll(self) -> list[Event]:
-        events: list[Event] = []
+        writers: list[list[tuple[str, Event]]] = []
         for key in self.store.list(f"runs/{self.run_id}/journal"):
             start = self._read.get(key, 0)
             content = self._from(key, start)
             whole = content.rfind(b"\n") + 1  # a line that is being written is left for the next poll
             if whole:
-                events += [json.loads(line) for line in content[:whole].splitlines()]
+                writers.append(self._in_order(key, content[:whole].split(b"\n")))
                 self._read[key] = start + whole
-        events.sort(key=lambda event: event["time"])
-        return events
+        return [event for _, event in heapq.merge(*writers, key=lambda timed: timed[0])]
+
+    def _in_order(self, key: str, lines: list[bytes]) -> list[tuple[str, Event]]:
+        """Return a writer's events, each with the latest time that its clock has shown so far."""
+        latest = self._latest.get(key, "")
+        timed: list[tuple[str, Event]] = []
+        for line in lines:
+            try:
+                event = from_json_text(line)
+                latest = max(latest, event["time"])
+            except (ValueError, KeyError, TypeError):
+                continue  # a disk that was full tore it: the events beside it still count
+            timed.append((latest, event))
+        self._latest[key] = latest
+        return timed
 
     def _from(self, key: str, start: int) -> bytes:
         if self.store.local is None:

@@ -192,6 +192,39 @@ def canonical(form: Any) -> str:
     return json.dumps(form, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def json_text(form: Any) -> str:
+    """Return JSON on one line that every reader takes: NaN and infinity are `{"$float": "nan"}`, `{"$float": "inf"}`."""
+    try:
+        return canonical(form)
+    except ValueError:
+        return canonical(_spelled(form))
+
+
+def from_json_text(text: str | bytes) -> Any:
+    """Return what `json_text` wrote, floats as floats."""
+    return json.loads(text, object_hook=_float_or_object)
+
+
+def _spelled(form: Any) -> Any:
+    match form:
+        case float() if not math.isfinite(form):
+            return {"$float": str(form)}
+        case dict():
+            return {key: _spelled(item) for key, item in cast("dict[Any, Any]", form).items()}
+        case list() | tuple():
+            return [_spelled(item) for item in cast("list[Any]", form)]
+        case _:
+            return form
+
+
+def _float_or_object(form: dict[str, Any]) -> Any:
+    match form:
+        case {"$float": str(text)} if len(form) == 1:
+            return float(text)
+        case _:
+            return form
+
+
 def utf8(text: str) -> bytes:
     """Return JSON text as UTF-8; half a surrogate pair (from a file name, say) becomes its JSON escape."""
     return text.encode(errors="backslashreplace")
