@@ -193,7 +193,7 @@ def canonical(form: Any) -> str:
 
 
 def json_text(form: Any) -> str:
-    """Return JSON on one line that every reader takes: NaN and infinity are `{"$float": "nan"}`, `{"$float": "inf"}`."""
+    """Return JSON on one line that every reader takes: NaN is `{"$float": "nan"}`, infinity `{"$float": "inf"}`."""
     try:
         return canonical(form)
     except ValueError:

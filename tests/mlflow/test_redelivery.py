@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-import levada.mlflow.delivery as delivery
-from levada.journal import Journal, now
+from levada.journal import Journal
+from levada.mlflow.backlog import Backlog
 from levada.mlflow.cursor import Cursors
-from levada.mlflow.delivery import Backlog, deliver_pending
-from levada.mlflow.process import is_gone
+from levada.mlflow.delivery import deliver_pending
+from levada.mlflow.versions import Versions
 from levada.registry import Registry
 from levada.store import Store
 from tests.mlflow.pages import NOTE, curve, everything, first_line, nodes_of, runs_of, versions_of
@@ -78,10 +78,10 @@ def crash_delivering(store: Store, uri: str, calls: int, before: bool, monkeypat
     """Deliver until the n-th writing call, then die without a word; returns whether it got that far."""
     backlog = Backlog(store, uri)
     backlog.connect()
-    connection = backlog._connection
+    connection = backlog.connection
     assert connection is not None
     connection.client = Dying(connection.client, calls, before)  # pyright: ignore[reportAttributeAccessIssue]
-    backlog._versions = delivery.Versions(connection, store)
+    backlog.use(connection, Versions(connection, store))
     with monkeypatch.context() as patch:
         # Dying means that no `finally` is reached either.
         patch.setattr("levada.mlflow.runs.RunDelivery._save", lambda self: self._changed and _save_if_alive(self))
@@ -138,10 +138,11 @@ def _count_calls(store: Store, tmp_path: Path, empty: bytes) -> int:
     (home / "mlflow.db").write_bytes(empty)
     backlog = Backlog(Store(home / "store"), f"sqlite:///{home}/mlflow.db")
     backlog.connect()
-    assert backlog._connection is not None
-    dying = Dying(backlog._connection.client, 10**6, before=False)
-    backlog._connection.client = dying  # pyright: ignore[reportAttributeAccessIssue]
-    backlog._versions = delivery.Versions(backlog._connection, backlog.store)
+    connection = backlog.connection
+    assert connection is not None
+    dying = Dying(connection.client, 10**6, before=False)
+    connection.client = dying  # pyright: ignore[reportAttributeAccessIssue]
+    backlog.use(connection, Versions(connection, backlog.store))
     backlog.clear()
     assert dying.made > 30
     return dying.made
@@ -314,17 +315,6 @@ def test_a_run_that_goes_on_is_left_to_its_own_process(store: Store, uri: str, c
 
     assert deliver_pending(store, uri).delivered == ()
     assert client.get_experiment_by_name("chain") is None
-
-
-def test_a_number_that_was_given_to_another_process_is_not_taken_for_ours() -> None:
-    import os
-    import platform
-
-    mine = {"host": platform.node(), "pid": os.getpid(), "time": now()}
-    assert not is_gone(mine, now())
-    assert is_gone({**mine, "time": "2020-01-01T00:00:00.000+00:00"}, now())
-    assert not is_gone({**mine, "host": "elsewhere"}, now())
-    assert is_gone({**mine, "host": "elsewhere"}, "2020-01-01T00:00:00.000+00:00")
 
 
 @pytest.mark.slow
