@@ -38,8 +38,8 @@ def _settle(store: Store, registry: Registry, order: Order, later: list[Order]) 
         return []
     try:
         return _carry_out(store, registry, order, version)
-    except StoreError as error:
-        return [f"{_the_push(order)} still waits: {error.message}"]
+    except (StoreError, OSError) as error:
+        return [f"{_the_push(order)} still waits: {error.message if isinstance(error, StoreError) else error}"]
     except LevadaError as error:
         return _drop(store, registry, order, error.message)
 

@@ -77,9 +77,9 @@ class Promotions:
             self._cursors.save_told(model, Told(done, number or told.alias, told.orders))
 
     def _is_to_come(self, promotion: Promotion) -> bool:
-        """Whether this MLflow may still get a promoted version: not if it had it, and somebody deleted it."""
+        """Whether this MLflow may still get a promoted version: not if it, or its record here, was deleted."""
         version = self._registry.version(promotion.model, promotion.fingerprint)
-        return version is None or version.registry != without_secrets(self._connection.uri)
+        return version is not None and version.registry != without_secrets(self._connection.uri)
 
     def _note(self, promotion: Promotion, number: str) -> None:
         """Write on a version who made it live, when and why."""

@@ -206,6 +206,14 @@ class Versions:
         elif self.alias(model, CHALLENGER) == number:
             self._client.delete_registered_model_alias(model, CHALLENGER)
 
+    def challenge(self, model: str, fingerprint: str | None) -> None:
+        """Let `challenger` be the version of this fingerprint, or nothing."""
+        found = self.find(model, fingerprint) if fingerprint else None
+        if found is not None:
+            self._client.set_registered_model_alias(model, CHALLENGER, str(found.version))
+        elif self.alias(model, CHALLENGER):
+            self._client.delete_registered_model_alias(model, CHALLENGER)
+
     def alias(self, model: str, alias: str) -> str:
         """Return the version that an alias points to, empty if it is not set."""
         try:
