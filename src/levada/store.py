@@ -93,6 +93,15 @@ class Store:
         except self._errors as error:
             raise self._broken("read", key, error) from error
 
+    def exists(self, key: str) -> bool:
+        """Whether there is an object at a key."""
+        try:
+            if self.local is not None:
+                return (self.local / key).is_file()
+            return cast("bool", self._fs.exists(self.uri_of(key)))
+        except self._errors as error:
+            raise self._broken("read", key, error) from error
+
     def read_json(self, key: str) -> Any:
         """Return the JSON document at a key, or None if there is nothing."""
         content = self.read(key)
