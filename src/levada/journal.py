@@ -4,11 +4,14 @@ The terminal, MLflow and logs are readers of journals; the engine knows none of 
 objects, one a line; `schemas/journal.schema.json` in the repository describes them. The kinds:
 
     run_started     pipeline, plan, arguments, host, user, git, versions, command
-    node_started    node, attempt, key
+    node_started    node, attempt, key; of a mapped node total
     progress        node, attempt, done, total, message
     metric          node, attempt, name, value, step
     candidate       node, attempt, model, record, blessing, ...   a model that was evaluated, to be registered
     promoted        node, attempt, model, version, alias, ...     an alias was moved
+    push_settled    node, attempt, model, status, why, ...        a push that waited was completed, or dropped
+    item_started, item_finished     as of a node, with item and label
+    attempt_failed  node, attempt, number, wait, failure          it is tried again
     node_finished   node, status, reason, seconds, outputs, metrics, summary, error
     run_finished    status, exit_code, seconds
 """

@@ -16,6 +16,7 @@ from levada.mlflow.backlog import Backlog
 from levada.mlflow.cursor import Cursors
 from levada.mlflow.delivery import deliver_pending
 from levada.mlflow.versions import Versions
+from levada.recovery import close_killed_runs
 from levada.registry import Registry
 from levada.store import Store
 from tests.mlflow.pages import NOTE, curve, everything, first_line, nodes_of, runs_of, versions_of
@@ -294,12 +295,14 @@ run_plan(plan_of(flights, epochs=30, seconds=30), Store({store.uri!r}), {uri!r})
     (parent,) = runs_of(client, "flights")
     assert parent.info.status == "RUNNING"
 
+    assert deliver_pending(store, uri).delivered == ()  # nobody has said yet that it has ended
+    assert len(close_killed_runs(store)) == 1
     assert len(deliver_pending(store, uri).delivered) == 1
 
     (parent,) = runs_of(client, "flights")
     children = nodes_of(client, parent)
     assert parent.info.status == "KILLED"
-    assert first_line(parent) == "**Lost**: the process that ran it ended without a word"
+    assert first_line(parent) == "**Killed**: the process that ran it ended without a word"
     assert (children["ingest"].info.status, children["train"].info.status) == ("FINISHED", "KILLED")
     assert "evaluate" not in children
     assert deliver_pending(store, uri).delivered == ()

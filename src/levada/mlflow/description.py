@@ -153,8 +153,8 @@ def node_description(node: NodeStory) -> str:
     said = [f"{mark}{' · ' + escaped(node.remark) if node.remark else ''}"]
     if node.is_mapped:
         said += ["", counted_items(node)]
-        failed = [item for item in node.items_in_place() if item.failure]
-        said += [f"- {escaped(item.label or item.item)}: {escaped(item.failure)}" for item in failed[:_ITEMS]]
+        missing = list(node.missing().items())
+        said += [f"- {escaped(label)}: {escaped(cut(why, 300))}" for label, why in missing[:_ITEMS]]
     said += _attempts(node)
     failure = node.finished.get("failure") if node.finished else None
     if failure:
@@ -167,9 +167,9 @@ def node_description(node: NodeStory) -> str:
             "",
             "Not a finite number: " + ", ".join(f"{escaped(name)} = {value}" for name, value in strange.items()),
         ]
-    for output, records in node.leaves.items():
-        for record in records[:_ITEMS]:
-            said += ["", f"{escaped(output)}: {record.type.rsplit(':', 1)[-1]}, {size(record.size)}, `{record.uri}`"]
+    for output, record in node.outputs.items():
+        for leaf in list(record.leaves())[:_ITEMS]:
+            said += ["", f"{escaped(output)}: {leaf.type.rsplit(':', 1)[-1]}, {size(leaf.size)}, `{leaf.uri}`"]
     return cut("\n".join(said), TAG)
 
 

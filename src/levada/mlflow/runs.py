@@ -145,6 +145,10 @@ class RunDelivery:
                 self._late_candidate(self.story.nodes[event["node"]], event)
             case "metric" if event["node"] in self.story.nodes:
                 self._late_point(self.story.nodes[event["node"]], event)
+            case "item_finished" if event["node"] in self.story.nodes and self.registers:
+                node = self.story.nodes[event["node"]]
+                made = [found for found in node.counted_candidates() if found.get("item") == event["item"]]
+                self._register_all(made)
             case "promoted" if self.registers:
                 self._offer("promotion", self._follow, event["model"])
             case _:
@@ -164,11 +168,16 @@ class RunDelivery:
             self._changed = True
 
     def _late_candidate(self, node: NodeStory, event: Event) -> None:
-        """Register a candidate whose node's end was told before: another process said that, and was seen first."""
-        is_late = node.finished is not None and self.cursor.has(node.finished)
-        counts = node.status == "done" and event in node.counted_candidates()
-        if self.registers and is_late and counts and event["id"] not in self.story.registered:
-            self._offer(f"candidate {event['model']}", self._register, event)
+        """Register a candidate whose node's (or item's) end was told before: another process was seen first."""
+        item = node.items.get(event.get("item") or "")
+        end = item.finished if item is not None else node.finished
+        if self.registers and end is not None and self.cursor.has(end) and event in node.counted_candidates():
+            self._register_all([event])
+
+    def _register_all(self, candidates: list[Event]) -> None:
+        for candidate in candidates:
+            if candidate["id"] not in self.story.registered:
+                self._offer(f"candidate {candidate['model']}", self._register, candidate)
 
     def _late_point(self, node: NodeStory, event: Event) -> None:
         """Add a point to the curve of a node whose end was told before."""
@@ -279,10 +288,9 @@ class RunDelivery:
         data = data_read_by(self.story, node)
         if data:
             self._offer(f"{node.node.id}: data", self._client.log_inputs, child, data)
-        self._client.set_terminated(child, "FINISHED" if node.status == "done" else "FAILED", node.ended_at)
-        if node.status == "done" and self.registers:
-            for candidate in node.counted_candidates():
-                self._offer(f"candidate {candidate['model']}", self._register, candidate)
+        self._client.set_terminated(child, "FAILED" if node.status == "failed" else "FINISHED", node.ended_at)
+        if self.registers:
+            self._register_all(node.counted_candidates())
 
     def _log_results(self, node: NodeStory, child: str, is_new: bool) -> None:
         """Log parameters, the committed attempt's metrics and, on a run that was there before, its last tags."""

@@ -45,11 +45,6 @@ class ItemStory:
         reported = {event["name"]: event["value"] for event in self.metrics.get(self.attempt, [])}
         return {**reported, **((self.finished or {}).get("metrics") or {})}
 
-    @property
-    def failure(self) -> str:
-        """Type and first line of what it failed with, empty if it did not."""
-        return said_of((self.finished or {}).get("failure"))
-
 
 @dataclass
 class NodeStory:
@@ -63,7 +58,6 @@ class NodeStory:
     candidates: dict[str, list[Event]] = field(default_factory=dict[str, list[Event]])
     finished: Event | None = None
     outputs: dict[str, ArtifactRecord] = field(default_factory=dict[str, ArtifactRecord])
-    leaves: dict[str, list[ArtifactRecord]] = field(default_factory=dict[str, list[ArtifactRecord]])
 
     @property
     def status(self) -> str:
@@ -74,7 +68,9 @@ class NodeStory:
 
     @property
     def ran(self) -> bool:
-        """Whether the node has ended and really ran in this run."""
+        """Whether the node has ended and really ran in this run; a mapped node if any of its items did."""
+        if self.is_mapped:
+            return self.finished is not None and self.started is not None
         return self.status in ("done", "failed")
 
     @property
@@ -86,8 +82,10 @@ class NodeStory:
 
     @property
     def attempts_that_count(self) -> set[str]:
-        """The committed attempt; for a mapped node those of its items."""
-        return {self.attempt, *(item.attempt for item in self.items.values() if item.status != "failed")}
+        """The committed attempts: the node's, or those of its items; of what failed, none."""
+        if self.is_mapped:
+            return {item.attempt for item in self.items.values() if item.status == "done"}
+        return {self.attempt} if self.status == "done" else set()
 
     @property
     def is_mapped(self) -> bool:
@@ -111,12 +109,15 @@ class NodeStory:
         return {**found, **{name: statuses.count(name) for name in names}}
 
     def items_in_place(self) -> list[ItemStory]:
-        """Return the items in the list's order, as far as an output tells it; others as they started."""
-        places: dict[str, int] = {}
-        for form in ((self.finished or {}).get("outputs") or {}).values():
-            for place, item in enumerate(form.get("items") or ()):
-                places.setdefault(str(item.get("item", "")), place)
+        """Return the items that said anything in the list's order; until it is told, as they started."""
+        places = {str(item): place for place, item in enumerate(self._counted.get("order") or ())}
         return sorted(self.items.values(), key=lambda item: places.get(item.item, len(places)))
+
+    def missing(self) -> dict[str, str]:
+        """Return why items gave nothing, by what people call them."""
+        labels: dict[str, str] = self._counted.get("labels") or {}
+        missing: dict[str, str] = self._counted.get("missing") or {}
+        return {labels.get(item, item): why for item, why in missing.items()}
 
     def take(self, event: Event) -> None:
         """Add one event of this node."""
@@ -134,9 +135,7 @@ class NodeStory:
                 self.failed_attempts.append(event)
             case "node_finished":
                 self.finished = event
-                forms: dict[str, Any] = event.get("outputs") or {}
-                self.outputs = {name: ArtifactRecord.from_json(form) for name, form in forms.items()}
-                self.leaves = {name: _leaves(form) for name, form in forms.items()}
+                self.outputs = {name: ArtifactRecord.from_json(form) for name, form in event.get("outputs", {}).items()}
             case _:
                 pass
 
@@ -195,14 +194,6 @@ def said_of(failure: Any) -> str:
     return f"{failure['type']}: {lines[0][:500] if lines else ''}"
 
 
-def _leaves(form: dict[str, Any]) -> list[ArtifactRecord]:
-    """Return the records that have files: the artifact itself, or those of a list artifact's items."""
-    items = form.get("items")
-    if items is None:
-        return [ArtifactRecord.from_json(form)]
-    return [record for item in items for record in _leaves(item)]
-
-
 @dataclass
 class Story:
     """A run: its plan, its nodes in the plan's order, the first and the last event, the time of the newest."""
@@ -250,9 +241,11 @@ class Story:
 
     def pending_pushes(self) -> Iterator[tuple[str, ArtifactRecord]]:
         """Yield the pushes of this run that wait for the registry, with the node of each."""
-        settled = {event["node"] for event in self.settled}
+        settled = {(event["node"], event["fingerprint"], event["destination"]) for event in self.settled}
         for node_id, _, record in self.records():
-            if record.properties.get("pending") and self.nodes[node_id].status == "done" and node_id not in settled:
+            facts = record.properties
+            which = (node_id, facts.get("fingerprint"), facts.get("destination"))
+            if facts.get("pending") and self.nodes[node_id].status == "done" and which not in settled:
                 yield node_id, record
 
     @property
@@ -262,16 +255,15 @@ class Story:
     def candidates(self) -> Iterator[tuple[str, Event]]:
         """Yield the candidates of committed attempts, in the plan's order, with the node that made each."""
         for node_id, node in self.nodes.items():
-            if node.status == "done":
-                for event in node.counted_candidates():
-                    yield node_id, event
+            for event in node.counted_candidates():
+                yield node_id, event
 
     def records(self) -> Iterator[tuple[str, str, ArtifactRecord]]:
         """Yield node, output and record of every artifact that the run has, made or found; of a list, of its items."""
         for node_id, node in self.nodes.items():
-            for output, records in node.leaves.items():
-                for record in records:
-                    yield node_id, output, record
+            for output, record in node.outputs.items():
+                for leaf in record.leaves():
+                    yield node_id, output, leaf
 
     def closed_gates(self) -> Iterator[tuple[str, str]]:
         """Yield the nodes whose verdict is closed, with the first reason."""
