@@ -46,8 +46,8 @@ def told(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path
 
 @pytest.fixture
 def home(told: Path, tmp_path: Path) -> Path:
-    """A copy of it: artifacts are named by absolute paths, so they stay where they are."""
-    for name in ("runs", "registry", "delivery"):
+    """A copy of the store, with what was told."""
+    for name in ("runs", "registry", "artifacts", "delivery"):
         shutil.copytree(told / "store" / name, tmp_path / "home" / "store" / name)
     return tmp_path / "home"
 

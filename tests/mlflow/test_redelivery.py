@@ -69,8 +69,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(told: Path, tmp_path: Path) -> Store:
-    # Artifacts are named by absolute paths, so the copy of everything else refers to the original's.
-    for name in ("runs", "registry"):
+    for name in ("runs", "registry", "artifacts"):
         shutil.copytree(told / "store" / name, tmp_path / "store" / name)
     return Store(tmp_path / "store")
 

@@ -14,6 +14,7 @@ def ui(session: Session, port: int) -> int:
     """Open MLflow on this project's runs, metrics and model versions."""
     from levada.mlflow.ui import serve
 
+    session.notice_killed()
     serve(session.project.store, session.project.tracking_uri, port)
     return 0
 
@@ -27,6 +28,7 @@ def sync(session: Session, empty: bool) -> int:
     Pushes that wait for the registry are completed.
     """
     store, uri = session.project.store, session.project.tracking_uri
+    session.notice_killed()
     if empty:
         from levada.mlflow.rebuild import rebuild
 

@@ -28,14 +28,14 @@ def push(ctx: Context, model: Model, blessing: Blessing, *, to: str) -> PushedMo
     version's folder; RegistryError if the registry refuses the model.
     """
     name = _covered(model, blessing)
-    folder = ServingFolder(to if "://" in to else str(ctx.root / to))
+    folder = ServingFolder.of(to, ctx.root)
     reason = "; ".join(blessing.reasons)
     version = ctx.registry.await_version(name, model.fingerprint, waiting=_patience(ctx, name))
     pushed = ctx.output(PushedModel)
     if version is None:
         made_by = (ctx.run_id, ctx.node_id, ctx.attempt)
         ctx.registry.order(name, model.record, blessing.challenged, folder.location, reason, made_by)
-        pushed.write_pending(name, model.fingerprint, folder.location)
+        pushed.write_pending(name, model.fingerprint, to)
         ctx.summary(PENDING)
         return pushed
     with alone(folder):
@@ -45,7 +45,7 @@ def push(ctx: Context, model: Model, blessing: Blessing, *, to: str) -> PushedMo
         model=name,
         version=version.version,
         fingerprint=model.fingerprint,
-        destination=folder.location,
+        destination=to,
         files=files,
     )
     ctx.summary(f"{to}/{version.version}" + ("" if is_new else " serves this model already"))

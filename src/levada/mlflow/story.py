@@ -241,10 +241,10 @@ class Story:
 
     def pending_pushes(self) -> Iterator[tuple[str, ArtifactRecord]]:
         """Yield the pushes of this run that wait for the registry, with the node of each."""
-        settled = {(event["node"], event["fingerprint"], event["destination"]) for event in self.settled}
+        settled = {(event["node"], event["fingerprint"]) for event in self.settled}
         for node_id, _, record in self.records():
             facts = record.properties
-            which = (node_id, facts.get("fingerprint"), facts.get("destination"))
+            which = (node_id, facts.get("fingerprint"))
             if facts.get("pending") and self.nodes[node_id].status == "done" and which not in settled:
                 yield node_id, record
 

@@ -23,6 +23,7 @@ from levada.node.output import Log
 from levada.node.view import RunView
 from levada.resources import parse_bytes
 from levada.result import Result
+from levada.values import encode
 
 GRACE = 2.0
 """Seconds that a node has to clean up after it is told to stop; then it is killed."""
@@ -42,6 +43,7 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
                 hint="Use a folder, or an object store.",
             )
         )
+    this.guard_secrets()
     alive_read, alive_write = os.pipe()  # its end in the child is closed when this process is no more
     said_read, said_write = os.pipe()
     log.text.flush()
@@ -78,7 +80,7 @@ def _request(view: RunView, this: Try) -> dict[str, Any]:
     needs: Any = this.node.needs
     return {
         "store": view.store.uri,
-        "options": view.store.options,
+        "options": encode(dict(view.store.options)),
         "run": view.run_id,
         "node": this.node.id,
         "item": this.item_id,
