@@ -21,7 +21,9 @@ def execute(path: Path, store: str) -> Any:
     """Execute a notebook with its artifacts in `store`, and return it with its outputs; raises what a cell raises."""
     os.environ["LEVADA_STORE"] = store
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    NotebookClient(
+        notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    ).execute()
     return notebook
 
 
@@ -40,9 +42,7 @@ def tidy(notebook: Any) -> None:
             if data.get("text/html"):
                 data.pop("text/plain", None)
         cell.outputs = [
-            output
-            for output in cell.outputs
-            if output.output_type == "stream" or any(output.get("data", {}).values())
+            output for output in cell.outputs if output.output_type == "stream" or any(output.get("data", {}).values())
         ]
 
 

@@ -66,7 +66,7 @@ def element(name: str, *content: Any, **attributes: Any) -> Html:
 
 def join(parts: Iterable[Any], between: str = "") -> Html:
     """Return parts one after the other; what is not `Html` is escaped."""
-    return Html(escape(between).join(part if isinstance(part, Html) else escape(shown(part)) for part in parts))
+    return Html(escape(between).join(part if isinstance(part, Html) else escape(_read(part)) for part in parts))
 
 
 def card(title: Any, facts: Sequence[str], *body: Any) -> Html:
@@ -91,14 +91,18 @@ def table(
         return element(
             "tr",
             *(
-                element(name, cell, class_="number" if place in right else "wide" if place in broad else "")
+                element(
+                    name,
+                    cell if isinstance(cell, Html) or place in broad else shown(cell),
+                    class_="number" if place in right else "wide" if place in broad else "",
+                )
                 for place, cell in enumerate(cells)
             ),
         )
 
     body = element("tbody", *(row(cells, "td") for cells in rows[:ROWS]))
     head = [element("thead", row(columns, "th"))] if any(columns) else []
-    drawn = element("table", *head, body, class_="grid")
+    drawn = element("table", *head, body, class_="sheet")
     return join([drawn, note(f"… and {len(rows) - ROWS:,} more")]) if len(rows) > ROWS else drawn
 
 
@@ -114,7 +118,7 @@ def note(text: Any) -> Html:
 
 def code(text: Any) -> Html:
     """Return a name or a value as it stands in code."""
-    return element("span", text, class_="code")
+    return element("span", shown(text), class_="code")
 
 
 def badge(text: str, colour: str) -> Html:
@@ -132,19 +136,18 @@ def folded(summary: Any, *body: Any, is_open: bool = False) -> Html:
 
 def shown(value: Any) -> str:
     """Return a value as people read it, cut to `WIDEST` characters: numbers in few digits, nothing as `–`."""
+    text = _read(value)
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+
+
+def _read(value: Any) -> str:
     if value is None:
         return "–"
-    if isinstance(value, str):
-        text = value
-    elif isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, int):
-        text = f"{value:,}"
-    elif isinstance(value, float):
-        text = _number(value)
-    else:
-        text = str(value)
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    return _number(value) if isinstance(value, float) else str(value)
 
 
 def _number(value: float) -> str:

@@ -10,6 +10,7 @@ import click
 from levada.cli.arguments import options_of
 from levada.cli.group import Group
 from levada.cli.session import BEAM_OPTIONS, Session, session_of
+from levada.kept_plans import keep_plan, kept_plan
 from levada.plan import Plan
 from levada.project import Project
 
@@ -53,10 +54,10 @@ class PipelineCommand(click.Command):
         ctx.allow_extra_args = True
         super().parse_args(ctx, args)
         words = list(ctx.args)
-        self.plan = self.project.kept_plan(self.reference, words)
+        self.plan = kept_plan(self.project, self.reference, words)
         if self.plan is None:
             self.plan = self._draw(ctx, words)
-            self.project.keep_plan(self.plan, words)
+            keep_plan(self.project, self.plan, words)
         ctx.args = []
         return []
 

@@ -38,6 +38,7 @@ def run_and_show(
     quieten()
     adopt_orphans()
     project.make_importable()
+    settings = project.settings
     command = shlex.join([_program(), *sys.argv[1:]])
     request = Request(
         plan=plan,
@@ -45,10 +46,11 @@ def run_and_show(
         root=project.root,
         code_digest=project.code_digest,
         packages=project.packages,
-        jobs=jobs,
-        beam_options=beam_options,
+        jobs=jobs or settings.jobs,
+        beam_options=(*settings.beam, *beam_options),
         fresh=fresh,
-        use_cache=not no_cache,
+        use_cache=settings.cache != "off" and not no_cache,
+        write_cache=settings.cache == "read-write",
         resume=resume,
         command=command,
     )
@@ -74,8 +76,7 @@ def run_and_show(
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    notes = [note for note in (mlflow.trouble, mlflow.refused) if note] if mlflow else []
-    show_summary(outcome, console, command, notes)
+    show_summary(outcome, console, command, mlflow.notes if mlflow else [])
     return _leave(outcome.exit_code)
 
 

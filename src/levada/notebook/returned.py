@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, cast
 
-from levada.artifact import Artifact, ArtifactRecord, Made, items_of
+from levada.artifact import Artifact, ArtifactRecord, Home, Made, items_of
 from levada.component import Component
 from levada.errors import GateError, LevadaError, ProcessError
 from levada.failure import Failure, is_users
@@ -16,13 +15,11 @@ from levada.notebook.views.plan import duration
 from levada.plan import Gather, Output
 from levada.result import Result
 
-Fetch = Callable[[ArtifactRecord], Path]
-
 _METRICS = 4
 """Metrics that a cell shows beside an artifact."""
 
 
-def outputs_of(component: Component[..., Any], result: Result, run_id: str, fetch: Fetch) -> dict[str, Any]:
+def outputs_of(component: Component[..., Any], result: Result, run_id: str, home: Home) -> dict[str, Any]:
     """Return what a node made, by output, of the classes that the component names now."""
     return {
         name: artifact_of(
@@ -30,7 +27,7 @@ def outputs_of(component: Component[..., Any], result: Result, run_id: str, fetc
             record,
             f"{run_id}/{result.node}:{name}",
             result,
-            fetch,
+            home,
             is_list=name in component.signature.lists,
         )
         for name, record in result.outputs.items()
@@ -38,10 +35,10 @@ def outputs_of(component: Component[..., Any], result: Result, run_id: str, fetc
 
 
 def artifact_of(
-    kind: type[Artifact], record: ArtifactRecord, place: str, result: Result, fetch: Fetch, *, is_list: bool = False
+    kind: type[Artifact], record: ArtifactRecord, place: str, result: Result, home: Home, *, is_list: bool = False
 ) -> Any:
     """Return a made artifact; for a component that returns a list, the list."""
-    made = kind(Made(record, fetch, place=place, told=told(result)))
+    made = kind(Made(record, home, place=place, told=told(result)))
     return Many(items_of(made) or (), kind=kind, place=place) if is_list else made
 
 
@@ -52,14 +49,14 @@ def told(result: Result) -> tuple[str, ...]:
     return (result.node, took, *([result.summary] if result.summary else metrics))
 
 
-def with_made(returned: Any, results: Mapping[str, Result], run_id: str, fetch: Fetch) -> Any:
+def with_made(returned: Any, results: Mapping[str, Result], run_id: str, home: Home) -> Any:
     """Return what a pipeline's function returned, each artifact in it made."""
     match returned:
         case Artifact() if returned.drawn is not None and isinstance(returned.drawn.binding, Output):
             binding = returned.drawn.binding
             result = results[binding.node]
             place = f"{run_id}/{binding.node}:{binding.output}"
-            return artifact_of(type(returned), result.outputs[binding.output], place, result, fetch)
+            return artifact_of(type(returned), result.outputs[binding.output], place, result, home)
         case Many() if returned.kind is not None:
             many = cast("Many[Any]", returned)
             binding = many.binding.source if isinstance(many.binding, Gather) else many.binding
@@ -68,16 +65,16 @@ def with_made(returned: Any, results: Mapping[str, Result], run_id: str, fetch: 
             result = results[binding.node]
             place = f"{run_id}/{binding.node}:{binding.output}"
             record = result.outputs[binding.output]
-            return artifact_of(cast("Any", many.kind), record, place, result, fetch, is_list=True)
+            return artifact_of(cast("Any", many.kind), record, place, result, home, is_list=True)
         case dict():
             pairs = cast("dict[Any, Any]", returned)
-            return {key: with_made(item, results, run_id, fetch) for key, item in pairs.items()}
+            return {key: with_made(item, results, run_id, home) for key, item in pairs.items()}
         case tuple() if hasattr(returned, "_fields"):
             fields = cast("Any", returned)
-            return type(fields)(*(with_made(item, results, run_id, fetch) for item in fields))
+            return type(fields)(*(with_made(item, results, run_id, home) for item in fields))
         case list() | tuple():
             items = cast("list[Any]", returned)
-            return type(items)([with_made(item, results, run_id, fetch) for item in items])
+            return type(items)([with_made(item, results, run_id, home) for item in items])
         case _:
             return returned
 

@@ -36,14 +36,16 @@ def session(
     *,
     project: str | Path | None = None,
     store: str | None = None,
+    env: str | None = None,
     beam_options: Sequence[str] = (),
 ) -> Session:
     """Open a notebook session: component calls outside a pipeline run at once and return what they made.
 
     `name` is that of the pipeline which the notebook is about (where its runs are listed, in MLflow too); without one
     it is the notebook's. `project` is the project's folder, found from here upwards without it, `store` goes before
-    the project's setting. The same session is returned as long as it is open and nothing else is asked; another ends
-    it. It ends with the process, with `close()`, or with a `with` block.
+    the project's setting, `env` names the settings to use, and `beam_options` are Beam's own. The same session is
+    returned as long as it is open and nothing else is asked; another ends it. It ends with the process, with
+    `close()`, or with a `with` block.
 
     Raises ProjectError where there is no project.
     """
@@ -52,13 +54,13 @@ def session(
     from levada.project import find_project
 
     chosen = check_name(name or _notebook().rpartition(".")[0] or "notebook", draw.caller_position())
-    found = find_project(Path(project) if project is not None else None, store)
-    asked = (chosen, found.root, found.store.uri, tuple(beam_options))
+    found = find_project(Path(project) if project is not None else None, store, env)
+    asked = (chosen, found.root, found.store.uri, (*found.settings.beam, *beam_options))
     if _current and _current[0].is_open:
         if _current[0].asked == asked:
             return _current[0]
         _current[0].close()
-    _current[:] = [Session(chosen, found, tuple(beam_options))]
+    _current[:] = [Session(chosen, found, (*found.settings.beam, *beam_options))]
     return _current[0]
 
 
@@ -163,7 +165,7 @@ class Session:
         error = error_of(result, self._run.raised(result.node))
         if error is not None:
             raise error
-        made = outputs_of(component, result, self._run.run_id, self.project.store.fetch)
+        made = outputs_of(component, result, self._run.run_id, self.project.store)
         return component.signature.returned(made)
 
     def call_pipeline(self, pipeline: Pipeline[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -189,7 +191,7 @@ class Session:
             raise LevadaError(f"the run broke: {outcome.error.type}: {outcome.error.message}")
         if outcome.status == "killed":
             raise KeyboardInterrupt
-        return with_made(returned, outcome.results, outcome.run_id, self.project.store.fetch)
+        return with_made(returned, outcome.results, outcome.run_id, self.project.store)
 
     def _drawn(
         self, component: Component[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -228,6 +230,8 @@ class Session:
             self.project.root,
             self._code.digest,
             beam_options=self._beam_options,
+            use_cache=self.project.settings.cache != "off",
+            write_cache=self.project.settings.cache == "read-write",
         )
 
     def _known(self, name: str, node: Node) -> Result | None:
@@ -244,7 +248,7 @@ class Session:
         store = self.project.store
         if not all(store.has(leaf) for record in result.outputs.values() for leaf in record.leaves()):
             return False
-        return all(made(result.outputs[name], store.fetch).holds() for name in result.effects)
+        return all(made(result.outputs[name], store).holds(self.project.root) for name in result.effects)
 
     def _ended(self, name: str, node: Node, resolved: Resolved) -> Result:
         """Take a node into the run, and bring it to its end."""
@@ -308,7 +312,10 @@ class Session:
                 root=project.root,
                 code_digest=self._code.digest,
                 packages=project.packages,
+                jobs=project.settings.jobs,
                 beam_options=self._beam_options,
+                use_cache=project.settings.cache != "off",
+                write_cache=project.settings.cache == "read-write",
                 command=self._about.command,
                 readers=[line, MlflowReader(project.store, project.tracking_uri)],
             )

@@ -1,4 +1,4 @@
-"""Models in a notebook: what one takes and gives, and where one is live."""
+"""Models in a notebook: what one takes and gives, and where one was put."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ def _tensor(verb: str, tensor: Tensor) -> list[object]:
 
 
 def pushed_html(pushed: PushedModel, said: Sequence[str]) -> Html:
-    """Return which version is live where, and whether it still is."""
-    live = pushed.holds()
-    badge = html.badge("live", html.GREEN) if live else html.badge("no longer live", html.AMBER)
+    """Return which version was put where."""
+    badge = html.badge("pending", html.AMBER) if pushed.pending else html.badge("pushed", html.GREEN)
     return html.card(
         html.join([f"PushedModel {pushed.properties['model']} version {pushed.version} ", badge]),
         said,
