@@ -1,6 +1,7 @@
 """Execute the notebooks of this folder in place: `python notebooks/execute.py [FOLDER OF A STORE]`.
 
-What is kept of the outputs is what readers see: no texts behind pictures, which name places on a disk, no progress lines.
+What is kept of the outputs is what readers see: no texts behind pictures, which name places on a disk, and no progress
+lines.
 """
 
 from __future__ import annotations

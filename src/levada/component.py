@@ -110,7 +110,7 @@ class Component(Generic[P, R]):
         if after is not None:
             items = after if isinstance(after, Sequence) and not isinstance(after, str) else [after]
             waits = [
-                item for item in items if isinstance(item, str) or not place_of(item)
+                item for item in items if not (isinstance(item, Artifact) and place_of(item))
             ]  # what is made is waited for
             chosen = replace(chosen, after=(*chosen.after, *(_node_of(item, label, position) for item in waits)))
         if requires is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from levada.lease import ended, open_leases
 from levada.notebook.session import Session
 from levada.plan import External, Output
 from levada.project import Project, find_project
+from levada.recovery import close_killed_runs
 from levada.run import Outcome, Request, run
 from levada.store import Store
 from tests.inline import ROOT, events
@@ -313,7 +315,7 @@ def test_wrong_arguments_are_the_errors_that_a_plan_gives(box: Box, session: Ses
 
 def test_an_artifact_that_no_session_made_is_refused(box: Box, session: Session, tmp_path: Path) -> None:
     first = box.steps.write()
-    stray = box.steps.Text(type(first._state)(first.record, first._state.fetch))
+    stray = box.steps.Text(type(first._state)(first.record, first._state.home))
     with pytest.raises(WiringError, match="wants Text"):
         box.steps.double(stray)
 
@@ -665,3 +667,62 @@ def test_everything_draws_itself(box: Box, session: Session) -> None:
     first = box.steps.write()
     assert "1 letters" in first._repr_html_()
     assert "write" in session._repr_html_()
+
+
+# -- what others see ------------------------------------------------------------------------------------
+
+
+def test_a_session_whose_kernel_was_killed_is_closed_by_who_looks_next(box: Box) -> None:
+    """What it made stays, and is found."""
+    code = (
+        "import levada, os\n"
+        f"levada.session('letters', project={str(box.root)!r})\n"
+        "from sessioncode.steps import double, write\n"
+        "double(write(said='k'))\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=box.root, check=False, stdout=subprocess.DEVNULL)
+    (killed,) = close_killed_runs(box.store)
+    assert (killed.pipeline, killed.finished) == ("letters", ("write", "double"))
+    end = ended(box.store, killed.run_id)
+    assert end is not None and end.status == "killed"
+    box.ran()
+    with box.session():
+        assert box.steps.double(box.steps.write(said="k")).read() == "kk"
+    assert box.ran() == []
+
+
+def test_a_process_that_ends_ends_its_session(box: Box) -> None:
+    code = (
+        "import levada\n"
+        f"levada.session('letters', project={str(box.root)!r})\n"
+        "from sessioncode.steps import write\n"
+        "write()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=box.root, check=True, stdout=subprocess.DEVNULL)
+    (run_id,) = box.runs()
+    end = ended(box.store, run_id)
+    assert end is not None and end.status == "finished"
+    assert close_killed_runs(box.store) == []
+
+
+@pytest.mark.slow
+def test_mlflow_has_a_session_as_one_run_with_a_child_for_each_node(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setattr(Project, "tracking_uri", uri)
+    with box.session() as session:
+        box.steps.double(box.steps.write(said="m"))
+        run_id = session.run_id
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("letters")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = {run.data.tags["levada.node"]: run for run in runs if "mlflow.parentRunId" in run.data.tags}
+    assert [run.info.run_name for run in parents] == [run_id]
+    assert (parents[0].info.status, parents[0].data.tags["mlflow.source.type"]) == ("FINISHED", "NOTEBOOK")
+    assert {name: run.data.metrics["length"] for name, run in children.items()} == {"write": 1, "double": 2}

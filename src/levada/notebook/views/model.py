@@ -37,7 +37,7 @@ def pushed_html(pushed: PushedModel, said: Sequence[str]) -> Html:
     """Return which version was put where."""
     badge = html.badge("pending", html.AMBER) if pushed.pending else html.badge("pushed", html.GREEN)
     return html.card(
-        html.join([f"PushedModel {pushed.properties['model']} version {pushed.version} ", badge]),
+        html.join([f"PushedModel {pushed.properties['model']} {_version(pushed)}", badge]),
         said,
         html.facts(
             {
@@ -46,3 +46,7 @@ def pushed_html(pushed: PushedModel, said: Sequence[str]) -> Html:
             }
         ),
     )
+
+
+def _version(pushed: PushedModel) -> str:
+    return "" if pushed.pending else f"version {pushed.version} "
