@@ -34,7 +34,7 @@ _STYLE = (
     ".levada .head{font-weight:600;font-size:1.08em;margin-bottom:.35em}"
     ".levada .soft{opacity:.66;font-weight:400}"
     ".levada table{border-collapse:collapse;margin:.2em 0 .5em;background:none;border:0;display:table;width:auto}"
-    ".levada th,.levada td{text-align:left;vertical-align:top;padding:.2em .8em .2em 0;border:0;background:none;"
+    ".levada th,.levada td{text-align:left;vertical-align:top;padding:.2em .5em;border:0;background:none;"
     "font-size:1em;color:inherit;white-space:nowrap;min-width:0}"
     ".levada td.wide{white-space:normal;min-width:16em}"
     ".levada th{font-weight:600;opacity:.75;border-bottom:1px solid rgba(128,128,128,.45)}"
@@ -155,7 +155,9 @@ def _number(value: float) -> str:
         return str(value)
     if value and not 1e-4 <= abs(value) < 1e7:
         return f"{value:.3g}"
-    return f"{value:,.0f}" if value == round(value, 2) == round(value) else f"{value:,.3f}".rstrip("0")
+    if value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:,.3f}".rstrip("0")
 
 
 def size_of(count: int) -> str:

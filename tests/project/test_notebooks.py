@@ -1,4 +1,4 @@
-"""The notebooks of this repository run from top to bottom, in a kernel of their own, and what they show is committed."""
+"""The notebooks of this repository run from top to bottom, in a kernel of their own; what they show is committed."""
 
 from __future__ import annotations
 
