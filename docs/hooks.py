@@ -1,17 +1,21 @@
 """What MkDocs does by our own code while it builds these pages.
 
 `guides/*` in the navigation stands for every page of that folder. A line `::: public levada.components` in a page
-stands for everything that the package exports, so that the reference cannot fall behind the code.
+stands for everything that the package exports, so that the reference cannot fall behind the code. Each notebook of the
+repository becomes a page, `notebooks/NAME.md`, with the outputs that it was committed with.
 """
 
 from __future__ import annotations
 
 import ast
+import html
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 SOURCE = Path(__file__).parent.parent / "src"
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
 def on_config(config: Any) -> Any:
@@ -28,6 +32,39 @@ def on_config(config: Any) -> Any:
             expanded.append(entry)
     config["nav"] = expanded
     return config
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add a page for each notebook."""
+    from mkdocs.structure.files import File
+
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        files.append(File.generated(config, f"notebooks/{path.stem}.md", content=notebook_page(path)))
+    return files
+
+
+def notebook_page(path: Path) -> str:
+    """Return a notebook as Markdown: its prose, its code, and what the cells showed."""
+    parts: list[str] = []
+    for cell in json.loads(path.read_text())["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+        elif cell["cell_type"] == "code":
+            parts.append(f"```python\n{source}\n```")
+            parts += [shown for output in cell["outputs"] if (shown := _output(output))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _output(output: Any) -> str:
+    """Return an output as markup on one line, which Markdown leaves alone."""
+    data = output.get("data", {})
+    if "text/html" in data:
+        shown = "".join(data["text/html"])
+    else:
+        text = "".join(data.get("text/plain") or output.get("text") or output.get("traceback") or "")
+        shown = f"<pre>{html.escape(text)}</pre>".replace("\n", "&#10;")
+    return f'<div class="output">{shown}</div>'.replace("\n", " ") if shown else ""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

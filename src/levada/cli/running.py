@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import shutil
@@ -18,6 +17,7 @@ from levada.process import adopt_orphans, kill_children
 from levada.project import Project
 from levada.run import STATUS, Outcome, Reader, Request, run
 from levada.store import Store
+from levada.terminal.quiet import quieten
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,7 @@ def run_and_show(
     as_json: bool,
 ) -> int:
     """Run a plan, show how it goes and what came out, and return the exit code."""
-    _quieten()
+    quieten()
     adopt_orphans()
     project.make_importable()
     settings = project.settings
@@ -131,11 +131,3 @@ def _print_tracebacks(outcome: Outcome) -> None:
     for failure in failures:
         if failure is not None:
             sys.stderr.write(failure.traceback)
-
-
-def _quieten() -> None:
-    """Keep the libraries' own log lines off the progress display; what matters is in the journal."""
-    logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
-    for name in ("apache_beam", "mlflow", "alembic", "tensorflow", "absl", "urllib3"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
