@@ -20,9 +20,18 @@ COMMANDS = {
     "run": "levada.cli.pipelines:run",
     "plan": "levada.cli.pipelines:plan",
     "pipelines": "levada.cli.pipelines:list_pipelines",
+    "runs": "levada.cli.runs:runs",
+    "show": "levada.cli.show:show",
+    "why": "levada.cli.why:why",
+    "diff": "levada.cli.diff:diff",
+    "lineage": "levada.cli.lineage:lineage",
+    "logs": "levada.cli.logs:logs",
+    "debug": "levada.cli.debug:debug",
+    "graph": "levada.cli.graph:graph",
     "ui": "levada.cli.tracking:ui",
     "sync": "levada.cli.tracking:sync",
     "node": "levada.cli.node:node",
+    "completion": "levada.cli.completion:completion",
 }
 """Each command, in the order that `levada --help` lists them, and where it is."""
 

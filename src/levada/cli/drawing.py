@@ -1,0 +1,48 @@
+"""The plan that a command line would run now, drawn only if no kept one fits."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+
+from levada.cli.pipelines import RunCommand, plan_from_words
+from levada.history import RunRecord
+from levada.plan import Plan
+from levada.project import Project
+from levada.values import canonical, decode
+
+
+def plan_again(project: Project, run: RunRecord, context: click.Context) -> Plan:
+    """Return the plan that the command of a run would run now, with the code as it is.
+
+    A run that no command started (one from Python) is drawn with the arguments that it had.
+    """
+    reference = project.find_pipeline(str(run.facts.get("reference") or run.plan.reference))
+    words = words_of(run.command, run.pipeline)
+    if words is not None:
+        return plan_from_words(project, reference, words, context)
+    kept = [f"arguments {canonical(run.arguments)}"]
+    plan = project.kept_plan(reference, kept)
+    if plan is None:
+        pipeline = project.load_pipeline(reference)
+        plan = pipeline.plan_from(project.root, **{name: decode(form) for name, form in run.arguments.items()})
+        project.keep_plan(plan, kept)
+    return plan
+
+
+def words_of(command: str, pipeline: str) -> list[str] | None:
+    """Return the pipeline's own words of a `levada run` command, None if it is none."""
+    words = shlex.split(command)
+    if "--" in words:
+        words = words[: words.index("--")]
+    for at, (verb, name) in enumerate(zip(words, words[1:], strict=False)):
+        if verb == "run" and name.rpartition(":")[2] == pipeline:
+            return _without_own_options(words[at + 2 :])
+    return None
+
+
+def _without_own_options(words: list[str]) -> list[str]:
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    command = click.Command("run", params=[*RunCommand.own], context_settings=settings, add_help_option=False)
+    return list(command.make_context("run", list(words)).args)
