@@ -7,9 +7,13 @@ import shlex
 import click
 
 from levada.cli.pipelines import RunCommand, plan_from_words
-from levada.history import RunRecord
+from levada.history import History, RunRecord
+from levada.history.difference import Side
+from levada.history.forecast import Forecast
+from levada.history.sources import SourcesNow
 from levada.plan import Plan
 from levada.project import Project
+from levada.resolved import resolve_plan
 from levada.values import canonical, decode
 
 
@@ -29,6 +33,19 @@ def plan_again(project: Project, run: RunRecord, context: click.Context) -> Plan
         plan = pipeline.plan_from(project.root, **{name: decode(form) for name, form in run.arguments.items()})
         project.keep_plan(plan, kept)
     return plan
+
+
+def forecast_of(project: Project, plan: Plan, history: History, since: RunRecord | None = None) -> Forecast:
+    """Return what running a plan would do now, held against a run, or the newest ones."""
+    project.make_importable()  # the classes of sources are the project's
+    resolved = resolve_plan(plan, project.store, project.root, project.code_digest)
+    return Forecast(plan, resolved, history, SourcesNow(project.packages), since)
+
+
+def side_now(label: str, project: Project, plan: Plan, history: History, since: RunRecord | None) -> Side:
+    """Return a plan as it would run now, to be held against something."""
+    forecast = forecast_of(project, plan, history, since)
+    return Side(label, plan, forecast=forecast, sources=SourcesNow(project.packages))
 
 
 def words_of(command: str, pipeline: str) -> list[str] | None:

@@ -32,7 +32,6 @@ def why(
     levada why flights                    every node
     levada why train --run 7f3a           why it ran in that run
     """
-    from levada.history.sources import SourcesNow
     from levada.terminal.why import sentences
 
     session: Session = context.obj
@@ -47,12 +46,12 @@ def why(
         run = history.find(since)
         found = past(history, run, node)
     else:
-        from levada.history.forecast import Forecast
+        from levada.cli.drawing import forecast_of
 
         plan = _plan(context, session, history, pipeline, node, names)
         if node is not None:
             plan.node(node)
-        found = Forecast(plan, _resolved(session, plan), history, SourcesNow(session.project.packages)).nodes
+        found = forecast_of(session.project, plan, history).nodes
     if as_json:
         form = {name: item.to_json() for name, item in found.items()}
         print_json(form[node] if node else form)
@@ -100,10 +99,3 @@ def _run_with(session: Session, history: History, node: str | None) -> RunRecord
     hint = did_you_mean(node, known) or f"The last run has {', '.join(last.node_ids)}."
     raise PlanError(f"no run has a node '{node}', and no pipeline is called so.", hint=hint)
 
-
-def _resolved(session: Session, plan: Plan):
-    from levada.resolved import resolve_plan
-
-    project = session.project
-    project.make_importable()
-    return resolve_plan(plan, project.store, project.root, project.code_digest)

@@ -35,9 +35,14 @@ def _sentence(item: Expectation, found: Mapping[str, Expectation], history: Hist
         case "waits":
             return _waits(item, found, history)
         case "runs" if not item.changes:
-            return f"{item.node} runs{' again' if item.since else ''}: {item.why}."
+            return f"{item.node} {_runs(item)}: {item.why}."
         case "runs":
-            return f"{item.node} runs again: {_changed(item, history)};\n{_rest(item)}."
+            return f"{item.node} {_runs(item)}: {_changed(item, history)};\n{_rest(item)}."
+
+
+def _runs(item: Expectation) -> str:
+    verb = "ran" if item.result else "runs"  # it has a result only where a run of the past is explained
+    return f"{verb} again" if item.since else verb
 
 
 def _changed(item: Expectation, history: History) -> str:
@@ -110,7 +115,7 @@ def _short(item: Expectation, history: History, named: bool = False) -> str:
             own = "".join(f"; {change.words}" for change in item.changes)
             return f"{start}after {_and(list(item.behind))}{own}"
         case "runs":
-            return f"{start}runs: {_changed(item, history) if item.changes else item.why}"
+            return f"{start}{'ran' if item.result else 'runs'}: {_changed(item, history) if item.changes else item.why}"
 
 
 def _same(item: Expectation, history: History) -> str:
@@ -121,16 +126,13 @@ def _same(item: Expectation, history: History) -> str:
         facts = facts_of(made_by, item.node)
         records = [record for one in facts.inputs.values() for record in _records(one)]
         if records:
-            words.append(f"same {_counted(len(records), 'input')} (sha256 {records[0].identity[:4]}...)")
+            counted = f"{len(records)} inputs" if len(records) > 1 else "input"
+            words.append(f"same {counted} (sha256 {records[0].identity[:4]}...)")
     return ", ".join([*words, "same code", "same parameters"])
 
 
 def _records(item: ArtifactRecord | list[ArtifactRecord] | None) -> list[ArtifactRecord]:
     return item if isinstance(item, list) else [item] if item else []
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'s' if count != 1 else ''}"
 
 
 def _of_run(item: Expectation, history: History, now: datetime | None) -> str:
