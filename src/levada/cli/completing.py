@@ -60,3 +60,17 @@ PIPELINE = Completed("pipeline", _pipelines)
 RUN = Completed("run", _runs)
 NODE = Completed("node", _nodes)
 RUN_OR_PIPELINE = Completed("run or pipeline", _runs_or_pipelines)
+
+
+def _things(session: Session, _: click.Context) -> Iterable[tuple[str, str]]:
+    from levada.history.versions import Versions
+
+    store = session.project.store
+    for version in Versions(store).all():
+        yield version.name, "champion" if version.is_champion else ""
+    history = History(store)
+    for run, _ in zip(history.newest(), range(3), strict=False):
+        yield from ((f"{history.short(run.id)}/{node}", run.pipeline) for node in run.node_ids)
+
+
+THING = Completed("thing", _things)
