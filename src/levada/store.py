@@ -94,7 +94,7 @@ class Store:
             raise self._broken("read", key, error) from error
 
     def read_part(self, key: str, start: int, length: int) -> bytes:
-        """Return at most `length` bytes of an object from byte `start` on; empty behind its end or if it is not there."""
+        """Return at most `length` bytes of an object from byte `start` on; none behind its end or without one."""
         try:
             if self.local is not None:
                 with (self.local / key).open("rb") as file:

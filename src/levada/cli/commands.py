@@ -53,6 +53,10 @@ def cli(context: click.Context, folder: Path | None, store: str | None, debug: b
 
 def execute(words: list[str]) -> int:
     """Run a command line and return the exit code. What stands behind `--` is kept for Beam."""
+    if os.environ.get("_LEVADA_COMPLETE"):
+        from levada.cli.completion import answer_shell
+
+        return answer_shell(cli)
     beam_options: tuple[str, ...] = ()
     if "--" in words:
         cut = words.index("--")

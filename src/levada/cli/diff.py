@@ -26,7 +26,7 @@ NOW = "now"
 @click.option("--json", "as_json", is_flag=True, help="As a JSON document.")
 @click.pass_context
 def diff(context: click.Context, left: str, right: str | None, code: bool, as_json: bool) -> int:
-    """Show what differs from A to B: arguments, nodes, code, data, packages, metrics, and what would run again.
+    r"""Show what differs from A to B: arguments, nodes, code, data, packages, metrics, and what would run again.
 
     A and B are runs, pipelines, or plans in files (as `levada plan` prints them). Without B, A is held against the
     project as it is now. A pipeline is what it would be now; alone, it is held against its last run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import pairwise
 
 import click
 
@@ -53,7 +54,7 @@ def words_of(command: str, pipeline: str) -> list[str] | None:
     words = shlex.split(command)
     if "--" in words:
         words = words[: words.index("--")]
-    for at, (verb, name) in enumerate(zip(words, words[1:], strict=False)):
+    for at, (verb, name) in enumerate(pairwise(words)):
         if verb == "run" and name.rpartition(":")[2] == pipeline:
             return _without_own_options(words[at + 2 :])
     return None

@@ -26,7 +26,7 @@ KINDS = (".svg", ".html")
 )
 @click.pass_context
 def graph(context: click.Context, thing: str, output: Path | None) -> int:
-    """Draw a pipeline, or a run with its nodes coloured by what became of them.
+    r"""Draw a pipeline, or a run with its nodes coloured by what became of them.
 
     \b
     levada graph flights -o flights.svg --months 2   a pipeline, with its own options
@@ -60,9 +60,7 @@ def graph(context: click.Context, thing: str, output: Path | None) -> int:
     return 0
 
 
-def _chosen(
-    context: click.Context, session: Session, history: History, thing: str
-) -> tuple[Plan, RunRecord | None]:
+def _chosen(context: click.Context, session: Session, history: History, thing: str) -> tuple[Plan, RunRecord | None]:
     from levada.cli.pipelines import plan_from_words
 
     if thing in session.project.pipelines:

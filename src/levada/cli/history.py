@@ -17,4 +17,5 @@ def history_of(session: Session) -> History:
 
 
 def print_json(form: Any) -> None:
+    """Print a document for scripts."""
     click.echo(json.dumps(form, ensure_ascii=False, indent=2))

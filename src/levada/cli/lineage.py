@@ -28,7 +28,7 @@ EXAMPLES = (
 @click.option("--json", "as_json", is_flag=True, help="As a JSON document.")
 @click.pass_obj
 def lineage(session: Session, thing: str, forward: bool, full: bool, as_json: bool) -> int:
-    """Follow a THING back to data, code and commit, or forward to every model that came of it.
+    r"""Follow a THING back to data, code and commit, or forward to every model that came of it.
 
     \b
     levada lineage models:/flights/3     a version of a model, or models:/flights@champion

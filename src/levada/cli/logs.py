@@ -12,7 +12,7 @@ import click
 from levada.cli.completing import NODE, RUN
 from levada.cli.history import history_of, print_json
 from levada.cli.session import Session
-from levada.errors import StoreError, did_you_mean
+from levada.errors import StoreError
 
 if TYPE_CHECKING:
     from levada.history import History, RunRecord
@@ -41,7 +41,7 @@ def logs(
     follow: bool,
     as_json: bool,
 ) -> int:
-    """Print what a node of a run wrote: standard output, standard error, and ctx.log, of its last attempt.
+    r"""Print what a node of a run wrote: standard output, standard error, and ctx.log, of its last attempt.
 
     \b
     levada logs last train
@@ -51,7 +51,11 @@ def logs(
     history = history_of(session)
     found = history.find(run)
     found.plan.node(node)
-    item_id = _item(found, node, item) if item else ""
+    item_id = ""
+    if item is not None:
+        from levada.history.items import find_item
+
+        item_id = find_item(found, node, item)
     if listed:
         from levada.terminal.logs import attempt_form, attempts_table
 
@@ -61,7 +65,7 @@ def logs(
         else:
             click.echo("\n".join(attempts_table(found, node, known)))
         return 0
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     sys.stdout.flush()
     if follow:
         _follow(found, node, item_id, out)
@@ -119,28 +123,6 @@ def _nothing(run: RunRecord, node: str, item: str, history: History) -> StoreErr
     if result is None and node not in run.started_nodes():
         return StoreError(f"{node} has not started in run {short}.")
     return StoreError(f"{node} wrote nothing in run {short}.")
-
-
-def _item(run: RunRecord, node: str, word: str) -> str:
-    """Return the id of the item of a mapped node that a label, or the beginning of an id, names."""
-    items = run.items(node)
-    labels = {str(getattr(result, "label", "") or name): name for name, result in items.items()}
-    for event in run.events:  # those that have not ended are in the journal alone
-        if event["kind"] == "item_started" and event.get("node") == node:
-            labels.setdefault(str(event.get("label") or event["item"]), str(event["item"]))
-    if word in labels:
-        return labels[word]
-    fitting = {name for name in labels.values() if name.startswith(word)}
-    if len(fitting) == 1:
-        return fitting.pop()
-    if not labels:
-        raise StoreError(f"{node} is not a mapped node: it has no items.", hint="Leave --item out.")
-    known = [*labels, *labels.values()]
-    few = ", ".join(list(labels)[:5]) + (", ..." if len(labels) > 5 else "")
-    raise StoreError(
-        f"{len(fitting)} items of {node} begin with '{word}'." if fitting else f"{node} has no item '{word}'.",
-        hint=did_you_mean(word, known) or f"It has {len(labels)}: {few}.",
-    )
 
 
 def _follow(run: RunRecord, node: str, item: str, out: BinaryIO) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -46,6 +47,10 @@ class PipelineCommand(click.Command):
         self.plan: Plan | None = None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell asks for completions
+            with suppress(Exception):
+                self._show_pipeline()
+            return super().parse_args(ctx, args)
         if any(word in ("-h", "--help") for word in args):
             self._show_pipeline()
             return super().parse_args(ctx, args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import click
 
@@ -30,7 +31,7 @@ def runs(
     Any command that takes a RUN takes the short id shown here, `last`, or a pipeline's name for its last run.
     """
     history = history_of(session)
-    found = [run for run, _ in zip(_fitting(history, pipeline, status, since), range(count), strict=False)]
+    found = list(islice(_fitting(history, pipeline, status, since), count))
     if as_json:
         from levada.history.outline import run_form
 

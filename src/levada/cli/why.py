@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from levada.cli.completing import NODE, RUN, RUN_OR_PIPELINE
+from levada.cli.completing import PIPELINE, PIPELINE_OR_NODE, RUN
 from levada.cli.history import history_of, print_json
 from levada.cli.session import Session
 from levada.errors import PlanError, ProjectError, did_you_mean
@@ -16,15 +16,13 @@ from levada.plan import Plan
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     options_metavar="[OPTIONS]",
 )
-@click.argument("words", metavar="[PIPELINE] [NODE] [ARGUMENTS]...", nargs=-1, type=click.UNPROCESSED)
+@click.argument("words", metavar="[PIPELINE] [NODE] [ARGUMENTS]...", nargs=-1, type=PIPELINE_OR_NODE)
 @click.option("--run", "since", type=RUN, metavar="RUN", help="Why the node ran, or did not, in this run.")
-@click.option("--pipeline", type=RUN_OR_PIPELINE, metavar="PIPELINE", help="The pipeline, instead of the first word.")
+@click.option("--pipeline", type=PIPELINE, metavar="PIPELINE", help="The pipeline, instead of the first word.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON document.")
 @click.pass_context
-def why(
-    context: click.Context, words: tuple[str, ...], since: str | None, pipeline: str | None, as_json: bool
-) -> int:
-    """Say why a node would run now, or would come from the cache.
+def why(context: click.Context, words: tuple[str, ...], since: str | None, pipeline: str | None, as_json: bool) -> int:
+    r"""Say why a node would run now, or would come from the cache.
 
     \b
     levada why train                      as the last run was started, with the code as it is now
@@ -93,9 +91,9 @@ def _run_with(session: Session, history: History, node: str | None) -> RunRecord
     if having:
         names = ", ".join(run.pipeline for run in having)
         raise ProjectError(
-            f"several pipelines have a node {node}: {names}.", hint=f"Say which: levada why {having[0].pipeline} {node}."
+            f"several pipelines have a node {node}: {names}.",
+            hint=f"Say which: levada why {having[0].pipeline} {node}.",
         )
     known = [*session.project.pipelines, *(name for run in seen.values() for name in run.node_ids)]
     hint = did_you_mean(node, known) or f"The last run has {', '.join(last.node_ids)}."
     raise PlanError(f"no run has a node '{node}', and no pipeline is called so.", hint=hint)
-

@@ -95,7 +95,9 @@ def _code(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:
     else:
         for name in before.code.keys() & after.code.keys():
             if before.code[name] != after.code[name]:
-                yield Change("code", name, before.code[name], after.code[name], f"the code of {short_name(name)} changed")
+                yield Change(
+                    "code", name, before.code[name], after.code[name], f"the code of {short_name(name)} changed"
+                )
 
 
 def _parameters(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:
@@ -149,7 +151,9 @@ def _inputs(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:
         if identities(was) != identities(is_):
             binding = new[name]
             label = binding.reference if isinstance(binding, External) else ""
-            yield Change("input", name, list(identities(was)), list(identities(is_)), _input_words(name, label, was, is_))
+            yield Change(
+                "input", name, list(identities(was)), list(identities(is_)), _input_words(name, label, was, is_)
+            )
 
 
 def _input_words(name: str, external: str, was: Any, is_: Any) -> str:

@@ -17,9 +17,7 @@ TOP, ORDER, TEXT = "<module>", "<order>", "<text>"
 _WORDS = {TOP: "what importing it runs", ORDER: "the order in which names are bound", TEXT: "its text"}
 
 
-def edits(
-    before: dict[str, str], after: dict[str, str], then: Sources, now: Sources
-) -> dict[str, list[str]]:
+def edits(before: dict[str, str], after: dict[str, str], then: Sources, now: Sources) -> dict[str, list[str]]:
     """Return, by file, what differs between two sets of pieces (name to digest): "function bucketize: 5 -> 8"."""
     found: dict[str, list[str]] = {}
     for piece in sorted(before.keys() | after.keys()):
@@ -97,8 +95,10 @@ def _pairs(old: object, new: object) -> Iterator[tuple[object, object]]:
             return
         for field in old._fields:
             yield from _pairs(getattr(old, field, None), getattr(new, field, None))
-    elif isinstance(old, list) and isinstance(new, list) and len(cast("list[object]", old)) == len(
-        cast("list[object]", new)
+    elif (
+        isinstance(old, list)
+        and isinstance(new, list)
+        and len(cast("list[object]", old)) == len(cast("list[object]", new))
     ):
         for one, other in zip(cast("list[object]", old), cast("list[object]", new), strict=True):
             yield from _pairs(one, other)

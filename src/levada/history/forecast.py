@@ -136,7 +136,9 @@ class Forecast:
 
     def facts(self, node: Node) -> NodeFacts:
         """Return what a node is now, as far as it can be said."""
-        return _facts(node, self._run, {name for name in node.upstream if self._run.result(name) is None}, self._sources)
+        return _facts(
+            node, self._run, {name for name in node.upstream if self._run.result(name) is None}, self._sources
+        )
 
 
 def facts_of(run: RunRecord, node_id: str) -> NodeFacts:

@@ -18,13 +18,16 @@ from levada.values import Json
 
 Sort = Literal["model", "node", "data", "file", "champion", "lost"]
 
+DEEPEST = 40
+"""Nodes on one path back; a longer one is cut, and says where it goes on."""
+
 
 @dataclass(frozen=True)
 class Origin:
     """Something that a thing came from, and what that came from.
 
     `role` is the name of the input that it was, `facts` what else is known: run, git commit, digest, parameters.
-    `again` says that it is told in full elsewhere in the same tree.
+    `again` says that it is told in full elsewhere in the same tree, or that the path is too long to be told at once.
     """
 
     sort: Sort
@@ -52,6 +55,7 @@ class Lineage:
         self._history = history
         self._versions = Versions(history.store)
         self._told: set[str] = set()
+        self._depth = 0
 
     def of_version(self, version: ModelVersion) -> Origin:
         """Return where a version of a model came from."""
@@ -92,8 +96,13 @@ class Lineage:
         }
         if record.producer in self._told:
             return Origin("node", node_id, role, facts, again=True)
+        if self._depth == DEEPEST:
+            return Origin("node", node_id, role, {**facts, "goes_on": True}, again=True)
         self._told.add(record.producer)
-        return Origin("node", node_id, role, facts, tuple(self._inputs(run, node)))
+        self._depth += 1
+        inputs = tuple(self._inputs(run, node))
+        self._depth -= 1
+        return Origin("node", node_id, role, facts, inputs)
 
     def _of_file(self, record: ArtifactRecord, role: str, run: RunRecord | None = None) -> Origin:
         name = str(record.properties.get("source") or record.uri)

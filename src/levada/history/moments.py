@@ -52,13 +52,10 @@ def size_of(count: float) -> str:
     """Return a number of bytes: "212 kB", "1.9 MB"."""
     if count < 1000:
         return f"{count:.0f} B"
-    for unit in ("kB", "MB", "GB"):
-        count /= 1000
-        if count < 1000:
-            break
-    else:
-        count, unit = count / 1000, "TB"
-    return f"{count:.1f} {unit}" if count < 10 else f"{count:.0f} {unit}"
+    units = ("kB", "MB", "GB", "TB")
+    power = next((power for power in range(1, len(units)) if count < 1000 ** (power + 1)), len(units))
+    scaled = count / 1000**power
+    return f"{scaled:.1f} {units[power - 1]}" if scaled < 10 else f"{scaled:.0f} {units[power - 1]}"
 
 
 def since(text: str, now: datetime | None = None) -> datetime:

@@ -71,10 +71,8 @@ class RunRecord:
         """How many nodes were done, cached, failed, skipped; of a run that goes on, so far."""
         if self.end:
             return dict(self.end.get("counts") or {})
-        counts = dict.fromkeys(("done", "cached", "failed", "skipped"), 0)
-        for result in self.results.values():
-            counts[result.status] += 1
-        return counts
+        statuses = [result.status for result in self.results.values()]
+        return {status: statuses.count(status) for status in ("done", "cached", "failed", "skipped")}
 
     @property
     def commit(self) -> str:

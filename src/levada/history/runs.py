@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 
 from levada.errors import StoreError, did_you_mean
 from levada.history.moments import on_the_clock
@@ -96,7 +97,7 @@ class History:
         raise self._unknown(word)
 
     def _unknown(self, word: str) -> StoreError:
-        newest = [run for run, _ in zip(self.newest(), range(SHOWN), strict=False)]
+        newest = list(islice(self.newest(), SHOWN))
         if not newest:
             return StoreError(f"there is no run '{word}': {self.store.uri} has none.")
         known = [LAST, CHAMPION, *self.ids, *(ending_of(run_id) for run_id in self.ids)]

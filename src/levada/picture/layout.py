@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Key = Hashable
 Edge = tuple[Key, Key]
@@ -30,7 +31,9 @@ class Layout:
     lines: Mapping[Edge, Sequence[tuple[float, float]]]
 
 
-def lay_out(ranks: Sequence[Sequence[Key]], edges: Sequence[Edge], widths: Mapping[Key, float], height: float) -> Layout:
+def lay_out(
+    ranks: Sequence[Sequence[Key]], edges: Sequence[Edge], widths: Mapping[Key, float], height: float
+) -> Layout:
     """Place boxes of the given widths and one height; `edges` lead from lower to higher ranks."""
     rows, segments, bends = _with_bends(ranks, edges)
     wide = {key: widths.get(key, BEND_WIDTH) for row in rows for key in row}
@@ -82,7 +85,7 @@ def _order(rows: list[list[Key]], above: Mapping[Key, list[Key]], below: Mapping
         neighbours = above if downwards else below
         for row in rows if downwards else reversed(rows):
             wish = {key: _mean([place[each] for each in neighbours[key]], place[key]) for key in row}
-            row.sort(key=lambda key: (wish[key], place[key]))  # noqa: B023  sorted at once
+            row.sort(key=lambda key: (wish[key], place[key]))
             for at, key in enumerate(row):
                 place[key] = float(at)
 
@@ -102,9 +105,8 @@ def _columns(
         for row in rows if sweep % 2 == 0 else reversed(rows):
             near = above if sweep % 2 == 0 else below
             wishes = [_mean([columns[each] for each in near[key]], columns[key]) for key in row]
-            apart = [(wide[one] + wide[other]) / 2 + GAP_X for one, other in zip(row, row[1:], strict=False)]
-            for key, column in zip(row, fit(wishes, apart), strict=True):
-                columns[key] = column
+            apart = [(wide[one] + wide[other]) / 2 + GAP_X for one, other in pairwise(row)]
+            columns |= zip(row, fit(wishes, apart), strict=True)
     return columns
 
 

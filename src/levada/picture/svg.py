@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from itertools import pairwise
 
-from levada.picture.layout import Layout, lay_out
+from levada.picture.layout import Key, Layout, lay_out
 from levada.plan import Each, External, Node, Plan, leaves
 from levada.references import short_name
 
@@ -57,15 +57,16 @@ def graph_svg(
 ) -> str:
     """Return a drawing of a plan: a box a node, a line an artifact (dashed: a gate, dotted: `after`).
 
-    By node id: `statuses` (done, cached, failed, closed, killed, skipped, running, waiting) give colours and signs, `notes` a
-    few words below the name, `details` lines for the tooltip.
+    By node id: `statuses` (done, cached, failed, closed, killed, skipped, running, waiting) give colours and signs,
+    `notes` a few words below the name, `details` lines for the tooltip.
     """
     statuses, notes, details = statuses or {}, notes or {}, details or {}
     edges = _edges(plan)
     externals = list(dict.fromkeys(upper for upper, _ in edges if upper not in plan.by_id))
     texts = {node.id: (_cut(node.id), _cut(notes.get(node.id, ""))) for node in plan.nodes}
-    widths: dict[object, float] = {
-        name: (44 if name in statuses else 30) + max(LETTER * len(title) + 6, SMALL * len(note)) for name, (title, note) in texts.items()
+    widths: dict[Key, float] = {
+        name: (44 if name in statuses else 30) + max(LETTER * len(title) + 6, SMALL * len(note))
+        for name, (title, note) in texts.items()
     }
     widths |= {name: 24 + SMALL * len(_cut(_file(name))) for name in externals}
     placed = lay_out(_ranks(plan, edges, externals), list(edges), widths, HEIGHT)

@@ -33,10 +33,12 @@ def mark(status: str) -> str:
 
 
 def dim(text: str) -> str:
+    """Return a text that stands back."""
     return click.style(text, dim=True) if text else ""
 
 
 def bold(text: str) -> str:
+    """Return a text that stands out."""
     return click.style(text, bold=True) if text else ""
 
 

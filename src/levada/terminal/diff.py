@@ -85,7 +85,12 @@ def _again(found: Difference) -> Iterator[str]:
         yield from _section(f"ran in {found.right.label}", [", ".join(ran) or "nothing: all was cached"])
 
 
-_FATES = {"runs": "runs", "waits": "runs, if what is before it makes something else", "cached": "is cached", "skipped": "is skipped"}  # fmt: skip
+_FATES = {
+    "runs": "runs",
+    "waits": "runs, if what is before it makes something else",
+    "cached": "is cached",
+    "skipped": "is skipped",
+}
 
 
 def _coloured(line: str) -> str:

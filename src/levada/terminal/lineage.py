@@ -35,7 +35,8 @@ def _line(origin: Origin, history: History, full: bool) -> str:
             git = _commit(facts["git"])
             parameters = ", ".join(_parameters(facts["parameters"], full))
             size = f"{facts['type']} {size_of(facts['bytes'])}"
-            told = dim("(told above)") if origin.again else ""
+            further = f"(goes on: levada lineage {history.short(facts['run'])}/{origin.name})"
+            told = dim(further if facts.get("goes_on") else "(told above)") if origin.again else ""
             said = "" if origin.again else facts["said"]
             words = [bold(origin.name), f"run {history.short(facts['run'])}", git, parameters, said, size, digest, told]
         case "data":

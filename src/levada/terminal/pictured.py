@@ -23,6 +23,8 @@ def pictured(run: RunRecord) -> tuple[Texts, Texts, Texts]:
         said = f"{result.failure.type}: {result.failure.message}" if result.failure else result.summary
         notes[node.id] = " · ".join(text for text in (when, (result.reason or said).partition("\n")[0]) if text)
         metrics = [f"{name} {value:.4g}" for name, value in result.metrics.items()]
-        frames = [f"{frame.file}:{frame.line}  {frame.text}" for frame in result.failure.frames] if result.failure else []
+        frames = (
+            [f"{frame.file}:{frame.line}  {frame.text}" for frame in result.failure.frames] if result.failure else []
+        )
         details[node.id] = "\n".join([*metrics, *frames])
     return statuses, notes, details

@@ -79,8 +79,7 @@ def _details(run: RunRecord, node: Node, result: Result | None, history: History
         return
     if result.status == "cached" and result.made_by:
         yield dim(f"made by run {history.short(result.made_by)}")
-    for earlier in _attempts(result):
-        yield earlier
+    yield from _attempts(result)
     counts = getattr(result, "items", None)
     if counts:
         yield _item_counts(counts)

@@ -20,7 +20,11 @@ def sentences(
         yield _sentence(found[node], found, history, now)
         return
     rows = [
-        [mark({"runs": "running", "waits": "waiting"}.get(item.fate, item.fate)), bold(item.node), _short(item, history)]
+        [
+            mark({"runs": "running", "waits": "waiting"}.get(item.fate, item.fate)),
+            bold(item.node),
+            _short(item, history),
+        ]
         for item in found.values()
     ]
     yield from columns(rows)
@@ -78,7 +82,8 @@ def _waits(item: Expectation, found: Mapping[str, Expectation], history: History
     roots = [found[name] for name in _roots(item, found)]
     behind = _and([root.node for root in roots]) or "its upstream"
     verb = "runs" if len(roots) < 2 else "run"
-    said = f"{item.node} runs again if {behind}, which {verb} first, {'makes' if verb == 'runs' else 'make'} something else"
+    make = "makes" if verb == "runs" else "make"
+    said = f"{item.node} runs again if {behind}, which {verb} first, {make} something else"
     if item.changes:
         own = "; ".join(change.words for change in item.changes)
         said = f"{item.node} runs again: {own}; and {behind} {verb} first"
@@ -141,4 +146,3 @@ def _of_run(item: Expectation, history: History, now: datetime | None) -> str:
     run = history.get(item.result.made_by)
     when = f", {ago(run.started, now)}" if run else ", which is no longer in the store"
     return f" as run {history.short(item.result.made_by)}{when}"
-
