@@ -93,6 +93,15 @@ class Store:
         except self._errors as error:
             raise self._broken("read", key, error) from error
 
+    def exists(self, key: str) -> bool:
+        """Whether there is an object at a key."""
+        try:
+            if self.local is not None:
+                return (self.local / key).is_file()
+            return cast("bool", self._fs.exists(self.uri_of(key)))
+        except self._errors as error:
+            raise self._broken("read", key, error) from error
+
     def read_part(self, key: str, start: int, length: int) -> bytes:
         """Return at most `length` bytes of an object from byte `start` on; none behind its end or without one."""
         try:
