@@ -61,7 +61,7 @@ def project(folder: Path, nodes: int) -> None:
 
 def many_runs(store: Path, count: int) -> None:
     """Write the records of the store's only run again and again."""
-    (first,) = [path for path in (store / "runs").iterdir()]
+    (first,) = list((store / "runs").iterdir())
     began = datetime.now(UTC) - timedelta(minutes=15 * count)
     for number in range(count - 1):
         moment = began + timedelta(minutes=15 * number)
@@ -90,7 +90,12 @@ def again(first: Path, moment: datetime, cached: bool, failed: bool) -> None:
         elif path.name == "end.json":
             form = json.loads(text)
             total = sum(form["counts"].values())
-            form["counts"] = {"done": 0 if cached else total, "cached": total if cached else 0, "failed": 0, "skipped": 0}
+            form["counts"] = {
+                "done": 0 if cached else total,
+                "cached": total if cached else 0,
+                "failed": 0,
+                "skipped": 0,
+            }
             form |= {"time": moment.isoformat(timespec="milliseconds")}
             if failed:
                 form |= {"status": "failed", "exit_code": 1}

@@ -13,6 +13,9 @@ from levada.history import History
 
 def history_of(session: Session) -> History:
     """Return the store's runs, those whose process has died closed as killed."""
+    from levada.recovery import close_killed_runs
+
+    close_killed_runs(session.project.store)
     return History(session.project.store)
 
 

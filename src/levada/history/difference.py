@@ -95,7 +95,7 @@ class Difference:
             "metrics": [
                 {"node": node, "name": name, "left": left, "right": right} for node, name, left, right in self.metrics
             ],
-            "again": {name: item.fate for name, item in forecast.nodes.items()} if forecast else None,
+            "again": {name: item.to_json()["fate"] for name, item in forecast.nodes.items()} if forecast else None,
         }
 
 

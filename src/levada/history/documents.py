@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from levada.artifact import ArtifactRecord
-from levada.errors import StoreError
+from levada.errors import LevadaError
+from levada.history.inputs import inputs_of
 from levada.history.outline import run_form
 from levada.history.run import RunRecord
 from levada.history.runs import History
@@ -23,7 +24,7 @@ def node_form(run: RunRecord, node_id: str) -> dict[str, Any]:
     form: dict[str, Any] = node.to_json() | {"status": node_status(run, node_id)}
     if result is not None:
         form |= {"result": result.to_json()}
-    if inputs := inputs_of(run, node_id):
+    if inputs := given(run, node_id):
         form["input_records"] = {
             name: [_fact(record) for record in item] if isinstance(item, list) else _fact(item) if item else None
             for name, item in inputs.items()
@@ -48,15 +49,14 @@ def node_status(run: RunRecord, node_id: str) -> str:
     return "running" if run.end is None else "killed"
 
 
-def inputs_of(run: RunRecord, node_id: str) -> dict[str, ArtifactRecord | list[ArtifactRecord] | None]:
+def given(run: RunRecord, node_id: str) -> dict[str, ArtifactRecord | list[ArtifactRecord] | None]:
     """Return the records that a node was given; empty where what should have made them did not."""
     node = run.plan.node(node_id)
-    results = [run.result(name) for name in node.upstream]
-    if not all(result is not None and result.ok for result in results):
+    if any((result := run.result(name)) is None or not (result.ok or result.items) for name in node.upstream):
         return {}
     try:
-        return run.view.inputs(node)
-    except StoreError:
+        return inputs_of(run.view, node)
+    except (LevadaError, KeyError):  # a part of it was never made
         return {}
 
 

@@ -5,18 +5,26 @@ A node whose upstream would run is not decided: what it makes may come out the s
 
 from __future__ import annotations
 
+import json
+import secrets
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from levada.history.changes import Change, NodeFacts, changes
+from levada.history.inputs import inputs_of
 from levada.history.run import RunRecord
 from levada.history.runs import History
 from levada.history.sources import Sources, SourcesThen
-from levada.node import RunView
+from levada.history.unwritten import Unwritten
+from levada.node import RunView, open_node, settle_node
+from levada.node.items import items_of
+from levada.node.view import view_of
 from levada.plan import External, Node, Output, Plan, leaves
 from levada.resolved import Resolved
 from levada.result import Result
-from levada.store import Store
+
+MOST = 3
+"""Labels of items named in a sentence."""
 
 Fate = Literal["cached", "runs", "waits", "skipped"]
 
@@ -37,33 +45,21 @@ class Expectation:
     result: Result | None = None
     behind: tuple[str, ...] = field(default=())
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is known that the node runs, whatever comes out before it."""
+        return self.fate == "runs" or (self.fate == "waits" and bool(self.changes))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "node": self.node,
-            "fate": self.fate,
+            "fate": "runs" if self.is_sure else self.fate,
             "since": self.since.id if self.since else None,
             "changes": [change.to_json() for change in self.changes],
             "why": self.why,
             "made_by": self.result.made_by if self.result else None,
             "behind": list(self.behind),
         }
-
-
-class _Pretended(RunView):
-    """A run that settles what it can and writes nothing."""
-
-    def __init__(self, store: Store, resolved: Resolved) -> None:  # pyright: ignore[reportMissingSuperCall]
-        self.store = store
-        self.run_id = ""
-        self.resolved = resolved
-        self._results: dict[str, Result] = {}
-
-    def result(self, node_id: str) -> Result | None:
-        return self._results.get(node_id)
-
-    def _commit(self, result: Result) -> Result:
-        self._results[result.node] = result
-        return result
 
 
 class Forecast:
@@ -77,7 +73,10 @@ class Forecast:
         self._history = history
         self._sources = sources
         self._since = since
-        self._run = _Pretended(history.store, resolved)
+        self._store = Unwritten(history.store)
+        self._run_id = f"forecast-{secrets.token_hex(6)}"
+        self._store.write(f"runs/{self._run_id}/resolved.json", json.dumps(resolved.to_json()).encode())
+        self._run = view_of(self._run_id, self._store)
         self.nodes: dict[str, Expectation] = {}
         for node in plan.nodes:
             self.nodes[node.id] = self._expect(node)
@@ -88,7 +87,10 @@ class Forecast:
             before = self._last(node.id)
             known = changes(facts_of(before, node.id), self.facts(node)) if before else []
             return Expectation(node.id, "waits", before, tuple(known), behind=behind)
-        result = self._run.settle(self.plan, node.id)
+        result = settle_node(self.plan, node.id, self._run_id, self._store)
+        if result is not None and result.status == "failed":
+            why = str(result.failure.message) if result.failure else ""
+            return Expectation(node.id, "runs", why=f"it would fail: {why}", result=None)
         if result is not None and result.status == "skipped":
             return Expectation(node.id, "skipped", why=result.reason, result=result)
         if result is not None:
@@ -97,7 +99,18 @@ class Forecast:
         if before is None:
             return Expectation(node.id, "runs", why="it has not run yet")
         found = changes(facts_of(before, node.id), self.facts(node))
-        return Expectation(node.id, "runs", before, tuple(found), "" if found else self._without_change(node, before))
+        why = "" if found else self._items(node) or self._without_change(node, before)
+        return Expectation(node.id, "runs", before, tuple(found), why)
+
+    def _items(self, node: Node) -> str:
+        """Say how many items of a mapped node run, empty for another node."""
+        if not node.is_mapped:
+            return ""
+        waiting = open_node(self.plan, node.id, self._run_id, self._store, quietly=True)
+        listed = items_of(self._run, node)[0]
+        labels = [item.label for item in listed if item.id in waiting]
+        shown = ", ".join(labels[:MOST]) + (", ..." if len(labels) > MOST else "")
+        return f"{len(waiting)} of {len(listed)} items run ({shown})" if len(waiting) < len(listed) else ""
 
     def _without_change(self, node: Node, before: RunRecord) -> str:
         """Say why a node runs that is what it was."""
@@ -111,7 +124,8 @@ class Forecast:
             return f"it failed in run {self._history.short(before.id)}{why}"
         if result.status == "skipped":
             return f"it was skipped in run {self._history.short(before.id)}: {result.reason}"
-        gone = [name for name, record in result.outputs.items() if not self._history.store.has(record)]
+        store = self._history.store
+        gone = [name for name, record in result.outputs.items() if not all(store.has(leaf) for leaf in record.leaves())]
         if gone:
             return f"its output {gone[0]} is no longer whole in the store"
         if result.effects:
@@ -156,7 +170,7 @@ def _facts(node: Node, run: RunView, missing: set[str], sources: Sources) -> Nod
         if any(isinstance(leaf, Output) and leaf.node in missing for leaf in leaves(binding))
     }
     if not unknown:
-        return NodeFacts(node, run.resolved, run.inputs(node), sources)
+        return NodeFacts(node, run.resolved, inputs_of(run, node), sources)
     externals = {name: binding for name, binding in node.inputs.items() if isinstance(binding, External)}
     inputs = {name: run.resolved.externals[binding.reference].record for name, binding in externals.items()}
     return NodeFacts(node, run.resolved, inputs, sources, frozenset(node.inputs.keys() - externals.keys()))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from levada.artifact import ArtifactRecord
 from levada.history.changes import value_text
+from levada.history.inputs import inputs_of
 from levada.history.run import RunRecord
 from levada.history.runs import History
 from levada.history.versions import ModelVersion, Versions
@@ -113,7 +114,7 @@ class Lineage:
     def _inputs(self, run: RunRecord, node: Node) -> Iterator[Origin]:
         for name, form in node.parameters.items():
             yield from self._data(run, node, name, form)
-        records = run.view.inputs(node)
+        records = inputs_of(run.view, node)
         for name, binding in node.inputs.items():
             external = next((leaf for leaf in leaves(binding) if isinstance(leaf, External)), None)
             item = records[name]

@@ -23,6 +23,8 @@ from levada.references import load
 from levada.result import Result
 from levada.values import Json
 
+_BECAME = {"failed": "failed", "skipped": "was skipped"}
+
 
 class Rerun:
     """One call of a node's component as it was in a run.
@@ -36,7 +38,7 @@ class Rerun:
         for name in self.node.upstream:
             result = run.result(name)
             if result is None or not (result.ok or result.items is not None):
-                became = "has not ended" if result is None else f"was {result.status}"
+                became = "has not ended" if result is None else _BECAME.get(result.status, result.status)
                 raise StoreError(
                     f"{node_id} cannot be run again: {name} {became} in run {run.id}, so it has no inputs.",
                     hint=f"Debug {name} instead: levada debug {run.id} {name}",

@@ -19,6 +19,9 @@ class ScratchStore(Store):
         own = super().read(key)
         return own if own is not None else self._kept.read(key)
 
+    def exists(self, key: str) -> bool:
+        return super().exists(key) or self._kept.exists(key)
+
     def list(self, prefix: str) -> list[str]:
         return sorted({*super().list(prefix), *self._kept.list(prefix)})
 

@@ -60,8 +60,11 @@ class SourcesNow:
     def _files(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
         for package, folder in self._packages.items():
-            for path in sorted(folder.rglob("*.py")) if folder.is_dir() else []:
-                found[f"{package.replace('.', '/')}/{path.relative_to(folder).as_posix()}"] = path
+            home = package.replace(".", "/")
+            if folder.is_file():
+                found[f"{home}.py"] = folder
+            for path in sorted(folder.rglob("*.py")):
+                found[f"{home}/{path.relative_to(folder).as_posix()}"] = path
         return found
 
     @property

@@ -77,7 +77,8 @@ def _delta(left: float | None, right: float | None) -> str:
 def _again(found: Difference) -> Iterator[str]:
     forecast = found.right.forecast
     if forecast is not None:
-        fates = {fate: [name for name, item in forecast.nodes.items() if item.fate == fate] for fate in _FATES}
+        fate_of = {name: "runs" if item.is_sure else item.fate for name, item in forecast.nodes.items()}
+        fates = {fate: [name for name, one in fate_of.items() if one == fate] for fate in _FATES}
         lines = [[words, ", ".join(fates[fate])] for fate, words in _FATES.items() if fates[fate]]
         yield from _section("a run now", columns(lines))
     elif found.right.run is not None:

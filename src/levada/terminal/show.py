@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
-from typing import Any
 
 from levada.artifact import ArtifactRecord
 from levada.failure import Failure
 from levada.history import History, RunRecord
 from levada.history.changes import value_text
-from levada.history.documents import inputs_of, key_of, node_status
+from levada.history.documents import given, key_of, node_status
 from levada.history.moments import ago, on_the_clock, size_of, took
 from levada.plan import Node
 from levada.references import short_name
-from levada.result import Result
+from levada.result import Items, Result
 from levada.terminal.columns import bold, columns, dim, mark, styled
 
 MOST = 8  # metrics and items shown; the rest is counted
@@ -80,9 +80,8 @@ def _details(run: RunRecord, node: Node, result: Result | None, history: History
     if result.status == "cached" and result.made_by:
         yield dim(f"made by run {history.short(result.made_by)}")
     yield from _attempts(result)
-    counts = getattr(result, "items", None)
-    if counts:
-        yield _item_counts(counts)
+    if result.items is not None:
+        yield _item_counts(result.items)
     if result.metrics:
         yield _metrics(result.metrics)
     for name, record in result.outputs.items():
@@ -102,7 +101,8 @@ def _metrics(metrics: dict[str, float]) -> str:
 
 def _artifact(name: str, record: ArtifactRecord) -> str:
     label = short_name(record.type) if name == "output" else f"{name}: {short_name(record.type)}"
-    count = len(record.files)
+    count = sum(len(leaf.files) for leaf in record.leaves())
+    label += f" [{len(record.items)}]" if record.items is not None else ""
     return f"{label}  {size_of(record.size)} in {count} file{'s' if count != 1 else ''}  sha256 {record.digest[:8]}"
 
 
@@ -121,20 +121,16 @@ def _failure(failure: Failure) -> Iterator[str]:
 
 def _attempts(result: Result) -> Iterator[str]:
     """Yield the attempts that failed before the one that counts."""
-    for attempt in getattr(result, "attempts", ()) or ():
-        failure: dict[str, Any] = attempt.get("failure") or {}
-        first = str(failure.get("message", "")).splitlines() or [""]
-        wait = f", again after {took(attempt['wait'])}" if attempt.get("wait") else ""
-        yield styled(
-            "killed",
-            f"attempt {attempt.get('number', '?')} failed after {took(attempt.get('seconds', 0))}{wait}: "
-            f"{failure.get('type', '')}: {first[0]}",
-        )
+    for attempt in result.attempts:
+        first = attempt.failure.message.splitlines() or [""]
+        wait = f", again after {took(attempt.wait)}" if attempt.wait else ""
+        said = f"attempt {attempt.number} failed after {took(attempt.seconds)}{wait}"
+        yield styled("killed", f"{said}: {attempt.failure.type}: {first[0]}")
 
 
-def _item_counts(counts: dict[str, Any]) -> str:
-    shown = [f"{counts[name]} {name}" for name in ("done", "cached", "failed", "skipped") if counts.get(name)]
-    return f"{counts.get('total', '?')} items: {', '.join(shown)}"
+def _item_counts(items: Items) -> str:
+    counts = {"done": items.done, "cached": items.cached, "failed": items.failed, "skipped": items.skipped}
+    return f"{items.total} items: {', '.join(f'{count} {name}' for name, count in counts.items() if count)}"
 
 
 def _error(run: RunRecord) -> Iterator[str]:
@@ -154,14 +150,24 @@ def _next(run: RunRecord, history: History) -> list[str]:
     failed = next((node for node, result in run.results.items() if result.status == "failed"), None)
     typed = [(f"levada show {short} --node {failed or _most_telling(run)}", "everything about a node")]
     if failed:
+        which = _first_failed_item(run, failed)
         typed = [
-            (f"levada logs {short} {failed}", "what it wrote"),
-            (f"levada debug {short} {failed}", "again, in a debugger, on the same inputs"),
+            (f"levada logs {short} {failed}{which}", "what it wrote"),
+            (f"levada debug {short} {failed}{which}", "again, in a debugger, on the same inputs"),
             *typed,
         ]
     else:
         typed.append((f"levada diff {short}", "what a run would do now, against this one"))
     return columns([["next" if at == 0 else "", bold(words), why] for at, (words, why) in enumerate(typed)], gap="   ")
+
+
+def _first_failed_item(run: RunRecord, node: str) -> str:
+    """Return the option that names it, empty for a node that is not mapped."""
+    failed = [item for item in run.items(node).values() if item.status == "failed"]
+    if not failed:
+        return ""
+    label = failed[0].label
+    return f" --item {shlex.quote(label) if label and label.isprintable() else failed[0].item[:8]}"
 
 
 def _most_telling(run: RunRecord) -> str:
@@ -191,7 +197,7 @@ def show_node(run: RunRecord, node_id: str, history: History) -> list[str]:
         if "verdict" in record.properties:
             lines += ["", *(f"  {line}" for line in _verdict(record))]
     items = run.items(node_id)
-    lines += _section("items", list(_items(items, getattr(result, "items", None))))
+    lines += _section("items", list(_items(items)))
     if attempts := list(_attempts(result)):
         lines += ["", *(f"  {line}" for line in attempts)]
     if result.failure is not None:
@@ -225,7 +231,7 @@ def _section(title: str, rows: list[list[str]]) -> list[str]:
 
 
 def _inputs(run: RunRecord, node: Node, history: History) -> Iterator[list[str]]:
-    for name, item in inputs_of(run, node.id).items():
+    for name, item in given(run, node.id).items():
         records = item if isinstance(item, list) else [item] if item else []
         if not records:
             yield [name, "nothing", "", "", ""]
@@ -241,12 +247,9 @@ def _outputs(result: Result) -> Iterator[list[str]]:
         yield [name, short_name(record.type), size_of(record.size), f"sha256 {record.digest[:12]}", dim(record.uri)]
 
 
-def _items(items: dict[str, Result], counts: dict[str, Any] | None) -> Iterator[list[str]]:
-    if counts:
-        yield [_item_counts(counts)]
+def _items(items: dict[str, Result]) -> Iterator[list[str]]:
     failed_first = sorted(items.items(), key=lambda pair: pair[1].status != "failed")
     for name, item in failed_first[: 3 * MOST]:
-        label = getattr(item, "label", "") or ""
-        yield [mark(item.status), name[:12], label, took(item.seconds), _said(item.status, item)]
+        yield [mark(item.status), name[:12], item.label, took(item.seconds), _said(item.status, item)]
     if len(items) > 3 * MOST:
         yield [f"and {len(items) - 3 * MOST} more"]

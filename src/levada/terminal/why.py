@@ -11,6 +11,8 @@ from levada.history.forecast import Expectation, facts_of
 from levada.history.moments import ago
 from levada.terminal.columns import bold, columns, mark
 
+_MARKS = {"runs": "running", "waits": "waiting", "cached": "cached", "skipped": "skipped"}
+
 
 def sentences(
     found: Mapping[str, Expectation], node: str | None, history: History, now: datetime | None = None
@@ -21,7 +23,7 @@ def sentences(
         return
     rows = [
         [
-            mark({"runs": "running", "waits": "waiting"}.get(item.fate, item.fate)),
+            mark(_MARKS["runs" if item.is_sure else item.fate]),
             bold(item.node),
             _short(item, history),
         ]
@@ -84,9 +86,12 @@ def _waits(item: Expectation, found: Mapping[str, Expectation], history: History
     verb = "runs" if len(roots) < 2 else "run"
     make = "makes" if verb == "runs" else "make"
     said = f"{item.node} runs again if {behind}, which {verb} first, {make} something else"
-    if item.changes:
-        own = "; ".join(change.words for change in item.changes)
-        said = f"{item.node} runs again: {own}; and {behind} {verb} first"
+    told = {change.words for root in roots for change in root.changes}
+    own = [change.words for change in item.changes if change.words not in told]
+    if own:
+        said = f"{item.node} runs again: {'; '.join(own)}; and {behind} {verb} first"
+    elif item.changes:
+        said = f"{item.node} runs again, as {behind} before it"
     reasons = [f"  {_short(root, history, named=True)}" for root in roots]
     return "\n".join([f"{said}:", *reasons])
 
@@ -118,7 +123,7 @@ def _short(item: Expectation, history: History, named: bool = False) -> str:
             return f"{start}skipped: {item.why}"
         case "waits":
             own = "".join(f"; {change.words}" for change in item.changes)
-            return f"{start}after {_and(list(item.behind))}{own}"
+            return f"{start}{'runs ' if own else ''}after {_and(list(item.behind))}{own}"
         case "runs":
             return f"{start}{'ran' if item.result else 'runs'}: {_changed(item, history) if item.changes else item.why}"
 
