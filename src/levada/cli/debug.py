@@ -134,7 +134,7 @@ def _done(result: Result, keep: Path | None) -> int:
     from levada.history.moments import size_of
     from levada.references import short_name
 
-    click.echo(f"\n{result.node} is done: {result.summary or 'it said nothing'}")
+    click.echo(f"{result.node} is done" + (f": {result.summary}" if result.summary else ""))
     for name, value in result.metrics.items():
         click.echo(f"  {name} {value:.6g}")
     for name, record in result.outputs.items():

@@ -35,7 +35,9 @@ def graph(context: click.Context, thing: str, output: Path | None) -> int:
     """
     session: Session = context.obj
     if output is not None and output.suffix not in KINDS:
-        raise LevadaError(f"{output} is neither an .svg nor an .html file.", hint=f"-o {output.with_suffix('.svg')}")
+        raise LevadaError(
+            f"{output} is neither an .svg nor an .html file.", hint=f"Write -o {output.with_suffix('.svg')}."
+        )
     history = history_of(session)
     plan, run = _chosen(context, session, history, thing)
     if output is None:

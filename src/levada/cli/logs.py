@@ -59,7 +59,7 @@ def logs(
     if listed:
         from levada.terminal.logs import attempt_form, attempts_table
 
-        known = found.logs(node, item_id) if item_id else list(found.all_logs(node))
+        known = found.logs(node, item_id) if item_id else found.all_logs(node)
         if as_json:
             print_json([attempt_form(found, node, log) for log in known])
         else:

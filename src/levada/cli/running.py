@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levada.history import History
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
 from levada.project import Project
@@ -69,7 +70,7 @@ def run_and_show(
     from levada.terminal.summary import show_summary
 
     notes = [note for note in (mlflow.trouble, mlflow.refused) if note] if mlflow else []
-    show_summary(outcome, console, command, notes)
+    show_summary(outcome, console, command, notes, History(project.store).short(request.run_id))
     if outcome.exit_code == KILLED:
         sys.stdout.flush()
         os._exit(KILLED)  # a Beam job cannot be cancelled: it ends with the process

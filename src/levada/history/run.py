@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -155,12 +154,21 @@ class RunRecord:
         """Return what the attempts at a node, or at one item of it, left behind, oldest first."""
         folder = f"runs/{self.id}/logs/{node}" + (f"/{item}" if item else "")
         names = [key for key in self.store.list(folder) if key.endswith(".log")]
-        logs = [Log(key, key.rsplit("/", 1)[1].removesuffix(".log"), item) for key in names]
-        order = {str(event.get("attempt")): place for place, event in enumerate(self.events)}
-        return sorted(logs, key=lambda log: order.get(log.attempt, len(order)))
+        return self._by_time([Log(key, key.rsplit("/", 1)[1].removesuffix(".log"), item) for key in names])
 
-    def all_logs(self, node: str) -> Iterator[Log]:
-        """Yield the logs of a node and of all its items."""
-        yield from self.logs(node)
-        for key in self.store.list(f"runs/{self.id}/items/{node}"):
-            yield from self.logs(node, key.rsplit("/", 1)[1].removesuffix(".json"))
+    def all_logs(self, node: str) -> list[Log]:
+        """Return the logs of a node and of all its items, oldest first."""
+        items = [key.rsplit("/", 1)[1] for key in self.store.list(f"runs/{self.id}/logs/{node}")]
+        found = [log for item in items if not item.endswith(".log") for log in self.logs(node, item)]
+        return self._by_time([*self.logs(node), *found])
+
+    def _by_time(self, logs: list[Log]) -> list[Log]:
+        return sorted(logs, key=lambda log: self._places.get(log.attempt, len(self._places)))
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Where in the journal each attempt is first named."""
+        places: dict[str, int] = {}
+        for place, event in enumerate(self.events):
+            places.setdefault(str(event.get("attempt")), place)
+        return places

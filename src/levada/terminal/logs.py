@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from levada.history import RunRecord
+from levada.history.items import items_by_label
 from levada.history.moments import moment_of, on_the_clock, took
 from levada.history.run import Log
 from levada.terminal.columns import columns, dim, mark
@@ -36,6 +37,7 @@ def attempts_table(run: RunRecord, node: str, logs: Sequence[Log]) -> list[str]:
     if not logs:
         return [f"{node} left no logs in this run"]
     rows: list[list[str]] = []
+    labels = {item: label for label, item in items_by_label(run, node).items()}
     numbers: dict[str, int] = {}
     for log in logs:
         form = attempt_form(run, node, log)
@@ -44,7 +46,7 @@ def attempts_table(run: RunRecord, node: str, logs: Sequence[Log]) -> list[str]:
         said = f"{failure['type']}: {(failure['message'].splitlines() or [''])[0]}" if failure else ""
         rows.append([
             mark(form["status"]),
-            log.item[:12],
+            labels.get(log.item, log.item[:12]),
             f"attempt {numbers[log.item]}",
             on_the_clock(moment_of(form["started"])) if form["started"] else "",
             took(form["seconds"]) if form["seconds"] is not None else "",

@@ -103,7 +103,8 @@ def _artifact(name: str, record: ArtifactRecord) -> str:
     label = short_name(record.type) if name == "output" else f"{name}: {short_name(record.type)}"
     count = sum(len(leaf.files) for leaf in record.leaves())
     label += f" [{len(record.items)}]" if record.items is not None else ""
-    return f"{label}  {size_of(record.size)} in {count} file{'s' if count != 1 else ''}  sha256 {record.digest[:8]}"
+    size = f"{size_of(record.size)} in {count} file{'s' if count != 1 else ''}" if count else "no files"
+    return f"{label}  {size}  sha256 {record.digest[:8]}"
 
 
 def _verdict(record: ArtifactRecord) -> Iterator[str]:
@@ -222,7 +223,7 @@ def _node_facts(run: RunRecord, node: Node, result: Result | None, history: Hist
     yield "needs", json.dumps(node.needs) if node.needs else ""
     yield "packages", ", ".join(f"{name} {run.resolved.packages.get(name, '?')}" for name in node.packages)
     yield "code", run.resolved.code.get(node.component, "")[:12]
-    logs = list(run.all_logs(node.id))
+    logs = run.all_logs(node.id)
     yield "log", run.store.uri_of(logs[-1].key) if logs else ""
 
 
