@@ -12,6 +12,7 @@ from levada.history import History, RunRecord
 from levada.history.difference import Side
 from levada.history.forecast import Forecast
 from levada.history.sources import SourcesNow
+from levada.history.unwritten import Unwritten
 from levada.plan import Plan
 from levada.project import Project
 from levada.resolved import resolve_plan
@@ -39,7 +40,7 @@ def plan_again(project: Project, run: RunRecord, context: click.Context) -> Plan
 def forecast_of(project: Project, plan: Plan, history: History, since: RunRecord | None = None) -> Forecast:
     """Return what running a plan would do now, held against a run, or the newest ones."""
     project.make_importable()  # the classes of sources are the project's
-    resolved = resolve_plan(plan, project.store, project.root, project.code_digest)
+    resolved = resolve_plan(plan, Unwritten(project.store), project.root, project.code_digest)
     return Forecast(plan, resolved, history, SourcesNow(project.packages), since)
 
 

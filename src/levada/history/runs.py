@@ -42,6 +42,8 @@ class History:
 
     def get(self, run_id: str) -> RunRecord | None:
         """Return a run by its whole id, None if it is not there or never started."""
+        if not re.fullmatch(r"\w[\w.-]*", run_id):  # a word of the user's, or of a record: never a path
+            return None
         if run_id not in self._known:
             facts = self.store.read_json(f"runs/{run_id}/run.json")
             self._known[run_id] = RunRecord(self.store, run_id, facts) if facts else None
@@ -80,7 +82,7 @@ class History:
             return self.last()
         if word.removeprefix("@").partition(":")[0] == CHAMPION:
             return self._champions(word.partition(":")[2])
-        run = self.get(word) if re.fullmatch(r"[\w.-]+", word) else None
+        run = self.get(word)
         if run is not None:
             return run
         fitting = [run_id for run_id in self.ids if run_id.endswith(word)] or [
