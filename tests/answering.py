@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from levada.history import History
+from levada.store import Store
+
 FEATURES = '''
 BUCKETS = 5
 UNUSED = 1
@@ -150,10 +153,15 @@ def type_commands(folder: Path, *lines: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def runs_of(folder: Path) -> list[str]:
+    """Return the ids of a project's runs, oldest first."""
+    return History(Store(folder / ".levada")).ids
+
+
 def masked(text: str, folder: Path) -> str:
     """Replace what differs from run to run by something of the same width, where columns depend on it."""
     endings: dict[str, str] = {}
-    for run in sorted(path.name for path in (folder / ".levada" / "runs").iterdir()):
+    for run in runs_of(folder):
         endings[run.rpartition("-")[2]] = "abcdefgh"[len(endings)] * 4
     text = text.replace(str(folder), "<project>")
     text = re.sub(r"\b\d{8}-\d{6}-([0-9a-f]{4})", lambda match: f"20000101-000000-{endings[match[1]]}", text)

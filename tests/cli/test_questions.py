@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from levada.cli.commands import execute
-from tests.answering import RUNS, make_project, type_commands
+from tests.answering import RUNS, make_project, runs_of, type_commands
 
 LEVADA = Path(sys.executable).parent / "levada"
 
@@ -177,7 +177,7 @@ def test_diff_of_two_plans_needs_no_run(project: Path, tmp_path: Path, capfd: py
 
 def test_logs_are_what_the_node_wrote(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Standard output and ctx.log; of an item its own; the traceback of a failure."""
-    first = min(path.name for path in (project / ".levada" / "runs").iterdir())
+    first = runs_of(project)[0]
     assert answer(f"logs {first} start", capfd) == "starting with 1\n"
     assert "training for 4 epochs" in answer(f"logs {first} train", capfd)
     assert answer("logs squares square --item 2", capfd) == "the square of 2\n"
@@ -187,7 +187,7 @@ def test_logs_are_what_the_node_wrote(project: Path, capfd: pytest.CaptureFixtur
 
 def test_a_line_of_50_mb_goes_through_a_little_at_a_time(project: Path) -> None:
     """Memory does not grow with the log."""
-    first = min(path for path in (project / ".levada" / "runs").iterdir())
+    first = project / ".levada" / "runs" / runs_of(project)[0]
     (log,) = (first / "logs" / "start").glob("*.log")
     kept = log.read_bytes()
     log.write_bytes(b"x" * 50_000_000)
@@ -209,7 +209,7 @@ def test_a_line_of_50_mb_goes_through_a_little_at_a_time(project: Path) -> None:
 def test_debug_runs_the_code_as_it_is_and_says_so(project: Path) -> None:
     """On the inputs of then; nothing is cached."""
     edit(project / "questioned" / "features.py", "value // 5", "value // 5 + print('edited') if False else value // 5")
-    first = min(path.name for path in (project / ".levada" / "runs").iterdir())
+    first = runs_of(project)[0]
     done = subprocess.run([LEVADA, "debug", first, "train"], cwd=project, capture_output=True, text=True, check=True)
     assert "questioned/features.py has changed since (function bucketize" in done.stdout
     assert "auc 0.64" in done.stdout and "training for 4 epochs" in done.stderr

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from levada.cli.commands import execute
-from tests.answering import RUNS, make_project, masked, type_commands
+from tests.answering import RUNS, make_project, masked, runs_of, type_commands
 
 QUESTIONS = {
     "runs": "runs",
@@ -66,7 +66,7 @@ def test_the_answer_says_what_happened_and_what_to_type_next(
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.delenv("LEVADA_STORE", raising=False)
     time.tzset()
-    first = min(path.name for path in (project / ".levada" / "runs").iterdir())
+    first = runs_of(project)[0]
     question = QUESTIONS[name].format(first=first)
     code = execute(question.split())
     said = capfd.readouterr()

@@ -57,6 +57,17 @@ def test_what_means_several_runs_is_answered_with_all_of_them(history: History) 
     assert history.short("20261124-110000-abcd") == "20261124-110000-abcd"
 
 
+def test_runs_of_one_second_are_in_the_order_in_which_they_started(tmp_path: Path) -> None:
+    """Their ids end at random."""
+    store = Store(tmp_path)
+    for ending, milliseconds in (("bbbb", 100), ("cccc", 900), ("aaaa", 500)):
+        run_id = f"20261124-100000-{ending}"
+        begin(store, run_id, {"pipeline": "p", "time": f"2026-11-24T10:00:00.{milliseconds}+00:00", "nodes": []})
+    history = History(store)
+    assert [run.id[-4:] for run in history.newest()] == ["cccc", "aaaa", "bbbb"]
+    assert [run.id[-4:] for run in history.before(history.find("aaaa"))] == ["bbbb"]
+
+
 @pytest.mark.parametrize("word", ["../../etc/passwd", "..", "", "aaa/../aaaa"])
 def test_a_word_is_never_a_path(word: str, history: History, tmp_path: Path) -> None:
     """Only ids name runs."""

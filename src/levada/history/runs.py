@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import islice
+from itertools import groupby, islice
 
 from levada.errors import StoreError, did_you_mean
 from levada.history.moments import on_the_clock
@@ -28,8 +28,17 @@ class History:
 
     @cached_property
     def ids(self) -> list[str]:
-        """The ids of all runs, oldest first: an id starts with its time."""
-        return [key.rsplit("/", 1)[1] for key in self.store.list("runs")]
+        """The ids of all runs, oldest first: an id starts with its second, and within one the records tell."""
+        listed = [key.rsplit("/", 1)[1] for key in self.store.list("runs")]
+        ordered: list[str] = []
+        for _, together in groupby(listed, key=lambda run_id: run_id.rpartition("-")[0]):
+            ids = list(together)
+            ordered += sorted(ids, key=self._time_of) if len(ids) > 1 else ids
+        return ordered
+
+    def _time_of(self, run_id: str) -> str:
+        run = self.get(run_id)
+        return str(run.facts.get("time", "")) if run else ""
 
     @cached_property
     def _endings(self) -> Counter[str]:
@@ -58,8 +67,9 @@ class History:
 
     def before(self, run: RunRecord) -> Iterator[RunRecord]:
         """Yield the runs of the same pipeline that started before a run, newest first."""
+        later = {run.id, *self.ids[self.ids.index(run.id) :]}
         for earlier in self.newest(run.pipeline):
-            if earlier.id < run.id:
+            if earlier.id not in later:
                 yield earlier
 
     def last(self, pipeline: str = "") -> RunRecord:
