@@ -162,7 +162,7 @@ def assert_whole(store: Store) -> int:
             for record in result.outputs.values():
                 assert len(record.files) == 21
                 for entry in record.files:
-                    assert file_digest(Path(record.uri) / entry.path) == entry.sha256
+                    assert file_digest(store.fetch(record) / entry.path) == entry.sha256
             found += 1
         elif key.endswith(".json"):
             assert store.read_json(key) is not None
@@ -407,7 +407,7 @@ def test_an_artifact_says_what_it_is(tmp_path: Path) -> None:
     record: ArtifactRecord = result.outputs["output"]
     from levada.artifact import made
 
-    assert repr(made(record, store.fetch)) == f"<Number {record.digest[:12]} at {record.uri}>"
+    assert repr(made(record, store)) == f"<Number {record.digest[:12]} at {store.address(record.uri)}>"
 
 
 @component

@@ -17,7 +17,7 @@ from levada.artifact import Artifact, ArtifactRecord, Drawn
 from levada.errors import DataError, PlanError
 from levada.plan import External
 from levada.registry import NAME, Registry
-from levada.store import Store, artifact_digest, entries_of, file_digest
+from levada.store import INSIDE, Store, artifact_digest, entries_of, file_digest
 
 A = TypeVar("A", bound=Artifact)
 
@@ -91,7 +91,7 @@ def _resolve_file(rest: str, type_: str, store: Store, root: Path) -> Resolution
 
         entries = (FileEntry(path.name, path.stat().st_size, digest),)
     properties: dict[str, Any] = {"source": rest}
-    record = ArtifactRecord(type_, store.uri_of(folder), artifact_digest(entries, {}), properties, entries)
+    record = ArtifactRecord(type_, f"{INSIDE}{folder}", artifact_digest(entries, {}), properties, entries)
     return Resolution(record)
 
 

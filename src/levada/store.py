@@ -31,13 +31,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from levada.artifact import ArtifactRecord, FileEntry
-from levada.errors import StoreError
+from levada.errors import SecretError, StoreError
+from levada.secret import redact, revealed
+
+INSIDE = "store:"
+"""Begins the `uri` of a record whose files are in the store; its key there follows."""
 
 _IN_MEMORY = threading.Lock()
 
 
 class Store:
     """A store at `location`: a local path or an fsspec URI (`s3://bucket/levada`, `memory://x`).
+
+    `options` go to its fsspec file system; a `Secret` among them is revealed when that is opened, in each process.
 
     Keys are paths below it, with `/`. Writes are whole: a reader sees all of an object or none of it.
     """
@@ -65,7 +71,7 @@ class Store:
         protocol = self.uri.split("://", 1)[0]
         try:
             # Other processes write too: what was listed a moment ago says nothing.
-            return fsspec.filesystem(protocol, **{"use_listings_cache": False, **self.options})
+            return fsspec.filesystem(protocol, **{"use_listings_cache": False, **revealed(self.options)})
         except (ImportError, ValueError) as error:
             raise StoreError(
                 f"the store {self.uri} needs a file system that is not installed: {error}.",
@@ -78,7 +84,14 @@ class Store:
 
     def key_of(self, uri: str) -> str | None:
         """Return the key of an address in this store, None for one elsewhere."""
-        return uri.removeprefix(self.uri + "/") if uri.startswith(self.uri + "/") else None
+        for beginning in (INSIDE, self.uri + "/"):
+            if uri.startswith(beginning):
+                return uri.removeprefix(beginning)
+        return None
+
+    def address(self, uri: str) -> str:
+        """Return where a record's `uri` is, as this process sees the store: an absolute path, or a URI."""
+        return self.uri_of(uri.removeprefix(INSIDE)) if uri.startswith(INSIDE) else uri
 
     # -- small objects ------------------------------------------------------------------------------
 
@@ -232,10 +245,10 @@ class Store:
         """What a file system raises: OSError on a local disk, anything elsewhere (botocore has its own tree)."""
         return OSError if self.local is not None else Exception
 
-    def _broken(self, verb: str, key: str, error: Exception) -> StoreError:
-        if isinstance(error, StoreError):
+    def _broken(self, verb: str, key: str, error: Exception) -> StoreError | SecretError:
+        if isinstance(error, StoreError | SecretError):
             return error
-        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+        reason = redact(getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
         return StoreError(
             f"cannot {verb} {self.uri_of(key)}: {reason}.",
             hint=f"Check that the store {self.uri} exists, is writable and has space, or name another with --store.",
@@ -261,7 +274,7 @@ class Store:
                     self._fs.put_file(str(staging / entry.path), f"{self.uri_of(key)}/{entry.path}")
             except Exception as error:
                 raise self._broken("write", key, error) from error
-        return ArtifactRecord(type_, self.uri_of(key), artifact_digest(files, properties), properties, files, producer)
+        return ArtifactRecord(type_, f"{INSIDE}{key}", artifact_digest(files, properties), properties, files, producer)
 
     def discard(self, staging: Path) -> None:
         """Remove a staging folder that is only a copy; what lies in a local store stays where it is."""
@@ -272,7 +285,7 @@ class Store:
         """Return a local folder with the artifact's files, sizes checked; raises StoreError if one is damaged."""
         if self.key_of(record.uri) is not None and self.local is None:
             return self._download(record)
-        folder = Path(record.uri)
+        folder = Path(self.address(record.uri))
         self._check_sizes(record, folder)
         return folder
 
@@ -307,7 +320,7 @@ class Store:
 
     def _download_file(self, record: ArtifactRecord, entry: FileEntry, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        address = f"{record.uri}/{entry.path}"
+        address = f"{self.address(record.uri)}/{entry.path}"
         try:
             self._fs.get_file(address, str(target))
         except FileNotFoundError:
@@ -321,13 +334,15 @@ class Store:
         """Whether all files of a record are there with their sizes."""
         if self.key_of(record.uri) is not None and self.local is None:
             try:
-                return all(self._fs.size(f"{record.uri}/{entry.path}") == entry.size for entry in record.files)
+                return all(
+                    self._fs.size(f"{self.address(record.uri)}/{entry.path}") == entry.size for entry in record.files
+                )
             except FileNotFoundError:
                 return False
             except Exception as error:
                 raise self._broken("read", self.key_of(record.uri) or record.uri, error) from error
         with contextlib.suppress(StoreError):
-            self._check_sizes(record, Path(record.uri))
+            self._check_sizes(record, Path(self.address(record.uri)))
             return True
         return False
 

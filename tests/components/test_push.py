@@ -78,7 +78,7 @@ def test_a_saved_model_is_laid_out_as_tensorflow_serving_reads_it(workshop: Work
     ]
     document = ModelDocument.read(folder / "4")
     assert document.entry == "." and document.inputs == model.document.inputs
-    assert (artifact.version, artifact.destination) == (4, str(folder))
+    assert (artifact.version, artifact.destination) == (4, "serving/flights")
     assert workshop.line == "serving/flights/4"
     # TensorFlow Serving takes every folder whose name is a number for a version.
     assert [path.name for path in folder.iterdir() if path.name.isdigit()] == ["4"]
@@ -200,7 +200,7 @@ def test_a_destination_that_serves_the_model_is_left_as_it_is(workshop: Workshop
     again = pushed(workshop, workshop.echo("p"))  # trained anew, the same
     assert {name: (folder / name).stat().st_mtime_ns for name in before} == before
     assert workshop.line == "serving/flights/1 serves this model already"
-    assert again.holds()
+    assert again.holds(workshop.root)
     assert len(Registry(workshop.store).promotions("flights")) == 1
 
 
@@ -209,17 +209,29 @@ def test_a_pushed_model_holds_while_its_destination_serves_it(workshop: Workshop
     numbered(workshop, first, 1)
     numbered(workshop, second, 2)
     one = pushed(workshop, first)
-    assert one.holds()
+    assert one.holds(workshop.root)
     two = pushed(workshop, second)
-    assert two.holds() and not one.holds()
+    assert two.holds(workshop.root) and not one.holds(workshop.root)
     (workshop.root / "serving/flights/2/model.onnx").write_bytes(b"cut")
-    assert not two.holds()
+    assert not two.holds(workshop.root)
     pushed(workshop, second)
-    assert two.holds()
+    assert two.holds(workshop.root)
     (workshop.root / "serving/flights/levada.json").write_text("{")
-    assert not two.holds()
+    assert not two.holds(workshop.root)
     shutil.rmtree(workshop.root / "serving")
-    assert not two.holds()
+    assert not two.holds(workshop.root)
+
+
+def test_a_relative_destination_is_that_of_the_project_that_asks(workshop: Workshop, tmp_path: Path) -> None:
+    model = workshop.echo("p")
+    numbered(workshop, model, 1)
+    artifact = pushed(workshop, model)
+    assert artifact.holds(workshop.root)
+    another = tmp_path / "another checkout"
+    another.mkdir()
+    assert not artifact.holds(another)
+    shutil.copytree(workshop.root / "serving", another / "serving")
+    assert artifact.holds(another)
 
 
 def test_going_back_to_an_earlier_model_moves_the_pointer_and_copies_nothing(workshop: Workshop) -> None:
@@ -274,7 +286,7 @@ def test_a_push_that_is_cut_off_at_any_point_is_made_good_by_the_next(
         whole = (folder / "1").exists()
         assert not whole or (folder / "1/saved_model.pb").read_bytes() == b"graph"
         artifact = pushed(workshop, model, to=f"serving/{cut}")
-        assert artifact.holds()
+        assert artifact.holds(workshop.root)
         assert not list(folder.glob(".*.tmp-*"))
         if finished:
             break
@@ -306,12 +318,12 @@ def test_an_object_store_gets_the_file_that_makes_a_version_loadable_last(
         "1/saved_model.pb",
         "levada.json",
     ]
-    assert artifact.holds()
+    assert artifact.holds(workshop.root)
     folder = ServingFolder("memory://serving-last/flights")
     folder.store.delete("1/saved_model.pb")
-    assert not artifact.holds()
+    assert not artifact.holds(workshop.root)
     pushed(workshop, model, to="memory://serving-last/flights")
-    assert artifact.holds()
+    assert artifact.holds(workshop.root)
 
 
 def test_a_pointer_of_another_form_is_said_to_be_damaged(tmp_path: Path) -> None:

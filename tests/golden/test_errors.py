@@ -117,7 +117,7 @@ def test_an_artifact_changed_in_the_store_is_told(golden: Any, tmp_path: Path) -
     plan = plan_of(reading)
     begin(plan, store)
     made = run_node(plan, "make", "run-1", store)
-    path = Path(made.outputs["output"].uri, "number.json")
+    path = store.fetch(made.outputs["output"]) / "number.json"
     path.write_text("7000")
     failure = run_node(plan, "read", "run-1", store).failure
     assert failure is not None

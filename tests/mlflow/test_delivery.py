@@ -37,7 +37,8 @@ def test_a_run_has_a_child_for_each_node_that_ran(store: Store, uri: str, client
     assert parent.data.tags["mlflow.source.name"] == "levada run flights"
     assert parent.data.tags["mlflow.user"]
     assert len(parent.data.tags["mlflow.source.git.commit"]) == 40
-    assert children["train"].data.tags["levada.output.output"] == outcome.results["train"].outputs["output"].uri
+    trained = outcome.results["train"].outputs["output"]
+    assert children["train"].data.tags["levada.output.output"] == store.address(trained.uri)
     assert reader is not None
     assert reader.page == f"#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}"
 

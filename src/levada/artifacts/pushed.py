@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from levada.artifact import Artifact
@@ -43,6 +44,11 @@ class ServingFolder:
     def __init__(self, location: str) -> None:
         self.location = location
         self.store = Store(location)
+
+    @staticmethod
+    def of(destination: str, root: Path) -> ServingFolder:
+        """Return the folder that a destination means for the project at `root`."""
+        return ServingFolder(destination if "://" in destination else str(root / destination))
 
     def pointer(self) -> Pointer | None:
         """Return what is live, None if nothing was ever pushed here; raises StoreError for a damaged file."""
@@ -91,8 +97,9 @@ def files_of(described: dict[str, Any] | None) -> Files:
 class PushedModel(Artifact):
     """That a model is live at a destination.
 
-    Properties: `model`, `version`, `fingerprint`, `destination` (an absolute folder or a URI), `files` ([path, bytes]
-    pairs below the version's folder). It holds as long as the destination still serves that model.
+    Properties: `model`, `version`, `fingerprint`, `destination` (a URI or a folder, from the project's root if it is
+    relative), `files` ([path, bytes] pairs below the version's folder). It holds as long as the destination, that of
+    the project that asks, still serves that model.
     """
 
     def write(self, *, model: str, version: int, fingerprint: str, destination: str, files: Files) -> None:
@@ -111,13 +118,13 @@ class PushedModel(Artifact):
 
     @property
     def destination(self) -> str:
-        """Where the versions are: an absolute folder or a URI."""
+        """Where the versions are: a URI or a folder, from the project's root if it is relative."""
         return cast("str", self.properties["destination"])
 
-    def holds(self) -> bool:
+    def holds(self, root: Path) -> bool:
         """Whether the destination's pointer still names this model, and its files are there with their sizes."""
         try:
-            folder = ServingFolder(self.destination)
+            folder = ServingFolder.of(self.destination, root)
             pointer = folder.pointer()
             return (
                 pointer is not None

@@ -14,6 +14,7 @@
     ui         open MLflow on this project's runs and versions
     sync       deliver what MLflow has not been told yet
     node       run one node of a run (what workers do)
+    settings   show what is set, and where
     completion a script for the shell
 
 Exit codes: 0 all went well, 1 a node failed, 2 the command or the pipeline is wrong and nothing was run,

@@ -76,7 +76,9 @@ def _introduction(rerun: Rerun, project: Project, history: History) -> list[str]
     lines = [f"{bold(rerun.node.id)} of run {history.short(run.id)}, again: nothing is committed"]
     for name, item in rerun.call_inputs.items():
         records = item if isinstance(item, list) else [item] if item else []
-        lines.append(dim(f"  {name} = {records[0].uri if len(records) == 1 else f'{len(records)} artifacts'}"))
+        lines.append(
+            dim(f"  {name} = {run.store.address(records[0].uri) if len(records) == 1 else f'{len(records)} artifacts'}")
+        )
     lines += [dim(f"  {name} = {value_text(form)}") for name, form in rerun.call_parameters.items()]
     lines += [f"  {change}" for change in _edited(run, rerun.node.component, project)]
     return [*lines, ""]
@@ -133,12 +135,13 @@ def _look_around(trace: TracebackType) -> None:
 def _done(result: Result, keep: Path | None) -> int:
     from levada.history.moments import size_of
     from levada.references import short_name
+    from levada.store import INSIDE
 
     click.echo(f"{result.node} is done" + (f": {result.summary}" if result.summary else ""))
     for name, value in result.metrics.items():
         click.echo(f"  {name} {value:.6g}")
     for name, record in result.outputs.items():
-        where = f"  {record.uri}" if keep else ""
+        where = f"  {keep.absolute()}/{record.uri.removeprefix(INSIDE)}" if keep else ""
         click.echo(f"  {name}: {short_name(record.type)} {size_of(record.size)}{where}")
     shut = [record for record in result.outputs.values() if not record.open]
     for record in shut:

@@ -13,6 +13,7 @@ from levada.history.difference import Side
 from levada.history.forecast import Forecast
 from levada.history.sources import SourcesNow
 from levada.history.unwritten import Unwritten
+from levada.kept_plans import keep_plan, kept_plan
 from levada.plan import Plan
 from levada.project import Project
 from levada.resolved import resolve_plan
@@ -29,18 +30,20 @@ def plan_again(project: Project, run: RunRecord, context: click.Context) -> Plan
     if words is not None:
         return plan_from_words(project, reference, words, context)
     kept = [f"arguments {canonical(run.arguments)}"]
-    plan = project.kept_plan(reference, kept)
+    plan = kept_plan(project, reference, kept)
     if plan is None:
         pipeline = project.load_pipeline(reference)
         plan = pipeline.plan_from(project.root, **{name: decode(form) for name, form in run.arguments.items()})
-        project.keep_plan(plan, kept)
+        keep_plan(project, plan, kept)
     return plan
 
 
 def forecast_of(project: Project, plan: Plan, history: History, since: RunRecord | None = None) -> Forecast:
     """Return what running a plan would do now, held against a run, or the newest ones."""
     project.make_importable()  # the classes of sources are the project's
-    resolved = resolve_plan(plan, Unwritten(project.store), project.root, project.code_digest)
+    use_cache = project.settings.cache != "off"
+    store = Unwritten(project.store)
+    resolved = resolve_plan(plan, store, project.root, project.code_digest, use_cache=use_cache)
     return Forecast(plan, resolved, history, SourcesNow(project.packages), since)
 
 

@@ -13,9 +13,7 @@ from levada.history import History
 
 def history_of(session: Session) -> History:
     """Return the store's runs, those whose process has died closed as killed."""
-    from levada.recovery import close_killed_runs
-
-    close_killed_runs(session.project.store)
+    session.notice_killed()
     return History(session.project.store)
 
 

@@ -11,6 +11,7 @@ import click
 from levada.cli.arguments import options_of
 from levada.cli.group import Group
 from levada.cli.session import BEAM_OPTIONS, Session, session_of
+from levada.kept_plans import keep_plan, kept_plan
 from levada.plan import Plan
 from levada.project import Project
 
@@ -81,7 +82,7 @@ def plan_from_words(
 
     Raises click.UsageError for words that are not its arguments; `own` are a command's options to show beside them.
     """
-    plan = project.kept_plan(reference, words)
+    plan = kept_plan(project, reference, words)
     if plan is None:
         pipeline = project.load_pipeline(reference)
         inner = click.Command(ctx.command.name, params=[*options_of(pipeline), *own])
@@ -89,7 +90,7 @@ def plan_from_words(
         taken = {option.name for option in own}
         arguments = {name: value for name, value in given.params.items() if name not in taken}
         plan = pipeline.plan_from(project.root, **arguments)
-        project.keep_plan(plan, words)
+        keep_plan(project, plan, words)
     return plan
 
 
@@ -108,12 +109,18 @@ class RunCommand(PipelineCommand):
         click.Option(
             ["--fresh"], multiple=True, metavar="NODE", help="Run this node again. May be given several times."
         ),
+        click.Option(
+            ["--resume"],
+            is_flag=True,
+            help="Go on with the last run, if it was cut short, also where nothing is cached.",
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object an event."),
     )
 
     def act(self, session: Session, plan: Plan, beam_options: tuple[str, ...], **options: Any) -> int:
         from levada.cli.running import run_and_show
 
+        session.notice_killed()
         return run_and_show(session.project, plan, beam_options=beam_options, debug=session.debug, **options)
 
 

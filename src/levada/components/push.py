@@ -34,7 +34,7 @@ def push(ctx: Context, model: Model, blessing: Blessing, *, to: str) -> PushedMo
     """
     name = _covered(model, blessing)
     version = ctx.registry.await_version(name, model.fingerprint, waiting=_patience(ctx, name))
-    folder = ServingFolder(to if "://" in to else str(ctx.root / to))
+    folder = ServingFolder.of(to, ctx.root)
     pushed = ctx.output(PushedModel)
     with _alone(folder):
         before = folder.pointer()
@@ -51,7 +51,7 @@ def push(ctx: Context, model: Model, blessing: Blessing, *, to: str) -> PushedMo
         model=name,
         version=version.version,
         fingerprint=model.fingerprint,
-        destination=folder.location,
+        destination=to,
         files=files,
     )
     ctx.summary(f"{to}/{version.version}" + ("" if is_new else " serves this model already"))

@@ -10,6 +10,7 @@ from levada.history.inputs import inputs_of
 from levada.history.outline import run_form
 from levada.history.run import RunRecord
 from levada.history.runs import History
+from levada.store import Store
 
 
 def run_document(run: RunRecord, history: History) -> dict[str, Any]:
@@ -26,7 +27,11 @@ def node_form(run: RunRecord, node_id: str) -> dict[str, Any]:
         form |= {"result": result.to_json()}
     if inputs := given(run, node_id):
         form["input_records"] = {
-            name: [_fact(record) for record in item] if isinstance(item, list) else _fact(item) if item else None
+            name: [_fact(record, run.store) for record in item]
+            if isinstance(item, list)
+            else _fact(item, run.store)
+            if item
+            else None
             for name, item in inputs.items()
         }
     if key := key_of(run, node_id):
@@ -69,5 +74,5 @@ def key_of(run: RunRecord, node_id: str) -> str:
     return str(started.get("key", "")) if started else ""
 
 
-def _fact(record: ArtifactRecord) -> dict[str, Any]:
-    return {"type": record.type, "digest": record.digest, "producer": record.producer, "uri": record.uri}
+def _fact(record: ArtifactRecord, store: Store) -> dict[str, Any]:
+    return {"type": record.type, "digest": record.digest, "producer": record.producer, "uri": store.address(record.uri)}

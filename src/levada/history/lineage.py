@@ -106,7 +106,7 @@ class Lineage:
         return Origin("node", node_id, role, facts, inputs)
 
     def _of_file(self, record: ArtifactRecord, role: str, run: RunRecord | None = None) -> Origin:
-        name = str(record.properties.get("source") or record.uri)
+        name = str(record.properties.get("source") or self._history.store.address(record.uri))
         content = record.files[0].sha256 if len(record.files) == 1 else record.digest
         git = (run.facts.get("git") or {}) if run else {}
         return Origin("file", name, role, {"digest": content, "git": git})

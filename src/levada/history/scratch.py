@@ -26,7 +26,11 @@ class ScratchStore(Store):
         return sorted({*super().list(prefix), *self._kept.list(prefix)})
 
     def fetch(self, record: ArtifactRecord) -> Path:
-        return super().fetch(record) if self.key_of(record.uri) is not None else self._kept.fetch(record)
+        return super().fetch(record) if self._is_here(record) else self._kept.fetch(record)
 
     def has(self, record: ArtifactRecord) -> bool:
-        return super().has(record) if self.key_of(record.uri) is not None else self._kept.has(record)
+        return super().has(record) if self._is_here(record) else self._kept.has(record)
+
+    def _is_here(self, record: ArtifactRecord) -> bool:
+        key = self.key_of(record.uri)
+        return key is not None and self.local is not None and (self.local / key).is_dir()

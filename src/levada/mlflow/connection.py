@@ -22,6 +22,7 @@ from levada.errors import LevadaError, ModelError
 from levada.mlflow.database import database_path, prepare
 from levada.mlflow.limits import EXPERIMENT_TAG, cut
 from levada.run import quick_imports
+from levada.secret import redact
 from levada.store import Store
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _redacted(text: str) -> str:
         secret = os.environ.get(variable)
         if secret:
             text = text.replace(secret, "***")
-    return re.sub(r"//[^/\s@]+@", "//", text)
+    return re.sub(r"//[^/\s@]+@", "//", redact(text))
 
 
 @contextmanager

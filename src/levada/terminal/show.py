@@ -192,7 +192,7 @@ def show_node(run: RunRecord, node_id: str, history: History) -> list[str]:
     lines += _section("inputs", list(_inputs(run, node, history)))
     if result is None:
         return lines
-    lines += _section("outputs", list(_outputs(result)))
+    lines += _section("outputs", list(_outputs(run, result)))
     lines += _section("metrics", [[name, f"{value:.6g}"] for name, value in result.metrics.items()])
     for record in result.outputs.values():
         if "verdict" in record.properties:
@@ -240,12 +240,24 @@ def _inputs(run: RunRecord, node: Node, history: History) -> Iterator[list[str]]
             made_in, _, maker = record.producer.partition("/")
             source = record.properties.get("source")
             origin = f"{maker} of run {history.short(made_in)}" if maker else f"file {source}" if source else ""
-            yield [name, short_name(record.type), f"sha256 {record.digest[:12]}", origin, dim(record.uri)]
+            yield [
+                name,
+                short_name(record.type),
+                f"sha256 {record.digest[:12]}",
+                origin,
+                dim(run.store.address(record.uri)),
+            ]
 
 
-def _outputs(result: Result) -> Iterator[list[str]]:
+def _outputs(run: RunRecord, result: Result) -> Iterator[list[str]]:
     for name, record in result.outputs.items():
-        yield [name, short_name(record.type), size_of(record.size), f"sha256 {record.digest[:12]}", dim(record.uri)]
+        yield [
+            name,
+            short_name(record.type),
+            size_of(record.size),
+            f"sha256 {record.digest[:12]}",
+            dim(run.store.address(record.uri)),
+        ]
 
 
 def _items(items: dict[str, Result]) -> Iterator[list[str]]:
