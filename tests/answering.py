@@ -175,4 +175,5 @@ def masked(text: str, folder: Path) -> str:
     text = re.sub(r"sha256 [0-9a-f]{4}\.\.\.", "sha256 0000...", text)
     text = re.sub(r"plan +[0-9a-f]{6}", lambda match: match[0][:-6] + "0" * 6, text)
     text = text.replace(f"{getpass.getuser()} on {platform.node()}", "somebody on a host")
-    return re.sub(r"python [\d.]+", "python 3.x", text)
+    text = re.sub(r"python [\d.]+", "python 3.x", text)
+    return re.sub(r"(?<=\S) {2,}", "  ", text)  # columns are as wide as times are long

@@ -140,12 +140,12 @@ def test_an_answer_imports_neither_the_heavy_libraries_nor_the_project(question:
 def test_json_answers_are_documents(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """With whole ids and digests, for scripts."""
     runs = json.loads(answer("runs --json", capfd))
-    assert [run["status"] for run in runs] == ["failed", "closed", "failed", "finished"]
+    assert [run["status"] for run in runs] == ["failed", "failed", "closed", "finished"]
     shown = json.loads(answer(f"show {runs[0]['run']} --json", capfd))
     assert {node["id"]: node["status"] for node in shown["nodes"]} == {"square": "failed", "total": "skipped"}
     why = json.loads(answer("why numbers train --epochs 9 --json", capfd))
     assert why["fate"] == "runs" and why["changes"][0]["before"] == 4 and why["changes"][0]["after"] == 9
-    diff = json.loads(answer(f"diff {runs[3]['run']} {runs[1]['run']} --json", capfd))
+    diff = json.loads(answer(f"diff {runs[3]['run']} {runs[2]['run']} --json", capfd))
     assert diff["arguments"][0]["name"] == "limit" and list(diff["nodes"]) == ["judge"]
     lineage = json.loads(answer("lineage numbers/train --json", capfd))
     assert lineage["name"] == "train" and lineage["from"][0]["name"] == "start"

@@ -206,6 +206,8 @@ def _text(form: Any) -> str:
             return f"{short_name(reference)}.{name}"
         case {"$dataclass": str(reference), "fields": dict(fields)}:
             return f"{short_name(reference)}({', '.join(f'{name}={_text(value)}' for name, value in fields.items())})"
+        case {"$secret": str(reference)}:
+            return f"Secret({reference})"
         case {"$datetime": str(text)} | {"$date": str(text)} | {"$float": str(text)}:
             return text
         case dict():
