@@ -77,8 +77,8 @@ def run_and_show(
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    notes = [note for note in (mlflow.trouble, mlflow.refused) if note] if mlflow else []
-    show_summary(outcome, console, command, notes, History(project.store).short(request.run_id))
+    name = History(project.store).short(request.run_id)
+    show_summary(outcome, console, command, mlflow.notes if mlflow else [], name)
     return _leave(outcome.exit_code)
 
 

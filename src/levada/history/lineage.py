@@ -68,7 +68,13 @@ class Lineage:
             "blessed": version.candidate.get("blessed"),
             "reasons": version.candidate.get("reasons") or [],
             "fingerprint": version.fingerprint,
-            "promoted": {"run": last.run, "time": last.time, "to": last.destination, "before": last.before}
+            "promoted": {
+                "run": last.run,
+                "by": last.actor,
+                "time": last.time,
+                "to": last.destination,
+                "before": last.before,
+            }
             if last
             else None,
             "evaluated_on": version.candidate.get("data") or [],

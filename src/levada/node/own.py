@@ -31,6 +31,13 @@ GRACE = 2.0
 
 _LOOK = 0.05
 
+_running: set[int] = set()
+
+
+def any_running() -> bool:
+    """Whether a node of this process has a process of its own at this moment."""
+    return bool(_running)
+
 
 def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable[[], bool]) -> Result:
     """Run an attempt in a fresh interpreter, and return what came of it; raises `Stopped` if the run is stopped.
@@ -60,6 +67,7 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
     )
     os.close(alive_read)
     os.close(said_write)
+    _running.add(child.pid)
     try:
         assert child.stdin is not None
         with suppress(BrokenPipeError), child.stdin:  # a child that cannot start says so by its exit
@@ -67,6 +75,7 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
         said, ending = _listen(child, said_read, this.node.timeout, stopped)
     finally:
         _end(child)
+        _running.discard(child.pid)
         os.close(said_read)
         os.close(alive_write)
     if ending == "stopped":

@@ -62,6 +62,7 @@ def _finished(outcome: Outcome, program: str, name: str) -> Iterator[Hint]:
         for result in outcome.results.values()
         for record in result.outputs.values()
         if result.status == "done" and isinstance(record.properties.get("destination"), str)
+        if isinstance(record.properties.get("version"), int)
     ]
     if pushed:
         yield f"{program} lineage {pushed[0]}", "where it came from"

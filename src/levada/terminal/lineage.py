@@ -59,7 +59,8 @@ def _model(facts: dict[str, Any], history: History) -> Iterator[str]:
         yield "blessed" if facts["blessed"] else "not blessed"
     promoted = facts["promoted"]
     if promoted:
-        yield f"pushed by run {history.short(promoted['run'])} {ago(moment_of(promoted['time']))}"
+        who = f"pushed by run {history.short(promoted['run'])}" if promoted["run"] else f"made live in {promoted['by']}"
+        yield f"{who} {ago(moment_of(promoted['time']))}"
 
 
 def _parameters(parameters: dict[str, Any], full: bool) -> Iterator[str]:

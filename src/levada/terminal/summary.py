@@ -85,7 +85,15 @@ def _show_artifact(result: Result, record: ArtifactRecord, console: Console) -> 
             console.print(Text.assemble(start, reason))
             start = Text(" " * len(start))
     destination = record.properties.get("destination")
-    if isinstance(destination, str):
+    if isinstance(destination, str) and record.properties.get("pending"):
+        console.print(
+            Text.assemble(
+                "\n  push        ",
+                ("pending", "bold yellow"),
+                f"   {record.properties.get('model')} goes to {_near(destination)} when the registry is back",
+            )
+        )
+    elif isinstance(destination, str):
         before = record.properties.get("before")
         was = f" (before: {before})" if before else ""
         console.print(
