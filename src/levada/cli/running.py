@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levada.history import History
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
 from levada.process import adopt_orphans, kill_children
@@ -76,7 +77,8 @@ def run_and_show(
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    show_summary(outcome, console, command, mlflow.notes if mlflow else [])
+    name = History(project.store).short(request.run_id)
+    show_summary(outcome, console, command, mlflow.notes if mlflow else [], name)
     return _leave(outcome.exit_code)
 
 
