@@ -1,5 +1,6 @@
 """The `levada` command.
 
+    init       make a project to start from
     run        run a pipeline
     plan       print or draw a pipeline's plan
     pipelines  list the project's pipelines

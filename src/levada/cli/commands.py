@@ -18,6 +18,7 @@ from levada.secret import redact
 WRONG = 2
 
 COMMANDS = {
+    "init": "levada.cli.init:init",
     "run": "levada.cli.pipelines:run",
     "plan": "levada.cli.pipelines:plan",
     "pipelines": "levada.cli.pipelines:list_pipelines",
