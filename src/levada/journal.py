@@ -4,13 +4,17 @@ The terminal, MLflow and logs are readers of journals; the engine knows none of 
 objects, one a line; `schemas/journal.schema.json` in the repository describes them. The kinds:
 
     run_started     pipeline, plan, arguments, host, user, git, versions, command
-    node_started    node, attempt, key
-    progress        node, attempt, done, total, message
-    metric          node, attempt, name, value, step
+    resumed         before, status, reused, changed               it goes on from a run that was cut short
+    node_started    node, attempt, key; of a mapped node: total, settled
+    item_started    node, item, label, place, attempt, key        a mapped node's call for one item
+    progress        node, [item,] attempt, done, total, message
+    metric          node, [item,] attempt, name, value, step
+    attempt_failed  node, [item,] attempt, number, failure, wait  another attempt follows
     candidate       node, attempt, model, record, blessing, ...   a model that was evaluated, to be registered
     promoted        node, attempt, model, version, alias, ...     an alias was moved
-    node_finished   node, status, reason, seconds, outputs, metrics, summary, error
-    run_finished    status, exit_code, seconds
+    item_finished   node, item, label, and the rest as node_finished
+    node_finished   node, status, reason, seconds, outputs, metrics, summary, failure, attempts, items
+    run_finished    status, exit_code, seconds, error, closed_by
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from levada.plan import Plan
 from levada.process import this_process
 from levada.resolved import CodeDigest, check_secrets, resolve_plan
 from levada.result import Result
+from levada.resumption import cut_short, resumption
 from levada.store import Store
 from levada.values import utf8
 
@@ -70,8 +71,8 @@ class Request:
     """What to run and how.
 
     `packages` are the project's packages, shipped to workers elsewhere; `use_cache` is whether nodes may be cache hits,
-    `write_cache` whether what they make may be one later. `resumes` is the run that this one
-    goes on with: nodes that are never cached are taken from it too, if nothing that they depend on has changed.
+    `write_cache` whether what they make may be one later. `resume`: go on with the pipeline's last run if it was killed
+    or failed, and take from it also nodes that are never cached, if what they depend on is the same.
     """
 
     plan: Plan
@@ -86,7 +87,7 @@ class Request:
     write_cache: bool = True
     readers: list[Reader] = field(default_factory=list[Reader])
     command: str = ""
-    resumes: str = ""
+    resume: bool = False
     run_id: str = field(default_factory=new_run_id)
 
 
@@ -99,6 +100,8 @@ def run(request: Request) -> Outcome:
     plan, store = request.plan, request.store
     started = time.monotonic()
     store.check_writable()
+    before = cut_short(store, plan.pipeline)
+    resumes = before[0] if request.resume and before else ""
     resolved = resolve_plan(
         plan,
         store,
@@ -108,7 +111,7 @@ def run(request: Request) -> Outcome:
         request.fresh,
         request.use_cache,
         request.write_cache,
-        request.resumes,
+        resumes,
     )
     store.write(f"runs/{request.run_id}/plan.json", plan.dumps().encode())
     store.write(f"runs/{request.run_id}/resolved.json", _bytes(resolved.to_json()))
@@ -122,7 +125,7 @@ def run(request: Request) -> Outcome:
         "code": resolved.code,
         "packages": resolved.packages,
         "project": _keep_code(request, store),
-        "resumes": request.resumes,
+        "resumes": resumes,
         **_facts(request.root),
     }
     begin(store, request.run_id, {"run": request.run_id, "time": now(), **facts})
@@ -132,6 +135,8 @@ def run(request: Request) -> Outcome:
         with kept_alive(store, request.run_id), _terminable():
             try:
                 pending = _settle(plan, request.run_id, store)
+                if before is not None and (taken := resumption(store, before, plan, resolved, pending)):
+                    journal.append("resumed", **taken.to_json())
                 if pending:
                     _check_secrets(request, pending)
                     _run_on_beam(request)

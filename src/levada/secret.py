@@ -173,6 +173,11 @@ def redact(text: str) -> str:
     return _pattern.sub(lambda match: f"<secret {_known[match[0]]}>", text)
 
 
+def knows_secrets() -> bool:
+    """Whether this process knows the value of any secret."""
+    return _pattern is not None
+
+
 def redact_bytes(content: bytes) -> bytes:
     """Return what a process wrote, in UTF-8 or not, without the values of secrets."""
     if _pattern is None:

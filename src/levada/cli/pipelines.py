@@ -97,12 +97,18 @@ class RunCommand(PipelineCommand):
         click.Option(
             ["--fresh"], multiple=True, metavar="NODE", help="Run this node again. May be given several times."
         ),
+        click.Option(
+            ["--resume"],
+            is_flag=True,
+            help="Go on with the last run, if it was cut short, also where nothing is cached.",
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object an event."),
     )
 
     def act(self, session: Session, plan: Plan, beam_options: tuple[str, ...], **options: Any) -> int:
         from levada.cli.running import run_and_show
 
+        session.notice_killed()
         return run_and_show(session.project, plan, beam_options=beam_options, debug=session.debug, **options)
 
 

@@ -31,6 +31,14 @@ class Session:
             self._project = find_project(self._folder, self._store, self._env)
         return self._project
 
+    def notice_killed(self) -> None:
+        """End runs whose process is gone, and say so: every command that looks at runs begins with this."""
+        from levada.recovery import close_killed_runs
+
+        for killed in close_killed_runs(self.project.store):
+            kept = f"{', '.join(killed.finished)} kept" if killed.finished else "nothing was finished"
+            click.echo(f"note: run {killed.run_id} of {killed.pipeline} was killed; {kept}.", err=True)
+
 
 def session_of(context: click.Context) -> Session:
     """Return what the options before the command said."""

@@ -14,6 +14,7 @@ def ui(session: Session, port: int) -> int:
     """Open MLflow on this project's runs, metrics and model versions."""
     from levada.mlflow.ui import serve
 
+    session.notice_killed()
     serve(session.project.store, session.project.tracking_uri, port)
     return 0
 
@@ -24,6 +25,7 @@ def sync(session: Session) -> int:
     """Tell MLflow what it has not been told yet."""
     from levada.mlflow.delivery import deliver_pending
 
+    session.notice_killed()
     report = deliver_pending(session.project.store, session.project.tracking_uri)
     click.echo(str(report))
     return 1 if report.left else 0

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
-from levada.secret import redact, redact_bytes
+from levada.secret import knows_secrets, redact, redact_bytes
 from levada.store import Store
 
 
@@ -46,13 +46,15 @@ class Log:
         if self._path is None and size:
             self.file.seek(0)
             self._store.write(self._key, redact_bytes(self.file.read()))
-        elif self._path is not None and size:
+        elif self._path is not None and size and knows_secrets():
             content = self._path.read_bytes()
             if (clean := redact_bytes(content)) != content:
                 self._store.write(self._key, clean)
         self.text.close()
         if self._path is not None and not size:
             self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # other attempts may have left something there
+                self._path.parent.rmdir()
         return self._key if size else ""
 
     def tail(self, size: int = 8192) -> str:
