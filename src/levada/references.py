@@ -7,12 +7,13 @@ pickles. The scheme before the first colon says how the rest is looked up.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from levada.errors import ProjectError, did_you_mean
+from levada.extensions import installed, load_one
 
 SEPARATOR = ":"
+PYTHON = "python"
 
 
 def reference_of(thing: Any) -> str:
@@ -45,12 +46,27 @@ def short_name(reference: str) -> str:
 def load(reference: str) -> Any:
     """Import and return what a reference names; raises ProjectError if it is not there."""
     scheme, module, name = split(reference)
-    loader = SCHEMES.get(scheme)
-    if loader is None:
-        raise ProjectError(
-            f"'{reference}' has the unknown scheme '{scheme}'.", hint=f"Known schemes: {', '.join(SCHEMES)}."
-        )
-    return loader(module, name)
+    return _load_python(module, name) if scheme == PYTHON else scheme_of(reference).load(module, name)
+
+
+class Scheme(Protocol):
+    """Another way to find code, which an installed package brings: an entry point of the group `levada.references`."""
+
+    def load(self, module: str, name: str) -> Any:
+        """Return the component, class or function that `scheme:module:name` means."""
+
+    def digest(self, module: str, name: str) -> str:
+        """Return what names its code: it counts in cache keys."""
+
+
+def scheme_of(reference: str) -> Scheme:
+    """Return what finds the code of a reference that is not Python's; raises ProjectError for an unknown scheme."""
+    scheme, _, _ = split(reference)
+    found: Scheme | None = load_one("levada.references", scheme)
+    if found is None:
+        known = ", ".join((PYTHON, *installed("levada.references")))
+        raise ProjectError(f"'{reference}' has the unknown scheme '{scheme}'.", hint=f"Known schemes: {known}.")
+    return found
 
 
 def _load_python(module_name: str, name: str) -> Any:
@@ -71,6 +87,3 @@ def _load_python(module_name: str, name: str) -> Any:
             known = [known for known in vars(module) if not known.startswith("_")]
             raise ProjectError(f"{module_name} has no {name}.", hint=did_you_mean(name, known)) from None
     return thing
-
-
-SCHEMES: dict[str, Callable[[str, str], Any]] = {"python": _load_python}

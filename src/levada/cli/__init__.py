@@ -8,6 +8,7 @@
     sync       deliver what MLflow has not been told yet
     node       run one node of a run (what workers do)
     settings   show what is set, and where
+    extensions list what other packages add
 
 Exit codes: 0 all went well, 1 a node failed, 2 the command or the pipeline is wrong and nothing was run,
 3 a gate closed, 130 interrupted.

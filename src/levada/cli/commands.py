@@ -26,6 +26,7 @@ COMMANDS = {
     "sync": "levada.cli.tracking:sync",
     "node": "levada.cli.node:node",
     "settings": "levada.cli.settings:show_settings",
+    "extensions": "levada.cli.extensions:list_extensions",
 }
 """Each command, in the order that `levada --help` lists them, and where it is."""
 

@@ -1,0 +1,56 @@
+"""Readers of the journal that other packages bring, kept from breaking the run that they follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from levada.extensions import load_all
+from levada.journal import Event
+from levada.run import Reader, Request
+
+
+@dataclass
+class Guest:
+    """A reader of another package. What it raises ends it, not the run, and is kept as `trouble`."""
+
+    reader: Reader
+    origin: str
+    trouble: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How often it wants to look."""
+        return self.reader.seconds
+
+    def see(self, event: Event) -> None:
+        """Hand it an event, unless it has failed before."""
+        if self.trouble:
+            return
+        try:
+            self.reader.see(event)
+        except Exception as error:  # noqa: BLE001  it is not ours
+            self.trouble = f"{self.origin} stopped following the run: {type(error).__name__}: {error}"
+
+
+def guests(request: Request) -> list[Guest]:
+    """Return the readers that installed packages bring for a run."""
+    found: list[Guest] = []
+    for extension, make in load_all("levada.readers"):
+        guest = Guest(_Absent(), f"the reader '{extension.name}' of {extension}")
+        try:
+            reader = make(request)
+        except Exception as error:  # noqa: BLE001  it is not ours
+            guest.trouble = f"{guest.origin} did not start: {type(error).__name__}: {error}"
+        else:
+            if reader is None:
+                continue
+            guest.reader = reader
+        found.append(guest)
+    return found
+
+
+class _Absent:
+    seconds = 60.0
+
+    def see(self, event: Event) -> None:
+        """Nobody looks."""
