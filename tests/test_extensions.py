@@ -149,7 +149,7 @@ def test_of_two_packages_with_one_name_the_first_is_used_and_it_is_said(
     for name in ("levada-beta", "levada-alpha"):
         install(site, name, f"[levada.externals]\nbed = {name.replace('-', '_')}.find:resolve\n", find=EXTERNAL)
     assert installed("levada.externals")["bed"].distribution == "levada-alpha"
-    assert "levada-alpha 1.2 and levada-beta 1.2 both bring 'bed'" in caplog.text
+    assert "levada-alpha 1.2 and levada-beta both bring 'bed'" in caplog.text
 
 
 # -- on the command line --------------------------------------------------------------------------------
@@ -231,6 +231,9 @@ def nothing(request):
 
 def clumsy(request):
     return Clumsy()
+
+def asleep(request):
+    raise KeyError("no alarm clock")
 """
 
 
@@ -266,14 +269,15 @@ def test_artifact_types_and_sources_of_a_package_need_only_an_import(
 
 
 def test_readers_of_packages_follow_a_run_and_cannot_break_it(project: Callable[..., str], tmp_path: Path) -> None:
-    """One writes a diary, one stays out, one fails, one does not even load; the run is as it would be."""
-    entries = "".join(f"{name} = levada_diary.readers:{name}\n" for name in ("diary", "nothing", "clumsy"))
+    """One writes a diary; others stay out, fail, do not start, do not even load. The run is as it would be."""
+    entries = "".join(f"{name} = levada_diary.readers:{name}\n" for name in ("diary", "nothing", "clumsy", "asleep"))
     install(tmp_path / "site", "levada-diary", f"[levada.readers]\n{entries}", readers=READERS)
     install(tmp_path / "site", "levada-weeds", "[levada.readers]\nweeds = levada_weeds.gone:reader\n")
     said = project("run", "garden")
     assert "3 ran" in said
     assert "the extension 'weeds' (levada.readers) of levada-weeds 1.2 does not load: ModuleNotFoundError" in said
     assert "the reader 'clumsy' of levada-diary 1.2 stopped following the run: ValueError: dropped the pen" in said
+    assert "the reader 'asleep' of levada-diary 1.2 does not start: KeyError: 'no alarm clock'" in said
     told = [json.loads(line) for line in (tmp_path / "diary").read_text().splitlines()]
     assert {pipeline for pipeline, _ in told} == {"garden"}
     kinds = [kind for _, kind in told]

@@ -31,8 +31,6 @@ POINTS = {
 }
 """The groups of entry points, and what an entry of each is."""
 
-_log = logging.getLogger("levada.extensions")
-
 
 @dataclass(frozen=True)
 class Extension:
@@ -60,6 +58,11 @@ class Extension:
         return f"{self.distribution} {self.version}".strip()
 
 
+def warn(message: str) -> None:
+    """Say what is wrong with an extension that is done without; on standard error, unless logging is set up."""
+    logging.getLogger("levada.extensions").warning("levada: %s", message)
+
+
 @lru_cache
 def installed(group: str) -> dict[str, Extension]:
     """Return the extensions of a group by name, importing none; of two with one name, the first distribution's."""
@@ -72,7 +75,7 @@ def installed(group: str) -> dict[str, Extension]:
         extension = Extension(group, point.name, point.value, name, version)
         taken = found.setdefault(point.name, extension)
         if taken.distribution != extension.distribution:
-            _log.warning("levada: %s and %s both bring '%s' (%s): the former is used.", taken, name, point.name, group)
+            warn(f"{taken} and {name} both bring '{point.name}' ({group}): the former is used.")
     return found
 
 
@@ -82,7 +85,7 @@ def load_all(group: str) -> Iterator[tuple[Extension, Any]]:
         try:
             loaded = extension.load()
         except ProjectError as error:
-            _log.warning("levada: %s", error.message)
+            warn(error.message)
             continue
         yield extension, loaded
 

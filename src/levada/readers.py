@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from levada.extensions import load_all
+from levada.extensions import load_all, warn
 from levada.journal import Event
 from levada.run import Reader, Request
 
@@ -15,12 +15,8 @@ class Guest:
 
     reader: Reader
     origin: str
+    seconds: float
     trouble: str = ""
-
-    @property
-    def seconds(self) -> float:
-        """How often it wants to look."""
-        return self.reader.seconds
 
     def see(self, event: Event) -> None:
         """Hand it an event, unless it has failed before."""
@@ -36,21 +32,11 @@ def guests(request: Request) -> list[Guest]:
     """Return the readers that installed packages bring for a run."""
     found: list[Guest] = []
     for extension, make in load_all("levada.readers"):
-        guest = Guest(_Absent(), f"the reader '{extension.name}' of {extension}")
+        origin = f"the reader '{extension.name}' of {extension}"
         try:
-            reader = make(request)
+            reader: Reader | None = make(request)
+            if reader is not None:
+                found.append(Guest(reader, origin, float(reader.seconds)))
         except Exception as error:  # noqa: BLE001  it is not ours
-            guest.trouble = f"{guest.origin} did not start: {type(error).__name__}: {error}"
-        else:
-            if reader is None:
-                continue
-            guest.reader = reader
-        found.append(guest)
+            warn(f"{origin} does not start: {type(error).__name__}: {error}")
     return found
-
-
-class _Absent:
-    seconds = 60.0
-
-    def see(self, event: Event) -> None:
-        """Nobody looks."""

@@ -54,9 +54,11 @@ class Scheme(Protocol):
 
     def load(self, module: str, name: str) -> Any:
         """Return the component, class or function that `scheme:module:name` means."""
+        ...
 
     def digest(self, module: str, name: str) -> str:
         """Return what names its code: it counts in cache keys."""
+        ...
 
 
 def scheme_of(reference: str) -> Scheme:
