@@ -78,8 +78,7 @@ def run_and_show(
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    notes = [note for note in (mlflow.trouble, mlflow.refused) if note] if mlflow else []
-    notes += [guest.trouble for guest in others if guest.trouble]
+    notes = [*(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
     show_summary(outcome, console, command, notes)
     return _leave(outcome.exit_code)
 
