@@ -16,6 +16,7 @@ from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
 from levada.process import adopt_orphans, kill_children
 from levada.project import Project
+from levada.readers import guests
 from levada.run import STATUS, Outcome, Reader, Request, run
 from levada.store import Store
 from levada.terminal.quiet import quieten
@@ -56,7 +57,8 @@ def run_and_show(
         command=command,
     )
     mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
-    readers: list[Reader] = [mlflow] if mlflow else []
+    others = guests(request)
+    readers: list[Reader] = [*([mlflow] if mlflow else []), *others]
     if as_json:
         from levada.terminal.lines import JsonReader
 
@@ -77,8 +79,8 @@ def run_and_show(
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    name = History(project.store).short(request.run_id)
-    show_summary(outcome, console, command, mlflow.notes if mlflow else [], name)
+    notes = [*(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
+    show_summary(outcome, console, command, notes, History(project.store).short(request.run_id))
     return _leave(outcome.exit_code)
 
 
