@@ -37,7 +37,7 @@ STATUS = {OK: "finished", FAILED: "failed", CLOSED: "closed", KILLED: "killed", 
 
 
 PATIENCE = 4.0
-"""Seconds that a run which is stopped waits for its nodes, those in processes of their own among them."""
+"""Seconds that a run which is stopped waits for processes of its nodes to end."""
 
 
 class Reader(Protocol):
@@ -224,12 +224,22 @@ def _run_on_beam(request: Request) -> None:
             pass
     except KeyboardInterrupt:
         stop.set()
-        done.wait(PATIENCE)
+        _let_end(done)
         raise
     if raised:
         from levada.beam.failures import original
 
         raise original(raised[0])
+
+
+def _let_end(done: threading.Event) -> None:
+    """Wait for nodes that have been told to stop: a second, and as long as processes of their own need to end."""
+    from levada.node.own import any_running
+
+    patience = time.monotonic() + PATIENCE
+    done.wait(1)
+    while any_running() and time.monotonic() < patience and not done.wait(0.1):
+        pass
 
 
 @contextmanager

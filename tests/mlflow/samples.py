@@ -106,17 +106,19 @@ def evaluate(
 def push(ctx: Context, model: Model, verdict: Verdict, *, to: str = "serving", patience: float = 20) -> None:
     fingerprint = str(model.properties["fingerprint"])
     version = ctx.registry.await_version("flights", fingerprint, seconds=patience)
+    assert version is not None
     promotion = ctx.registry.promote("flights", version, to, model.record, None, ctx.run_id, "not worse than before")
-    ctx.emit(
-        "promoted",
-        model="flights",
-        version=version.version,
-        fingerprint=fingerprint,
-        alias="champion",
-        destination=to,
-        before=promotion.before,
-        reason="not worse than before",
-    )
+    if promotion is not None:
+        ctx.emit(
+            "promoted",
+            model="flights",
+            version=version.version,
+            fingerprint=fingerprint,
+            alias="champion",
+            destination=to,
+            before=promotion.before,
+            reason="not worse than before",
+        )
     ctx.summary(f"{to}/{version.version}")
 
 

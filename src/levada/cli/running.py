@@ -76,8 +76,7 @@ def run_and_show(
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    notes = [note for note in (mlflow.trouble, mlflow.refused) if note] if mlflow else []
-    show_summary(outcome, console, command, notes)
+    show_summary(outcome, console, command, mlflow.notes if mlflow else [])
     return _leave(outcome.exit_code)
 
 
