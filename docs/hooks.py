@@ -31,7 +31,8 @@ def on_config(config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace each `::: public package` by one entry for every name that the package exports."""
+    """Replace each `::: public package` by one entry for every name that it exports; drop what is for tests only."""
+    markdown = re.sub(r"^<!--(python|console)\n.*?-->\n", "", markdown, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^::: public ([\w.]+)$", lambda found: _entries(found[1]), markdown, flags=re.MULTILINE)
 
 

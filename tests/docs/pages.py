@@ -1,8 +1,8 @@
 """The documentation's pages as the tests see them: their blocks of code, each with its page and line.
 
-What a reader does not see but code needs to stand alone (imports, data) is in HTML comments: `<!--python` starts a hidden
-block of Python, `<!--console` hidden commands. A block ```` ```python title="components/words.py" ```` is a file to
-save. The other Python blocks of a page are one module, read from top to bottom.
+What a reader does not see but code needs to stand alone (imports, data) is in HTML comments: `<!--python` starts a
+hidden block of Python, `<!--console` hidden commands. A block ```` ```python title="components/words.py" ```` is a file
+to save. The other Python blocks of a page are one module, read from top to bottom.
 """
 
 from __future__ import annotations

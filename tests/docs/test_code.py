@@ -27,9 +27,10 @@ def blocks(language: str) -> list[Block]:
 
 
 def files_of(one: Page) -> dict[str, str]:
-    """Return a page's Python as files: the page itself, and those that it says to save (the last version of each)."""
-    files = {f"{one.slug}.py": one.module()}
-    return files | {block.title: block.padded() for block in one.of("python") if block.title}
+    """Return a page's Python as files: the page itself, and those that it says to save, in packages."""
+    saved = {block.title: block.padded() for block in one.of("python") if block.title}
+    packages = {f"{Path(title).parent}/__init__.py": "" for title in saved}
+    return {f"{one.slug}.py": one.module()} | packages | saved
 
 
 def test_the_python_of_the_pages_passes_the_type_checker(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_the_python_of_the_pages_passes_the_type_checker(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("one", [one for one in WITH_PYTHON if not one.not_run], ids=lambda one: one.name)
 def test_the_python_of_a_page_runs(one: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page is imported as a module; its components have signatures, and its pipelines are drawn."""
+    """The page is imported as a module; its components have signatures, its pipelines are drawn, its tests pass."""
     if not one.module().strip():
         return  # its files are tested where the page is followed
     name = f"page_{one.slug}"
@@ -75,6 +76,8 @@ def test_the_python_of_a_page_runs(one: Page, tmp_path: Path, monkeypatch: pytes
                 assert thing.signature  # pyright: ignore[reportUnknownMemberType]
             elif isinstance(thing, Pipeline) and _needs_nothing(thing.function):
                 assert thing.plan().nodes
+            elif inspect.isfunction(thing) and thing.__name__.startswith("test_"):
+                thing()
     except Exception as error:
         error.add_note(f"line numbers are those of {one.name}")
         raise
@@ -111,8 +114,10 @@ def test_json_and_yaml_are_read(block: Block) -> None:
 def test_pages_that_are_only_type_checked_say_why() -> None:
     """And those that make something to follow are followed."""
     assert all(len(one.not_run.split()) > 2 for one in pages() if one.not_run)
-    unfollowed = [one.name for one in pages() if any(block.title for block in one.blocks) and not one.followed_in]
-    assert not unfollowed, f"{unfollowed} say where to save files; say where the test does so: <!-- followed in: ... -->"
+    unfollowed = [one.name for one in pages() if any(block.title for block in one.of("python")) and not one.followed_in]
+    assert not unfollowed, (
+        f"{unfollowed} say where to save files; say where the test does so: <!-- followed in: ... -->"
+    )
 
 
 def test_a_block_stands_where_its_page_has_it() -> None:

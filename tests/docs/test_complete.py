@@ -62,7 +62,7 @@ def has_entry(entry: str) -> bool:
     return bool({entry, entry.rpartition(".")[0]} & documented())
 
 
-@pytest.mark.parametrize(("public", "entry"), exports(), ids=lambda part: str(part))
+@pytest.mark.parametrize(("public", "entry"), exports(), ids=str)
 def test_every_public_name_has_an_entry(public: str, entry: str) -> None:
     """Its docstring, on a page of docs/reference/."""
     assert has_entry(entry), (
@@ -83,7 +83,7 @@ def imported() -> Iterator[tuple[str, str]]:
                         yield f"{one.name}:{statement.lineno}", f"{statement.module}.{alias.name}"
 
 
-@pytest.mark.parametrize(("where", "name"), imported(), ids=lambda part: str(part))
+@pytest.mark.parametrize(("where", "name"), imported(), ids=str)
 def test_pages_use_only_what_the_reference_promises(where: str, name: str) -> None:
     """A name that a guide imports has an entry too."""
     assert name in dict(exports()) or has_entry(name), f"{where} uses {name}, which no page of docs/reference/ shows"
@@ -134,7 +134,7 @@ def listed(text: str) -> set[str]:
     return {word for row in cells(text) for word in re.findall(r"--\w[\w-]*", row[0])}
 
 
-@pytest.mark.parametrize(("words", "command"), [("levada", cli), *commands()], ids=lambda part: str(part))
+@pytest.mark.parametrize(("words", "command"), [("levada", cli), *commands()], ids=str)
 def test_every_command_and_its_options_are_in_the_reference(words: str, command: click.Command) -> None:
     """Under a heading of its own, its options in a table or in the line that shows how it is called."""
     section = sections().get(words)
