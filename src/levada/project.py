@@ -33,10 +33,14 @@ class Listing:
 
 @dataclass(frozen=True)
 class Project:
-    """A project at `root`, and the settings that are in force for it."""
+    """A project at `root`, and the settings that are in force for it.
+
+    `imported` gives the content of modules that this process runs in another form than their files have now.
+    """
 
     root: Path
     settings: Settings = field(default_factory=Settings)
+    imported: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     @cached_property
     def store(self) -> Store:
@@ -67,7 +71,7 @@ class Project:
     @cached_property
     def index(self) -> CodeIndex:
         """What tells which code a component reaches; the standard components count as project code."""
-        return CodeIndex(self._counted)
+        return CodeIndex(self._counted, self.imported)
 
     @cached_property
     def _counted(self) -> dict[str, Path]:

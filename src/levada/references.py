@@ -1,7 +1,10 @@
 """Names for code: `python:components.train:train` is the object `train` in the module `components.train`.
 
-A plan names components, artifact types and parameter classes by such references, so that it holds no
-pickles. The scheme before the first colon says how the rest is looked up.
+`cell:5c19e2...:train` is a `train` that was defined in a notebook's cell (or in a script that is being run), by the
+digest of its source and of all that it reaches there; only that session has it.
+
+A plan names components, artifact types and parameter classes by such references, so that it holds no pickles. The
+scheme before the first colon says how the rest is looked up.
 """
 
 from __future__ import annotations
@@ -13,12 +16,17 @@ from typing import Any
 from levada.errors import ProjectError, did_you_mean
 
 SEPARATOR = ":"
+CELL = "cell"
+
+NAMERS: list[Callable[[Any], str]] = []
+"""What gives a reference to a function or class of `__main__`, which no other process can import."""
 
 
 def reference_of(thing: Any) -> str:
     """Return the `python:` reference of a class or function defined at the top level of a module.
 
-    Raises ProjectError for one defined inside a function, which no other process could find.
+    One of `__main__` gets a `cell:` reference. Raises ProjectError for one defined inside a function, which no other
+    process could find.
     """
     name: str = thing.__qualname__
     if "<locals>" in name:
@@ -26,6 +34,8 @@ def reference_of(thing: Any) -> str:
             f"{name.replace('.<locals>', '')} is defined inside a function, so other processes cannot import it.",
             hint=f"Move {thing.__name__} to the top level of its module.",
         )
+    if thing.__module__ == "__main__" and NAMERS:
+        return NAMERS[0](thing)
     return f"python:{thing.__module__}:{name}"
 
 
@@ -73,4 +83,25 @@ def _load_python(module_name: str, name: str) -> Any:
     return thing
 
 
-SCHEMES: dict[str, Callable[[str, str], Any]] = {"python": _load_python}
+def is_cell(reference: str) -> bool:
+    """Whether a reference names something that only the session that defined it has."""
+    return reference.startswith(f"{CELL}{SEPARATOR}")
+
+
+def _load_cell(digest: str, name: str) -> Any:
+    found = CELLS.get(f"{CELL}{SEPARATOR}{digest}{SEPARATOR}{name}")
+    if found is None:
+        raise ProjectError(
+            f"{name} was defined in a notebook's cell, which only its own session can run.",
+            hint=f"Save {name} in a file of the project's code, below components/ say, and import it from there.",
+        )
+    return found
+
+
+CELLS: dict[str, Any] = {}
+"""What this process defined in cells, by reference."""
+
+LIVE: dict[str, dict[str, str]] = {}
+"""What those of them reach that has no digest, by name, so that they are not cached."""
+
+SCHEMES: dict[str, Callable[[str, str], Any]] = {"python": _load_python, CELL: _load_cell}
