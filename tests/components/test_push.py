@@ -178,7 +178,7 @@ def test_while_the_registry_is_away_a_push_is_ordered_and_nothing_is_written(wor
     artifact = pushed(workshop, model, challenged=other.record)
     assert not (workshop.root / "serving").exists()
     assert workshop.line == "pending: the registry is away; the next command completes it"
-    assert (artifact.pending, artifact.holds()) == (True, False)
+    assert (artifact.pending, artifact.holds(workshop.root)) == (True, False)
     with pytest.raises(RegistryError, match="waits for the registry, so it has no version yet"):
         print(artifact.version)
     (order,) = registry.orders("flights")

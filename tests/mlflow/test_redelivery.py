@@ -284,11 +284,11 @@ def test_curves_of_an_attempt_that_did_not_count_are_taken_back(store: Store, ur
 @pytest.mark.slow
 def test_a_run_whose_process_is_gone_ends_as_killed(store: Store, uri: str, client: Any) -> None:
     code = f"""
-import os, threading, time
+import os
 from levada.store import Store
-from tests.mlflow.samples import flights, plan_of, run_plan
-threading.Timer(4, lambda: os._exit(9)).start()
-run_plan(plan_of(flights, epochs=30, seconds=30), Store({store.uri!r}), {uri!r})
+from tests.mlflow.samples import flights, plan_of, run_plan, when_shown
+when_shown({uri!r}, lambda: os._exit(9))
+run_plan(plan_of(flights, epochs=600, seconds=600), Store({store.uri!r}), {uri!r})
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     (parent,) = runs_of(client, "flights")
@@ -322,12 +322,12 @@ def test_a_run_that_goes_on_is_left_to_its_own_process(store: Store, uri: str, c
 @pytest.mark.slow
 def test_a_stopped_run_closes_the_nodes_that_were_running(store: Store, uri: str, client: Any) -> None:
     code = f"""
-import os, signal, threading, time
+import os, signal
 from levada.store import Store
-from tests.mlflow.samples import flights, plan_of, run_plan
+from tests.mlflow.samples import flights, plan_of, run_plan, when_shown
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background has it ignored
-threading.Timer(5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-outcome, _ = run_plan(plan_of(flights, epochs=30, seconds=30), Store({store.uri!r}), {uri!r})
+when_shown({uri!r}, lambda: os.kill(os.getpid(), signal.SIGINT))
+outcome, _ = run_plan(plan_of(flights, epochs=600, seconds=600), Store({store.uri!r}), {uri!r})
 print(outcome.status, flush=True)
 os._exit(130)
 """

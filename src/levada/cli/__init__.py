@@ -1,5 +1,6 @@
 """The `levada` command.
 
+    init       make a project to start from
     run        run a pipeline
     plan       print or draw a pipeline's plan
     pipelines  list the project's pipelines
@@ -16,6 +17,7 @@
     node       run one node of a run (what workers do)
     settings   show what is set, and where
     completion a script for the shell
+    extensions list what other packages add
 
 Exit codes: 0 all went well, 1 a node failed, 2 the command or the pipeline is wrong and nothing was run,
 3 a gate closed, 130 interrupted.

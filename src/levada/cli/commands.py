@@ -18,6 +18,7 @@ from levada.secret import redact
 WRONG = 2
 
 COMMANDS = {
+    "init": "levada.cli.init:init",
     "run": "levada.cli.pipelines:run",
     "plan": "levada.cli.pipelines:plan",
     "pipelines": "levada.cli.pipelines:list_pipelines",
@@ -34,6 +35,7 @@ COMMANDS = {
     "node": "levada.cli.node:node",
     "settings": "levada.cli.settings:show_settings",
     "completion": "levada.cli.completion:completion",
+    "extensions": "levada.cli.extensions:list_extensions",
 }
 """Each command, in the order that `levada --help` lists them, and where it is."""
 

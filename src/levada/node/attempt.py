@@ -73,6 +73,8 @@ def attempt_here(view: RunView, this: Try, stopped: Callable[[], bool]) -> Resul
     except Stopped:
         raise
     except BaseException as error:  # noqa: BLE001  SystemExit and the like would kill the whole job
+        if view.is_in_sight:
+            view.raised[this.node.id] = error
         return this.failed(error)
 
 
