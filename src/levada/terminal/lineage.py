@@ -37,8 +37,8 @@ def _line(origin: Origin, history: History, full: bool) -> str:
             size = f"{facts['type']} {size_of(facts['bytes'])}"
             further = f"(goes on: levada lineage {history.short(facts['run'])}/{origin.name})"
             told = dim(further if facts.get("goes_on") else "(told above)") if origin.again else ""
-            said = "" if origin.again else facts["said"]
-            words = [bold(origin.name), f"run {history.short(facts['run'])}", git, parameters, said, size, digest, told]
+            name = [bold(origin.name), f"run {history.short(facts['run'])}"]
+            words = [*name, told] if origin.again else [*name, git, parameters, facts["said"], size, digest]
         case "data":
             words = [bold(origin.name), digest]
         case "file":
