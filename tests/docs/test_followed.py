@@ -26,7 +26,8 @@ def clone(folder: Path) -> None:
         shutil.copy(ROOT / name, folder / name)
     (folder / "src").symlink_to(ROOT / "src")
     (folder / ".venv").mkdir()
-    (folder / ".venv/bin").symlink_to(ROOT / ".venv/bin")
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / name).symlink_to(ROOT / ".venv" / name)
     (folder / ".venv/.ready").touch()
 
 
