@@ -8,16 +8,17 @@ A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from levada.artifact import Artifact, ArtifactRecord, Drawn
+from levada.artifact import Artifact, ArtifactRecord, Drawn, FileEntry
 from levada.errors import DataError, PlanError
 from levada.plan import External
 from levada.registry import NAME, Registry
-from levada.store import Store, artifact_digest, entries_of, file_digest
+from levada.store import Store, artifact_digest
 
 A = TypeVar("A", bound=Artifact)
 
@@ -79,17 +80,13 @@ def _resolve_file(rest: str, type_: str, store: Store, root: Path) -> Resolution
         there = sorted(item.name for item in path.parent.glob("*") if item.is_file()) if path.parent.is_dir() else []
         hint = f"{path.parent.name}/ has {', '.join(there)}." if there else f"There is no folder {path.parent}."
         raise DataError(f"there is no file {rest} in {root}.", hint=hint)
-    digest = file_digest(path)
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
     key = f"files/{digest}/{path.name}"
-    if store.read(key) is None:
-        store.create(key, path.read_bytes())
+    if store.read(key) != content:  # not there yet, or damaged
+        store.write(key, content)
     folder = f"files/{digest}"
-    if store.local is not None:
-        entries = tuple(entry for entry in entries_of(store.local / folder) if entry.path == path.name)
-    else:
-        from levada.artifact import FileEntry
-
-        entries = (FileEntry(path.name, path.stat().st_size, digest),)
+    entries = (FileEntry(path.name, len(content), digest),)
     properties: dict[str, Any] = {"source": rest}
     record = ArtifactRecord(type_, store.uri_of(folder), artifact_digest(entries, {}), properties, entries)
     return Resolution(record)

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
+import hashlib
 import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from levada.errors import StoreError
+from levada.store.documents import opened
 
 _IN_MEMORY = threading.Lock()
+
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object: its key, size in bytes, when it was last written (seconds since 1970), how many names it has."""
+
+    key: str
+    size: int
+    modified: float
+    names: int = 1
 
 
 class Objects:
@@ -77,14 +92,9 @@ class Objects:
             raise self.broken("read", key, error) from error
 
     def read_json(self, key: str) -> Any:
-        """Return the JSON document at a key, or None if there is nothing."""
+        """Return the JSON document at a key, or None if there is nothing; raises StoreError if it is damaged."""
         content = self.read(key)
-        if content is None:
-            return None
-        try:
-            return json.loads(content)
-        except ValueError as error:
-            raise StoreError(f"{self.uri_of(key)} is not JSON: {error}.", hint="It was damaged from outside.") from None
+        return None if content is None else opened(content, self.uri_of(key))
 
     def write(self, key: str, content: bytes) -> None:
         """Put bytes at a key, replacing what is there. Readers see the old or the new, never a part."""
@@ -168,6 +178,55 @@ class Objects:
         except self.errors as error:
             raise self.broken("list", prefix, error) from error
 
+    def walk(self, prefix: str = "") -> Iterator[Found]:
+        """Yield every object below a prefix, in no order, temporary files too; nothing if there is none."""
+        try:
+            if self.local is not None:
+                yield from _files_below(self.local / prefix, f"{prefix}/" if prefix else "")
+                return
+            top = self.fs._strip_protocol(self.uri).rstrip("/") + "/"
+            found = cast("dict[str, Any]", self.fs.find(self.uri_of(prefix), detail=True))
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except self.errors as error:
+            raise self.broken("list", prefix, error) from error
+        for path, info in found.items():
+            changed = info.get("LastModified") or info.get("created") or info.get("mtime") or info.get("updated")
+            seconds = changed.timestamp() if hasattr(changed, "timestamp") else float(changed or 0)
+            yield Found(path.removeprefix(top), int(info["size"] or 0), seconds)
+
+    def digest(self, key: str, read: Callable[[int], None] = lambda size: None) -> str:
+        """Return the sha256 (hex) of an object's bytes, never held in memory whole; `read` is told how many at a time.
+
+        Raises FileNotFoundError if there is none.
+        """
+        total = hashlib.sha256()
+        try:
+            with (self.local / key).open("rb") if self.local is not None else self.fs.open(self.uri_of(key)) as file:
+                while block := file.read(_BLOCK):
+                    total.update(block)
+                    read(len(block))
+        except FileNotFoundError:
+            raise
+        except self.errors as error:
+            raise self.broken("read", key, error) from error
+        return total.hexdigest()
+
+    def move(self, key: str, target: str) -> bool:
+        """Give an object or folder another key; in one step on a local disk. False if it is not there."""
+        try:
+            if self.local is not None:
+                (self.local / target).parent.mkdir(parents=True, exist_ok=True)
+                (self.local / key).rename(self.local / target)
+            else:
+                self.fs.copy(self.uri_of(key), self.uri_of(target), recursive=True)
+                self.fs.rm(self.uri_of(key), recursive=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except self.errors as error:
+            raise self.broken("move", key, error) from error
+        return True
+
     def delete(self, key: str) -> None:
         """Remove an object or folder; nothing happens if it is not there."""
         try:
@@ -200,3 +259,16 @@ class Objects:
             f"cannot {verb} {self.uri_of(key)}: {reason}.",
             hint=f"Check that the store {self.uri} exists, is writable and has space, or name another with --store.",
         )
+
+
+def _files_below(folder: Path, prefix: str) -> Iterator[Found]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from _files_below(Path(entry.path), f"{prefix}{entry.name}/")
+                elif entry.is_file():
+                    state = entry.stat()
+                    yield Found(f"{prefix}{entry.name}", state.st_size, state.st_mtime, state.st_nlink)
+            except FileNotFoundError:  # others write and remove here too
+                continue
