@@ -13,7 +13,7 @@ manifest says). A new type is a few lines:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -46,6 +46,10 @@ class ArtifactRecord:
     properties: dict[str, Json]
     files: tuple[FileEntry, ...]
     producer: str = ""
+
+    def leaves(self) -> Iterator[ArtifactRecord]:
+        """Yield the records that have files."""
+        yield self
 
     def to_json(self) -> dict[str, Any]:
         return {

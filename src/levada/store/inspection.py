@@ -92,7 +92,7 @@ def inspect(record: ArtifactRecord, home: Objects, digest: Callable[[str], str] 
     `digest` gives the sha256 of a key below `home`; without it sizes are compared alone.
     """
     wanted = {entry.path: entry for entry in record.files}
-    there = {found.key: found for found in home.walk() if not _is_dropping(found.key)}
+    there = {found.key: found for found in home.walk() if not is_dropping(found.key)}
     if record.producer and artifact_digest(record.files, record.properties) != record.digest:
         yield Damage("record", home.uri, f"{record.digest[:12]}…", "a record of another digest", record)
     for path, entry in wanted.items():
@@ -120,7 +120,7 @@ def inspect(record: ArtifactRecord, home: Objects, digest: Callable[[str], str] 
             yield Damage("added", home.uri_of(path), "nothing", f"{there[path].size:,} bytes", record)
 
 
-def _is_dropping(path: str) -> bool:
+def is_dropping(path: str) -> bool:
     """Whether a file is one that systems leave in folders by themselves: an NFS client's, the macOS Finder's."""
     name = path.rsplit("/", 1)[-1]
     return name == ".DS_Store" or name.startswith(".nfs")
