@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from levada import Artifact, Context, component
 from levada.errors import DataError, PlanError, Position
 from levada.externals import file_artifact
-from levada.node import RunView
+from levada.node import RunView, run_node
+from levada.node import key as keys
 from levada.plan import Node, Plan
 from levada.resolved import Resolved, resolve_plan
 from levada.store import Store
@@ -213,7 +214,8 @@ def key_of(node: Node, store: Store, code: Any = one_code) -> str:
     resolved = resolve_plan(plan, store, ROOT, code)
     run_id = f"run-{abs(hash((repr(node), repr(resolved))))}"
     begin(plan, store, run_id, code)
-    return RunView(store, run_id).key(plan.nodes[0])
+    view = RunView(store, run_id)
+    return keys.key_of(view, plan.nodes[0], keys.call_of(view, plan.nodes[0]))
 
 
 def node_of(**parameters: Any) -> Node:
@@ -335,8 +337,7 @@ def test_a_file_of_the_project_is_an_input(tmp_path: Path) -> None:
         path.write_text("99")
         assert Resolved.from_json(resolved.to_json()) == resolved
         store.write(f"runs/{run_id}/resolved.json", _text(resolved))
-        result = RunView(store, run_id)
-        settled = result.settle(plan, "double") or result.execute(plan, "double")
+        settled = run_node(plan, "double", run_id, store)
         assert value_of(settled, store) == 2 * int(content)
         return settled.status
 

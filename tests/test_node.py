@@ -19,6 +19,7 @@ from levada import Artifact, Context, component
 from levada.artifact import ArtifactRecord
 from levada.errors import PlanError, StoreError
 from levada.node import RunView, run_node
+from levada.node.execute import execute
 from levada.result import Result
 from levada.store import Store, file_digest
 from tests.arithmetic import Number, add, both, fail, make, number, positive, read, total
@@ -53,8 +54,7 @@ def test_of_two_attempts_the_first_to_commit_counts(store: Store) -> None:
     plan = plan_of(noted)
     begin(plan, store)
     views = [RunView(again(store), "run-1") for _ in range(2)]
-    assert [view.settle(plan, "note") for view in views] == [None, None]
-    winner, loser = [view.execute(plan, "note") for view in views]
+    winner, loser = [execute(view, plan, plan.node("note"), None, lambda: False) for view in views]
     assert loser.to_json() == winner.to_json()
     assert winner.metrics == {"attempts": 1}
     attempts = {event["attempt"] for event in events(store, "run-1") if event["kind"] == "node_started"}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from levada import Context, component, pipeline
 from levada.errors import LevadaError, PlanError, Position, WiringError
 from levada.plan import Each, External, Gather, Node, Output, Plan, Sequence, in_order, leaves
+from levada.retry import Retry, retry_form
 from levada.values import encode
 from tests.arithmetic import Gate, Number, add, make, positive, total
 from tests.inline import ROOT, plan_of
@@ -71,6 +72,10 @@ def plans(draw: Any) -> Plan:
                 needs=draw(needs),
                 packages=tuple(draw(st.lists(names, max_size=2))),
                 cache=draw(st.booleans()),
+                retry=draw(st.sampled_from([{}, retry_form(3, None), retry_form(Retry(2, on=(OSError,)), None)])),
+                timeout=draw(st.none() | st.floats(0.1, 1e6)),
+                process=draw(st.sampled_from(["", "own"])),
+                at_once=draw(st.none() | st.integers(1, 100)),
                 position=draw(positions),
             )
         )

@@ -13,14 +13,14 @@ manifest says). A new type is a few lines:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from levada.errors import ComponentError, StoreError, WiringError
 from levada.references import load, reference_of
-from levada.values import Json
+from levada.values import Json, digest_of
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class ArtifactRecord:
 
     `type` is a code reference, `uri` the folder that holds its files, `digest` the sha256 over its
     files and properties, `producer` the run and node that made it (empty for a file of the project).
+
+    A list of artifacts is a record too: its `items` are theirs, it has no files of its own, and its digest is over
+    what counts as the same of each. An item knows the list item it was made for: `item` names it by content, `label`
+    for people.
     """
 
     type: str
@@ -46,13 +50,27 @@ class ArtifactRecord:
     properties: dict[str, Json]
     files: tuple[FileEntry, ...]
     producer: str = ""
+    items: tuple[ArtifactRecord, ...] | None = None
+    item: str = ""
+    label: str = ""
+
+    @staticmethod
+    def of_items(type_: str, items: Iterable[ArtifactRecord], producer: str = "") -> ArtifactRecord:
+        """Return the record of a list of artifacts."""
+        listed = tuple(items)
+        digest = digest_of([record.identity for record in listed])
+        return ArtifactRecord(type_, "", digest, {}, (), producer, listed)
 
     def leaves(self) -> Iterator[ArtifactRecord]:
-        """Yield the records that have files."""
-        yield self
+        """Yield the records that have files: this one, or those of a list's items."""
+        if self.items is None:
+            yield self
+        else:
+            for item in self.items:
+                yield from item.leaves()
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        form: dict[str, Any] = {
             "type": self.type,
             "uri": self.uri,
             "digest": self.digest,
@@ -60,12 +78,25 @@ class ArtifactRecord:
             "files": [[file.path, file.size, file.sha256] for file in self.files],
             "producer": self.producer,
         }
+        if self.items is not None:
+            form["items"] = [item.to_json() for item in self.items]
+        if self.item:
+            form |= {"item": self.item, "label": self.label}
+        return form
 
     @staticmethod
     def from_json(form: Mapping[str, Any]) -> ArtifactRecord:
-        files = tuple(FileEntry(path, size, sha256) for path, size, sha256 in form["files"])
+        items = form.get("items")
         return ArtifactRecord(
-            form["type"], form["uri"], form["digest"], form["properties"], files, form.get("producer", "")
+            form["type"],
+            form["uri"],
+            form["digest"],
+            form["properties"],
+            tuple(FileEntry(path, size, sha256) for path, size, sha256 in form["files"]),
+            form.get("producer", ""),
+            None if items is None else tuple(ArtifactRecord.from_json(item) for item in items),
+            form.get("item", ""),
+            form.get("label", ""),
         )
 
     @property
@@ -77,17 +108,21 @@ class ArtifactRecord:
     @property
     def size(self) -> int:
         """Bytes of all files together."""
-        return sum(file.size for file in self.files)
+        return sum(file.size for record in self.leaves() for file in record.files)
 
     @property
     def open(self) -> bool:
-        """Whether the gate is open; an artifact without a verdict is always open."""
+        """Whether the gate is open; an artifact without a verdict is always open, a list if all its items are."""
+        if self.items is not None:
+            return all(item.open for item in self.items)
         verdict = self.properties.get("verdict")
         return bool(verdict.get("open")) if isinstance(verdict, dict) else True
 
     @property
     def reasons(self) -> list[str]:
-        """Why the gate is open or closed, a line each."""
+        """Why the gate is open or closed, a line each; of a list, what its closed items say."""
+        if self.items is not None:
+            return [f"{item.label}: {reason}" for item in self.items if not item.open for reason in item.reasons]
         verdict = self.properties.get("verdict")
         reasons = verdict.get("reasons") if isinstance(verdict, dict) else None
         return [str(reason) for reason in reasons] if isinstance(reasons, list) else []

@@ -11,16 +11,19 @@ function; unit tests call that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property, update_wrapper
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from levada.artifact import Artifact, Drawn
 from levada.draw import Drawing, caller_position, current
 from levada.errors import LevadaError, Position, WiringError
-from levada.fanout import EachItem
+from levada.fanout import EachItem, Many, Values
+from levada.options import Options, check_name, check_needs, how_to_run
 from levada.plan import Binding, Each, Node, Output
 from levada.references import reference_of
+from levada.retry import Retry
 from levada.signature import Signature, bind_arguments, bind_input, encode_parameter, read_signature
 from levada.values import Json
 
@@ -29,19 +32,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a node is told beside its parameters; see `Component.with_options`."""
-
-    name: str | None = None
-    after: tuple[str, ...] = ()
-    requires: tuple[Output, ...] = ()
-    required_inputs: tuple[str, ...] = ()
-    needs: tuple[tuple[str, Json], ...] = ()
-    packages: tuple[str, ...] = ()
-    cache: bool = True
 
 
 class Component(Generic[P, R]):
@@ -85,13 +75,23 @@ class Component(Generic[P, R]):
         requires: Artifact | Sequence[Artifact] | None = None,
         needs: Mapping[str, Json] | None = None,
         cache: bool | None = None,
+        retry: Retry | int | None = None,
+        timeout: float | timedelta | None = None,
+        process: Literal["own"] | None = None,
+        at_once: int | None = None,
     ) -> Component[P, R]:
         """Return the component with options for the nodes it draws.
 
         `name`: the node's id in its pipeline. `after`: artifacts or node ids that must be done first.
         `requires`: gates that must be open. `needs`: what the node asks of the machine, out of `cpus`
         (number), `memory` ("4GB"), `gpus` (number). `cache=False`: run it every time.
-        Raises WiringError for a gate without a verdict, or an unknown need.
+
+        `retry`: how often to try, a number of attempts or a `Retry`. `process="own"`: run it in a process of its own,
+        so that a crash fails the node and not the run; `needs={"memory": ...}` is then also the most it gets.
+        `timeout`: seconds, or a timedelta, after which an attempt is stopped and has failed; implies a process of its
+        own. `at_once`: the most items of a mapped node that run at the same time.
+
+        Raises WiringError for a gate without a verdict, an unknown need, or a number that makes no sense.
         """
         position = caller_position()
         label = self.function.__name__
@@ -109,6 +109,7 @@ class Component(Generic[P, R]):
             chosen = replace(chosen, needs=tuple(merged.items()))
         if cache is not None:
             chosen = replace(chosen, cache=cache)
+        chosen = how_to_run(chosen, retry, timeout, process, at_once, position)
         return Component(self.function, chosen)
 
     def _draw(self, drawing: Drawing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -120,7 +121,7 @@ class Component(Generic[P, R]):
         mapped: set[str] = set()
         for name, value in arguments.items():
             if isinstance(value, EachItem):
-                inputs[name] = Each(value.source, value.values)
+                inputs[name] = self._each(name, value, position)
                 mapped.add("")
             elif name in signature.inputs:
                 binding = bind_input(self.function.__name__, signature.inputs[name], value, position)
@@ -140,9 +141,9 @@ class Component(Generic[P, R]):
             )
         reference, outputs = self._references(signature, position)
         node_id = drawing.claim(self.name, options.name is not None, position)
-        requires = options.requires + tuple(
-            binding for name in options.required_inputs if isinstance(binding := inputs.get(name), Output)
-        )
+        wanted = [inputs.get(name) for name in options.required_inputs]
+        gates = [binding.source if isinstance(binding, Each) else binding for binding in wanted]
+        requires = options.requires + tuple(gate for gate in gates if isinstance(gate, Output))
         drawing.nodes.append(
             Node(
                 id=node_id,
@@ -155,14 +156,51 @@ class Component(Generic[P, R]):
                 needs=dict(options.needs),
                 packages=options.packages,
                 cache=options.cache,
+                retry=dict(options.retry),
+                timeout=options.timeout,
+                process=options.process,
+                at_once=options.at_once,
+                lists=signature.lists,
                 position=position,
             )
         )
         root = (mapped - {""}).pop() if mapped - {""} else node_id if mapped else ""
-        made = {
-            name: kind(Drawn(Output(node_id, name), f"{node_id}()", root)) for name, kind in signature.outputs.items()
-        }
-        return signature.returned(made)
+        if root and signature.lists:
+            raise WiringError(
+                f"{self.function.__name__}(...) runs once per item and returns a list each time.",
+                where=position,
+                hint="gather() the items first, and make one list of them in one component.",
+            )
+        return signature.returned(
+            {name: self._drawn(name, kind, node_id, root) for name, kind in signature.outputs.items()}
+        )
+
+    def _drawn(self, name: str, kind: type[Artifact], node_id: str, root: str) -> Any:
+        """Return what stands for an output while the pipeline is drawn."""
+        binding = Output(node_id, name)
+        if name in self.signature.lists:
+            return Many((), binding, kind)
+        return kind(Drawn(binding, f"{node_id}()", root))
+
+    def _each(self, name: str, item: EachItem, position: Position | None) -> Each:
+        """Return the binding of `each(...)`; raises WiringError if its items do not fit the argument."""
+        label, signature = self.function.__name__, self.signature
+        if name in signature.inputs:
+            wanted = signature.inputs[name]
+            fits = item.kind is not None and item.kind is not Values and not wanted.many
+            if not fits or not (item.kind is Artifact or issubclass(item.kind or Artifact, wanted.kinds)):
+                got = item.kind.__name__ if item.kind else "a value"
+                raise WiringError(f"{label}({name}=each(...)) wants {wanted}, got {got}.", where=position)
+            return Each(item.source)
+        if item.kind not in (None, Values):
+            raise WiringError(
+                f"{label}({name}=each(...)) is a parameter, and the items are artifacts.",
+                where=position,
+                hint="A list of values that is known only at run time is what a component returns as Values[...].",
+            )
+        annotation = signature.parameters[name]
+        forms = [encode_parameter(label, name, annotation, value, position) for value in item.values]
+        return Each(item.source, tuple(forms))
 
     def _references(self, signature: Signature, position: Position | None) -> tuple[str, dict[str, str]]:
         """Return the addresses of the component and of its outputs' types; raises if one has none."""
@@ -204,38 +242,6 @@ def _gate_of(gate: Artifact, label: str, position: Position | None) -> Output:
     return binding
 
 
-def check_name(name: str, position: Position | None) -> str:
-    """Return a node name; raises WiringError unless it is made of letters, digits, '_' and '-'."""
-    if not name or not all(char.isalnum() or char in "_-" for char in name):
-        raise WiringError(
-            f"'{name}' cannot name a node.", where=position, hint="Use letters, digits, '_' and '-' (not '/')."
-        )
-    return name
-
-
-_NEEDS: dict[str, tuple[type, ...]] = {"cpus": (int, float), "memory": (str, int), "gpus": (int,)}
-
-
-def check_needs(needs: Mapping[str, Json], position: Position | None) -> dict[str, Json]:
-    """Return what a node asks of the machine; raises WiringError for an unknown or malformed need."""
-    from levada.resources import parse_bytes
-
-    for name, value in needs.items():
-        if name not in _NEEDS:
-            raise WiringError(f"needs={{'{name}': ...}}: a node can need {', '.join(_NEEDS)}.", where=position)
-        if isinstance(value, bool) or not isinstance(value, _NEEDS[name]):
-            wanted = " or ".join(kind.__name__ for kind in _NEEDS[name])
-            raise WiringError(
-                f"needs={{'{name}': {value!r}}}: wanted {wanted}, got {type(value).__name__}.", where=position
-            )
-        if name == "memory":
-            try:
-                parse_bytes(value)
-            except ValueError as error:
-                raise WiringError(f"needs={{'memory': {value!r}}}: {error}.", where=position) from None
-    return dict(needs)
-
-
 @overload
 def component(function: Callable[Concatenate[Context, P], R], /) -> Component[P, R]: ...
 
@@ -248,6 +254,10 @@ def component(
     needs: Mapping[str, Json] | None = None,
     packages: tuple[str, ...] | list[str] = (),
     cache: bool = True,
+    retry: Retry | int | None = None,
+    timeout: float | timedelta | None = None,
+    process: Literal["own"] | None = None,
+    at_once: int | None = None,
 ) -> Callable[[Callable[Concatenate[Context, P], R]], Component[P, R]]: ...
 
 
@@ -260,13 +270,17 @@ def component(
     needs: Mapping[str, Json] | None = None,
     packages: tuple[str, ...] | list[str] = (),
     cache: bool = True,
+    retry: Retry | int | None = None,
+    timeout: float | timedelta | None = None,
+    process: Literal["own"] | None = None,
+    at_once: int | None = None,
 ) -> Component[P, R] | Callable[[Callable[Concatenate[Context, P], R]], Component[P, R]]:
     """Make a component of a typed function whose first parameter is its `Context`.
 
     `requires` names inputs that are gates and must be open for the node to run. `packages` names the
     distributions whose versions count in the cache key (``("tensorflow",)``); two nodes that declare
-    TensorFlow never run in one process at the same moment. `needs` and `cache` are defaults that
-    `with_options` overrides.
+    TensorFlow never run in one process at the same moment. The other options are defaults that
+    `with_options` overrides, and described there.
     """
     position = caller_position()
     options = Options(
@@ -276,6 +290,7 @@ def component(
         packages=tuple(packages),
         cache=cache,
     )
+    options = how_to_run(options, retry, timeout, process, at_once, position)
 
     def decorate(function: Callable[Concatenate[Context, P], R]) -> Component[P, R]:
         return Component(function, options)

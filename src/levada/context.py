@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from levada.artifact import Artifact, Making
-from levada.errors import ComponentError
+from levada.errors import ComponentError, Stopped
+from levada.fanout import Growing
 from levada.registry import Registry
 from levada.store import Store
 
@@ -28,7 +29,8 @@ class Context:
     """The first parameter of every component.
 
     `root` is the project's folder (relative paths in parameters are meant from there), `seed` an int that is
-    the same whenever the same node of the same pipeline runs.
+    the same whenever the same node of the same pipeline runs. `item` names the list item that a mapped node's call
+    is about (empty for other nodes), `number` is 1 for the first attempt.
     """
 
     run_id: str
@@ -39,16 +41,21 @@ class Context:
     root: Path
     output_types: dict[str, type[Artifact]]
     emit: Callable[..., Any]
+    list_outputs: tuple[str, ...] = ()
     beam_options: tuple[str, ...] = ()
+    item: str = ""
+    number: int = 1
+    stopped: Callable[[], bool] = lambda: False
     metrics: dict[str, float] = field(default_factory=dict[str, float])
-    outputs: dict[str, Artifact] = field(default_factory=dict[str, Artifact])
+    outputs: dict[str, Artifact | Growing[Any]] = field(default_factory=dict[str, "Artifact | Growing[Any]"])
     line: str = ""
     _said: float = 0.0
 
     @property
     def seed(self) -> int:
-        """A number below 2**31, from the names of the pipeline and the node."""
-        return int.from_bytes(hashlib.sha256(f"{self.pipeline}/{self.node_id}".encode()).digest()[:4], "big") >> 1
+        """A number below 2**31, from the names of the pipeline and the node, and of the item if there is one."""
+        names = "/".join(filter(None, (self.pipeline, self.node_id, self.item)))
+        return int.from_bytes(hashlib.sha256(names.encode()).digest()[:4], "big") >> 1
 
     @property
     def log(self) -> logging.Logger:
@@ -66,27 +73,68 @@ class Context:
         `name` is the field of the NamedTuple that the component returns, needed only where two have the
         same type. Raises ComponentError if the component has no such output.
         """
-        fitting = [field for field, type_ in self.output_types.items() if type_ is kind]
+        name = self._output_name(kind, name, many=False)
+        if name not in self.outputs:
+            key = f"{self.home}/{name}"
+            self.outputs[name] = kind(Making(self.store.staging(key), self.store.uri_of(key), name))
+        return cast("A", self.outputs[name])
+
+    def output_many(self, kind: type[A], name: str | None = None) -> Growing[A]:
+        """Start making a list of outputs: `parts.add()` starts one of them; return the list.
+
+            parts = ctx.output_many(Part)
+            for month in months:
+                part = parts.add(month)
+                (part.path / "rows.parquet").write_bytes(...)
+            return parts
+
+        Raises ComponentError if the component does not return `Many[kind]`.
+        """
+        name = self._output_name(kind, name, many=True)
+        if name not in self.outputs:
+            self.outputs[name] = Growing(kind, self.store, f"{self.home}/{name}", name)
+        return cast("Growing[A]", self.outputs[name])
+
+    @property
+    def home(self) -> str:
+        """The key below which this attempt's outputs lie."""
+        return f"artifacts/{self.pipeline}/{self.node_id}/{self.attempt}"
+
+    def _output_name(self, kind: type[Artifact], name: str | None, many: bool) -> str:
+        declared = {field: type_ for field, type_ in self.output_types.items() if (field in self.list_outputs) == many}
+        fitting = [field for field, type_ in declared.items() if type_ is kind]
         if name is None and len(fitting) == 1:
             name = fitting[0]
-        if name is None or self.output_types.get(name) is not kind:
-            declared = ", ".join(f"{field}: {type_.__name__}" for field, type_ in self.output_types.items())
-            wish = f"ctx.output({kind.__name__}{f', {name!r}' if name else ''})"
-            several = len(fitting) > 1 and name is None
-            raise ComponentError(
-                f"{self.node_id}: {wish} does not name one of its outputs ({declared or 'it has none'}).",
-                hint=f"Say which: ctx.output({kind.__name__}, {fitting[0]!r})." if several else "",
+        if name is None or declared.get(name) is not kind:
+            said = ", ".join(
+                f"{field}: {f'Many[{type_.__name__}]' if field in self.list_outputs else type_.__name__}"
+                for field, type_ in self.output_types.items()
             )
-        if name not in self.outputs:
-            key = f"artifacts/{self.pipeline}/{self.node_id}/{self.attempt}/{name}"
-            self.outputs[name] = kind(Making(self.store.staging(key), self.store.uri_of(key), name))
-        return self.outputs[name]  # pyright: ignore[reportReturnType]
+            verb = "output_many" if many else "output"
+            wish = f"ctx.{verb}({kind.__name__}{f', {name!r}' if name else ''})"
+            several = len(fitting) > 1 and name is None
+            other = "output" if many else "output_many"
+            hint = f"Say which: ctx.{verb}({kind.__name__}, {fitting[0]!r})." if several else ""
+            if not fitting and kind in self.output_types.values():
+                hint = f"Use ctx.{other}({kind.__name__})."
+            raise ComponentError(
+                f"{self.node_id}: {wish} does not name one of its outputs ({said or 'it has none'}).", hint=hint
+            )
+        return name
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is being stopped: a component with long loops looks now and then, cleans up and returns."""
+        return self.stopped()
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far the component has come; shown beside the running node.
 
-        It may be called often: the journal takes a few a second, and always the last.
+        It may be called often: the journal takes a few a second, and always the last. Raises `levada.errors.Stopped`
+        when the run is being stopped, so that a component that reports can be stopped.
         """
+        if self.stopped():
+            raise Stopped
         moment = time.monotonic()
         if done != total and moment - self._said < SECONDS_BETWEEN_PROGRESS:
             return

@@ -7,6 +7,8 @@
     ├── ProjectError      settings, an unknown pipeline or component, code that does not load
     ├── StoreError        the store cannot be read or written, or an artifact in it is damaged
     ├── ComponentError    a component broke its contract (returned the wrong thing)
+    ├── ProcessError      a node's own process ended without a result: a crash, an exit, no memory left
+    │   └── NodeTimeoutError  it took longer than its timeout and was stopped
     ├── DataError         data that cannot be read, with file and line
     ├── ModelError        a model that cannot be saved, loaded or asked
     └── RegistryError     versions and aliases: the registry is away, or refuses
@@ -32,6 +34,10 @@ class Position:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" + (f"   {self.text}" if self.text else "")
+
+
+class Stopped(BaseException):
+    """Raised inside a component when its run is being stopped, so that it can clean up; not an error of anything."""
 
 
 class LevadaError(Exception):
@@ -84,6 +90,14 @@ class StoreError(LevadaError):
 
 class ComponentError(LevadaError):
     """A component broke its contract, by returning the wrong thing for instance."""
+
+
+class ProcessError(LevadaError):
+    """A node's own process ended without a result."""
+
+
+class NodeTimeoutError(ProcessError, TimeoutError):
+    """A node took longer than its timeout, and was stopped."""
 
 
 class DataError(LevadaError):

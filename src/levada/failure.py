@@ -29,13 +29,17 @@ class Frame:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a node failed: exception type, message, the user's frames (outermost first), the whole traceback."""
+    """Why a node failed: exception type, message, the user's frames (outermost first), the whole traceback.
+
+    `kinds` are the full names of the exception's class and of those it inherits from, nearest first.
+    """
 
     type: str
     message: str
     frames: tuple[Frame, ...] = ()
     traceback: str = ""
     notes: tuple[str, ...] = field(default=())
+    kinds: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -43,7 +47,14 @@ class Failure:
     @staticmethod
     def from_json(form: dict[str, Any]) -> Failure:
         frames = tuple(Frame(**frame) for frame in form.get("frames", []))
-        return Failure(form["type"], form["message"], frames, form.get("traceback", ""), tuple(form.get("notes", [])))
+        return Failure(
+            form["type"],
+            form["message"],
+            frames,
+            form.get("traceback", ""),
+            tuple(form.get("notes", [])),
+            tuple(form.get("kinds", [])),
+        )
 
 
 def describe(error: BaseException) -> Failure:
@@ -63,7 +74,13 @@ def describe(error: BaseException) -> Failure:
         frames=tuple(shown),
         traceback="".join(traceback.format_exception(error)),
         notes=tuple(getattr(error, "__notes__", ())),
+        kinds=kinds_of(type(error)),
     )
+
+
+def kinds_of(kind: type[BaseException]) -> tuple[str, ...]:
+    """Return the full names of an exception class and its bases: `("builtins.FileNotFoundError", ...)`."""
+    return tuple(f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__ if base is not object)
 
 
 def _message(error: BaseException) -> str:

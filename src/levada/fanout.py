@@ -4,22 +4,25 @@
     model = train(each(parts))                       # one node, run once per part
     best = choose(gather(model))                     # Many[Model] in, one Model out
 
-The plan carries this grammar; a run of a plan that uses it says that it cannot run it yet.
+A list may also be one whose length is known only at run time: a component that returns `Many[Part]`, made with
+`ctx.output_many(Part)`, or one that returns `Values[int]`, a list of parameter values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast, overload
 
 from levada import plan
-from levada.artifact import Artifact
+from levada.artifact import Artifact, Making
 from levada.draw import caller_position
 from levada.errors import WiringError
-from levada.values import Json, encode
+from levada.store import Store
+from levada.values import decode, encode
 
 T = TypeVar("T")
+V = TypeVar("V")
 A = TypeVar("A", bound=Artifact)
 
 
@@ -28,7 +31,23 @@ class EachItem:
     """What `each` returns while a pipeline is drawn."""
 
     source: plan.Binding | None
-    values: tuple[Json, ...] = ()
+    values: tuple[Any, ...] = ()
+    kind: type[Artifact] | None = None
+
+
+class Values(Artifact, Generic[V]):
+    """A list of parameter values that a component makes: `each(values)` runs a node once per value.
+
+    Property: `values`, their JSON forms.
+    """
+
+    def put(self, values: Iterable[V]) -> None:
+        """Take down the values; raises ParameterError for one that JSON has no form for."""
+        self.properties["values"] = [encode(value) for value in values]
+
+    def get(self) -> list[V]:
+        """Return the values."""
+        return [decode(form) for form in cast("list[Any]", self.properties["values"])]
 
 
 class Many(Generic[T]):
@@ -58,34 +77,67 @@ class Many(Generic[T]):
         return self._made()[index]
 
 
+class Growing(Many[A]):
+    """A list of artifacts that a component is making: what `ctx.output_many` returns."""
+
+    def __init__(self, kind: type[A], store: Store, key: str, name: str) -> None:
+        super().__init__(())
+        self.kind = kind
+        self.name = name
+        self._store = store
+        self._key = key
+        self._labels: list[str] = []
+
+    def add(self, label: str = "") -> A:
+        """Start making one more item; `label` says to people which one it is."""
+        key = f"{self._key}/{len(self._items):05d}"
+        made = self.kind(Making(self._store.staging(key), self._store.uri_of(key), self.name))
+        self._items = (*self._items, made)
+        self._labels.append(label)
+        return made
+
+    def labelled(self) -> Iterator[tuple[str, A]]:
+        """Yield the items with their labels: a number where none was given."""
+        for index, item in enumerate(self._items):
+            yield self._labels[index] or str(index + 1), item
+
+
 @overload
 def each(items: Many[T]) -> T: ...
 @overload
+def each(items: Values[V]) -> V: ...
+@overload
 def each(items: Sequence[T]) -> T: ...
-def each(items: Many[T] | Sequence[T]) -> T:
+def each(items: Any) -> Any:
     """Return one item that stands for each of `items`: the node that takes it runs once per item.
 
-    `items` is a list of artifacts or of parameter values, or what `gather` gave. Raises WiringError for
-    an empty list or a mix of the two.
+    `items` is a list of artifacts or of parameter values, what `gather` gave, or what a component made as
+    `Many[...]` or `Values[...]`. Raises WiringError for an empty list or a mix of the two.
     """
     if isinstance(items, Many):
-        return cast("T", EachItem(items.binding))
+        return EachItem(items.binding, kind=items.kind)
+    if isinstance(items, Values):
+        if items.drawn is None:
+            raise WiringError("each() wants values of this pipeline.", where=caller_position())
+        return EachItem(items.drawn.binding, kind=Values)
     if not items:
         raise WiringError("each() got an empty list.", where=caller_position())
     artifacts = [item for item in items if isinstance(item, Artifact)]
     if not artifacts:
-        return cast("T", EachItem(None, tuple(encode(item) for item in items)))
+        return EachItem(None, tuple(items))
     if len(artifacts) != len(items) or any(item.drawn is None for item in artifacts):
         raise WiringError(
             "each() wants artifacts of this pipeline, or plain values, not both.", where=caller_position()
         )
     bindings: list[Any] = [item.drawn.binding for item in artifacts if item.drawn]
-    return cast("T", EachItem(plan.Sequence(tuple(bindings))))
+    kinds = {type(item) for item in artifacts}
+    return EachItem(plan.Sequence(tuple(bindings)), kind=kinds.pop() if len(kinds) == 1 else Artifact)
 
 
-def gather(item: A) -> Many[A]:
+def gather(item: A, *, partial: bool = False) -> Many[A]:
     """Return all that the runs of a mapped node gave, in the order of its list.
 
+    If one of them failed, who takes it does not run; with `partial=True` it gets those that there are, if any.
     Raises WiringError for an artifact that does not come from an `each`.
     """
     drawn = item.drawn if isinstance(item, Artifact) else None  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -93,4 +145,4 @@ def gather(item: A) -> Many[A]:
         raise WiringError(
             f"gather() wants what a node made from each(...), got {type(item).__name__}.", where=caller_position()
         )
-    return Many((), plan.Gather(drawn.binding), type(item))
+    return Many((), plan.Gather(drawn.binding, partial), type(item))

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from levada import draw
-from levada.component import check_name
 from levada.errors import ParameterError, WiringError
+from levada.options import check_name
 from levada.plan import Plan
 from levada.references import reference_of
 from levada.signature import bind_arguments, bind_input, check_type, definition, hints_of, read_input

@@ -56,9 +56,10 @@ class Each:
 
 @dataclass(frozen=True)
 class Gather:
-    """All items that the runs of a mapped node made: `{"gather": binding}`."""
+    """All items that the runs of a mapped node made: `{"gather": binding}`; with `"partial": true` those there are."""
 
     source: Binding
+    partial: bool = False
 
 
 Binding = Output | External | Sequence | Each | Gather
@@ -75,8 +76,8 @@ def binding_to_json(binding: Binding) -> dict[str, Any]:
             return {"list": [binding_to_json(item) for item in items]}
         case Each(source, values):
             return {"each": binding_to_json(source)} if source is not None else {"each_value": list(values)}
-        case Gather(source):
-            return {"gather": binding_to_json(source)}
+        case Gather(source, partial):
+            return {"gather": binding_to_json(source), **({"partial": True} if partial else {})}
 
 
 def binding_from_json(form: Mapping[str, Any]) -> Binding:
@@ -92,8 +93,8 @@ def binding_from_json(form: Mapping[str, Any]) -> Binding:
             return Each(None, tuple(values))
         case {"each": dict(source)}:
             return Each(binding_from_json(source))
-        case {"gather": dict(source)}:
-            return Gather(binding_from_json(source))
+        case {"gather": dict(source), **rest}:
+            return Gather(binding_from_json(source), bool(rest.get("partial", False)))
         case _:
             raise PlanError(
                 f"{json.dumps(form)} is not a binding.",
@@ -112,7 +113,7 @@ def leaves(binding: Binding) -> Iterator[Output | External]:
         case Each(source, _):
             if source is not None:
                 yield from leaves(source)
-        case Gather(source):
+        case Gather(source, _):
             yield from leaves(source)
 
 
@@ -121,9 +122,11 @@ class Node:
     """One call of a component.
 
     `id` is a path (`clean/train` for a node of an inner pipeline), `component` a code reference, `parameters` the
-    JSON forms of `levada.values`, `outputs` the artifact type of each output by name, `requires` the gates
-    that must be open, `after` the nodes that must have run, `needs` what the node asks of the machine,
-    `packages` the packages whose version counts in the cache key, `cache` whether the node may be a cache hit.
+    JSON forms of `levada.values`, `outputs` the artifact type of each output by name, `lists` those outputs that are
+    lists of the type, `requires` the gates that must be open, `after` the nodes that must have run, `needs` what the
+    node asks of the machine, `packages` the packages whose version counts in the cache key, `cache` whether the
+    node may be a cache hit. How it is run: `retry` (see `levada.retry`), `timeout` in seconds, `process` ("own" or
+    ""), `at_once` the most items at once.
     """
 
     id: str
@@ -131,11 +134,16 @@ class Node:
     inputs: dict[str, Binding] = field(default_factory=dict[str, Binding])
     parameters: dict[str, Json] = field(default_factory=dict[str, Json])
     outputs: dict[str, str] = field(default_factory=dict[str, str])
+    lists: tuple[str, ...] = ()
     requires: tuple[Output, ...] = ()
     after: tuple[str, ...] = ()
     needs: dict[str, Json] = field(default_factory=dict[str, Json])
     packages: tuple[str, ...] = ()
     cache: bool = True
+    retry: dict[str, Json] = field(default_factory=dict[str, Json])
+    timeout: float | None = None
+    process: str = ""
+    at_once: int | None = None
     position: Position | None = None
 
     @cached_property
@@ -151,6 +159,26 @@ class Node:
         """Whether the node runs once per item of a list."""
         return any(isinstance(binding, Each) for binding in self.inputs.values())
 
+    @property
+    def has_own_process(self) -> bool:
+        """Whether it runs in a process of its own; only such a one can be stopped from outside."""
+        return self.process == "own" or self.timeout is not None
+
+    @property
+    def mapped_over(self) -> tuple[Output, ...]:
+        """The outputs of which the node takes one item at a time."""
+        sources = [binding.source for binding in self.inputs.values() if isinstance(binding, Each)]
+        return tuple(source for source in sources if isinstance(source, Output))
+
+    def takes_part(self, upstream: str) -> bool:
+        """Whether the node can use what a mapped node made although some of its items are missing."""
+        whole = [gate.node for gate in self.requires if gate not in self.mapped_over]
+        return upstream not in (*self.after, *whole) and all(
+            isinstance(binding, Each) or (isinstance(binding, Gather) and binding.partial)
+            for binding in self.inputs.values()
+            if any(isinstance(leaf, Output) and leaf.node == upstream for leaf in leaves(binding))
+        )
+
     def to_json(self, positions: bool = True) -> dict[str, Any]:
         form: dict[str, Any] = {
             "id": self.id,
@@ -159,6 +187,8 @@ class Node:
             "parameters": self.parameters,
             "outputs": self.outputs,
         }
+        if self.lists:
+            form["lists"] = list(self.lists)
         if self.requires:
             form["requires"] = [binding_to_json(gate) for gate in self.requires]
         if self.after:
@@ -169,6 +199,14 @@ class Node:
             form["packages"] = list(self.packages)
         if not self.cache:
             form["cache"] = False
+        if self.retry:
+            form["retry"] = self.retry
+        if self.timeout is not None:
+            form["timeout"] = self.timeout
+        if self.process:
+            form["process"] = self.process
+        if self.at_once is not None:
+            form["at_once"] = self.at_once
         if positions and self.position is not None:
             form["position"] = {
                 "file": self.position.file,
@@ -186,11 +224,16 @@ class Node:
                 inputs={name: binding_from_json(item) for name, item in form["inputs"].items()},
                 parameters=dict(form["parameters"]),
                 outputs=dict(form["outputs"]),
+                lists=tuple(form.get("lists", [])),
                 requires=tuple(Output(gate["node"], gate["output"]) for gate in form.get("requires", [])),
                 after=tuple(form.get("after", [])),
                 needs=dict(form.get("needs", {})),
                 packages=tuple(form.get("packages", [])),
                 cache=form.get("cache", True),
+                retry=dict(form.get("retry", {})),
+                timeout=form.get("timeout"),
+                process=form.get("process", ""),
+                at_once=form.get("at_once"),
                 position=Position(**form["position"]) if "position" in form else None,
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -253,6 +296,13 @@ class Plan:
             for upstream in node.upstream:
                 waiting[upstream].append(node.id)
         return {node_id: tuple(ids) for node_id, ids in waiting.items()}
+
+    def tolerates(self, node_id: str) -> bool:
+        """Whether nobody needs every item of a mapped node: all that take what it makes gather with `partial=True`."""
+        takers = [self.by_id[name] for name in self.downstream[node_id]]
+        return bool(takers) and all(
+            taker.takes_part(node_id) and (not taker.is_mapped or self.tolerates(taker.id)) for taker in takers
+        )
 
     def levels(self) -> list[list[Node]]:
         """Group the nodes by the length of the longest path that leads to them."""

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from levada.errors import LevadaError, PlanError
 from levada.externals import Resolution, resolve
-from levada.plan import External, Gather, Node, Plan, leaves
+from levada.plan import Each, External, Node, Plan, leaves
 from levada.store import Store, file_digest
 from levada.values import Json, decode, digest_of, digested_values
 
@@ -26,7 +26,7 @@ class Resolved:
 
     `sources` maps the digest of a parameter's JSON form to the digest of the content it stands for; `code` a
     component's reference, and that of a parameter's class, to the digest of the code it reaches, `pieces` the same
-    piece by piece.
+    piece by piece. `resumes` names the run that this one goes on with, if it does.
     """
 
     root: str
@@ -38,6 +38,7 @@ class Resolved:
     beam_options: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     use_cache: bool = True
+    resumes: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -50,6 +51,7 @@ class Resolved:
             "beam_options": list(self.beam_options),
             "fresh": list(self.fresh),
             "use_cache": self.use_cache,
+            "resumes": self.resumes,
         }
 
     @staticmethod
@@ -64,6 +66,7 @@ class Resolved:
             beam_options=tuple(form["beam_options"]),
             fresh=tuple(form["fresh"]),
             use_cache=form["use_cache"],
+            resumes=form["resumes"],
         )
 
 
@@ -79,6 +82,7 @@ def resolve_plan(
     beam_options: tuple[str, ...] = (),
     fresh: tuple[str, ...] = (),
     use_cache: bool = True,
+    resumes: str = "",
 ) -> Resolved:
     """Look at everything outside the plan. Raises the error of what is missing, at the node that wants it."""
     externals: dict[str, Resolution] = {}
@@ -88,16 +92,16 @@ def resolve_plan(
     packages: dict[str, str] = {}
     for node in plan.nodes:
         try:
-            _refuse_mapped(node)
             for binding in node.inputs.values():
                 for leaf in leaves(binding):
                     if isinstance(leaf, External) and leaf.reference not in externals:
                         externals[leaf.reference] = resolve(leaf, store, root)
-            for form in node.parameters.values():
-                sources |= _source_digests(form, root)
+            forms = list(_forms(node))
+            for form in forms:
+                sources |= source_digests(form, root)
             for package in node.packages:
                 packages[package] = _version_of(package)
-            for reference in (node.component, *classes_within(node.parameters)):
+            for reference in (node.component, *classes_within(forms)):
                 if reference not in code:
                     code[reference], pieces[reference] = code_digest(reference)
         except LevadaError as error:
@@ -107,20 +111,29 @@ def resolve_plan(
     for node_id in fresh:
         plan.node(node_id)
     return Resolved(
-        root.as_posix(), externals, sources, code, pieces, packages, tuple(beam_options), tuple(fresh), use_cache
+        root.as_posix(),
+        externals,
+        sources,
+        code,
+        pieces,
+        packages,
+        tuple(beam_options),
+        tuple(fresh),
+        use_cache,
+        resumes,
     )
 
 
-def _refuse_mapped(node: Node) -> None:
-    if node.is_mapped or any(isinstance(binding, Gather) for binding in node.inputs.values()):
-        raise PlanError(
-            f"node {node.id} uses each() or gather(), which a plan can hold but a run cannot do yet.",
-            hint="Call the component once per item, in a for loop of the pipeline.",
-        )
+def _forms(node: Node) -> Iterator[Json]:
+    """Yield the parameters of a node, and the values that it runs over."""
+    yield from node.parameters.values()
+    for binding in node.inputs.values():
+        if isinstance(binding, Each):
+            yield from binding.values
 
 
-def _source_digests(form: Json, root: Path) -> dict[str, str]:
-    """Return the content digests of the sources and files within a parameter."""
+def source_digests(form: Json, root: Path) -> dict[str, str]:
+    """Return, by the digest of their forms, the content digests of the sources and files within a parameter."""
     found: dict[str, str] = {}
     for path_form in _tagged(form, "$path"):
         path = root / cast("str", path_form["$path"])
@@ -134,7 +147,7 @@ def _source_digests(form: Json, root: Path) -> dict[str, str]:
     return found
 
 
-def classes_within(form: Json) -> list[str]:
+def classes_within(form: Any) -> list[str]:
     """Return the references of the classes of parameters, whose code runs in the node too: a source's, say."""
     tagged = [item[tag] for tag in ("$dataclass", "$enum") for item in _tagged(form, tag)]
     return list(dict.fromkeys(cast("list[str]", tagged)))

@@ -13,11 +13,62 @@ Status = Literal["done", "cached", "failed", "skipped"]
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One try that failed and was followed by another, after `wait` seconds."""
+
+    attempt: str
+    number: int
+    seconds: float
+    wait: float
+    failure: Failure
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "failure": self.failure.to_json()}
+
+    @staticmethod
+    def from_json(form: Mapping[str, Any]) -> Attempt:
+        fields: dict[str, Any] = {**form, "failure": Failure.from_json(form["failure"])}
+        return Attempt(**fields)
+
+
+@dataclass(frozen=True)
+class Items:
+    """What became of a mapped node's items: how many, and why those are missing that gave nothing.
+
+    `order` holds the items' ids in the order of the list, `missing` says of an id why it gave nothing.
+    """
+
+    total: int = 0
+    done: int = 0
+    cached: int = 0
+    failed: int = 0
+    skipped: int = 0
+    order: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+    missing: dict[str, str] = field(default_factory=dict[str, str])
+
+    def __str__(self) -> str:
+        """Return the counts in words: "500 items · 2 failed"."""
+        counts = {"cached": self.cached, "failed": self.failed, "skipped": self.skipped}
+        return " · ".join([f"{self.total} items", *(f"{count} {name}" for name, count in counts.items() if count)])
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "order": list(self.order)}
+
+    @staticmethod
+    def from_json(form: Mapping[str, Any]) -> Items:
+        fields: dict[str, Any] = {**form, "order": tuple(form["order"])}
+        return Items(**fields)
+
+
+@dataclass(frozen=True)
 class Result:
-    """The outcome of one node in one run.
+    """The outcome of one node in one run, or of one item of a mapped node (`item` names it, `label` for people).
 
     `reason` says why it was skipped, `closed` whether a closed gate was the first cause, `made_by` the run that
-    really made the outputs, `effects` the outputs that stand for something outside the store.
+    really made the outputs, `effects` the outputs that stand for something outside the store, `attempts` the
+    tries that failed before the one that counts, `log` the key of what that one wrote. A mapped node has `items`;
+    its outputs are lists, of what could be made.
     """
 
     node: str
@@ -33,6 +84,11 @@ class Result:
     reason: str = ""
     closed: bool = False
     failure: Failure | None = None
+    attempts: tuple[Attempt, ...] = ()
+    item: str = ""
+    label: str = ""
+    items: Items | None = None
+    log: str = ""
 
     @property
     def ok(self) -> bool:
@@ -41,7 +97,9 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         form: dict[str, Any] = {"node": self.node, "status": self.status}
-        if self.ok:
+        if self.item:
+            form |= {"item": self.item, "label": self.label}
+        if self.ok or self.items is not None:
             form |= {
                 "key": self.key,
                 "attempt": self.attempt,
@@ -58,6 +116,13 @@ class Result:
             form["closed"] = True
         if self.failure is not None:
             form["failure"] = self.failure.to_json()
+            form["attempt"] = self.attempt
+        if self.attempts:
+            form["attempts"] = [attempt.to_json() for attempt in self.attempts]
+        if self.items is not None:
+            form["items"] = self.items.to_json()
+        if self.log:
+            form["log"] = self.log
         return form
 
     @staticmethod
@@ -76,4 +141,9 @@ class Result:
             reason=form.get("reason", ""),
             closed=form.get("closed", False),
             failure=Failure.from_json(form["failure"]) if form.get("failure") else None,
+            attempts=tuple(Attempt.from_json(item) for item in form.get("attempts", ())),
+            item=form.get("item", ""),
+            label=form.get("label", ""),
+            items=Items.from_json(form["items"]) if form.get("items") else None,
+            log=form.get("log", ""),
         )

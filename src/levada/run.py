@@ -7,10 +7,12 @@ import getpass
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,16 +21,22 @@ from typing import Any, Protocol
 
 import levada
 from levada.failure import Failure, describe
-from levada.journal import Event, Journal, Tail, follow, new_run_id
+from levada.journal import Event, Journal, Tail, follow, new_run_id, now
+from levada.lease import End, announced, begin, end, give_up, kept_alive
 from levada.node import settle_node
 from levada.plan import Plan
+from levada.process import this_process
 from levada.resolved import CodeDigest, resolve_plan
 from levada.result import Result
 from levada.store import Store
 from levada.values import utf8
 
-OK, FAILED, CLOSED, KILLED = 0, 1, 3, 130
-STATUS = {OK: "finished", FAILED: "failed", CLOSED: "closed", KILLED: "killed"}
+OK, FAILED, CLOSED, KILLED, TERMINATED = 0, 1, 3, 130, 143
+STATUS = {OK: "finished", FAILED: "failed", CLOSED: "closed", KILLED: "killed", TERMINATED: "killed"}
+
+
+PATIENCE = 4.0
+"""Seconds that a run which is stopped waits for its nodes, those in processes of their own among them."""
 
 
 class Reader(Protocol):
@@ -59,7 +67,11 @@ class Outcome:
 
 @dataclass
 class Request:
-    """What to run and how. `packages` are the project's packages, shipped to workers elsewhere."""
+    """What to run and how.
+
+    `packages` are the project's packages, shipped to workers elsewhere. `resumes` is the run that this one goes on
+    with: nodes that are never cached are taken from it too, if nothing that they depend on has changed.
+    """
 
     plan: Plan
     store: Store
@@ -72,60 +84,81 @@ class Request:
     use_cache: bool = True
     readers: list[Reader] = field(default_factory=list[Reader])
     command: str = ""
+    resumes: str = ""
     run_id: str = field(default_factory=new_run_id)
 
 
 def run(request: Request) -> Outcome:
     """Run a plan and return how it ended.
 
-    Raises the error of what the plan needs and is not there, before anything is run. Ctrl-C ends it as killed.
+    Raises the error of what the plan needs and is not there, before anything is run. Ctrl-C and SIGTERM end it as
+    killed: nodes are told, those in processes of their own are stopped.
     """
     plan, store = request.plan, request.store
     started = time.monotonic()
     store.check_writable()
-    resolved = resolve_plan(
-        plan, store, request.root, request.code_digest, request.beam_options, request.fresh, request.use_cache
-    )
-    store.write(f"runs/{request.run_id}/plan.json", plan.dumps().encode())
-    store.write(f"runs/{request.run_id}/resolved.json", _bytes(resolved.to_json()))
-    journal = Journal(store, request.run_id)
-    facts = _facts(request.root)
-    journal.append(
-        "run_started",
-        pipeline=plan.pipeline,
-        plan=plan.digest,
-        arguments=plan.arguments,
-        nodes=[node.id for node in plan.nodes],
-        command=request.command,
-        code=resolved.code,
-        packages=resolved.packages,
-        **facts,
-    )
+    with announced(store, request.run_id):
+        resolved = resolve_plan(
+            plan,
+            store,
+            request.root,
+            request.code_digest,
+            request.beam_options,
+            request.fresh,
+            request.use_cache,
+            request.resumes,
+        )
+        store.write(f"runs/{request.run_id}/plan.json", plan.dumps().encode())
+        store.write(f"runs/{request.run_id}/resolved.json", _bytes(resolved.to_json()))
+        journal = Journal(store, request.run_id)
+        facts = {
+            "pipeline": plan.pipeline,
+            "plan": plan.digest,
+            "arguments": plan.arguments,
+            "nodes": [node.id for node in plan.nodes],
+            "command": request.command,
+            "code": resolved.code,
+            "packages": resolved.packages,
+            "project": _keep_code(request, store),
+            "resumes": request.resumes,
+            **_facts(request.root),
+        }
+        begin(store, request.run_id, {"run": request.run_id, "time": now(), **facts})
+    journal.append("run_started", **facts)
     error: Failure | None = None
     with _following(request, store):
-        try:
-            pending = _settle(plan, request.run_id, store)
-            if pending:
-                _run_on_beam(request)
-            code = None
-        except KeyboardInterrupt:
-            code = KILLED
-        except Exception as caught:  # noqa: BLE001  whatever stopped the job ends up in the journal
-            error, code = describe(caught), FAILED
-        results = _results(plan, request.run_id, store)
-        _tell_what_is_missing(journal, store, results)
+        with kept_alive(store, request.run_id), _terminable():
+            try:
+                pending = _settle(plan, request.run_id, store)
+                if pending:
+                    _run_on_beam(request)
+                code = None
+            except KeyboardInterrupt as caught:
+                code = caught.args[0] if caught.args else KILLED
+            except Exception as caught:  # noqa: BLE001  whatever stopped the job ends up in the journal
+                error, code = describe(caught), FAILED
+        results = results_of(plan, request.run_id, store)
+        tell_what_is_missing(journal, store, results)
         if code is None:
-            code = _exit_code(results)
+            code = _exit_code(plan, results)
         seconds = time.monotonic() - started
-        journal.append(
-            "run_finished",
-            status=STATUS[code],
-            exit_code=code,
-            seconds=round(seconds, 3),
-            **({"error": error.to_json()} if error else {}),
-        )
+        how = End(STATUS[code], code, round(seconds, 3), now(), counts_of(results))
+        if end(store, request.run_id, how):
+            say_end(journal, how, error)
+        give_up(store, request.run_id)
     ran = sum(result.status in ("done", "failed") for result in results.values())
     return Outcome(request.run_id, plan, results, code, seconds, error, ran)
+
+
+def _keep_code(request: Request, store: Store) -> str:
+    """Put the project's code into the store as it is now, for later questions; return its digest."""
+    from levada.beam.package import CodePackage
+
+    package = CodePackage.of(request.packages)
+    key = f"code/{package.digest}.zip"
+    if package.content and not store.exists(key):
+        store.write(key, package.content)
+    return package.digest
 
 
 def _bytes(form: Any) -> bytes:
@@ -175,12 +208,30 @@ def _run_on_beam(request: Request) -> None:
             pass
     except KeyboardInterrupt:
         stop.set()
-        done.wait(1)
+        done.wait(PATIENCE)
         raise
     if raised:
         from levada.beam.failures import original
 
         raise original(raised[0])
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a run as Ctrl-C does, with their own exit code."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, _: Any) -> None:
+        raise KeyboardInterrupt(TERMINATED)
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -219,7 +270,8 @@ def _following(request: Request, store: Store) -> Iterator[None]:
             thread.join()
 
 
-def _results(plan: Plan, run_id: str, store: Store) -> dict[str, Result]:
+def results_of(plan: Plan, run_id: str, store: Store) -> dict[str, Result]:
+    """Return the committed results of a run by node, in the plan's order."""
     found: dict[str, Result] = {}
     for node in plan.nodes:
         form = store.read_json(f"runs/{run_id}/nodes/{node.id}.json")
@@ -228,7 +280,12 @@ def _results(plan: Plan, run_id: str, store: Store) -> dict[str, Result]:
     return found
 
 
-def _tell_what_is_missing(journal: Journal, store: Store, results: Mapping[str, Result]) -> None:
+def counts_of(results: Mapping[str, Result]) -> dict[str, int]:
+    """Return how many nodes ended how."""
+    return dict(Counter(result.status for result in results.values()))
+
+
+def tell_what_is_missing(journal: Journal, store: Store, results: Mapping[str, Result]) -> None:
     """Journal the end of nodes whose worker died between committing and saying so."""
     events = Tail(store, journal.run_id).poll()
     told = {event["node"] for event in events if event["kind"] == "node_finished"}
@@ -237,8 +294,16 @@ def _tell_what_is_missing(journal: Journal, store: Store, results: Mapping[str, 
             journal.append("node_finished", **result.to_json())
 
 
-def _exit_code(results: dict[str, Result]) -> int:
-    if any(result.status == "failed" for result in results.values()):
+def say_end(journal: Journal, how: End, error: Failure | None = None) -> None:
+    """Journal how a run ended: its last event."""
+    more: dict[str, Any] = {"closed_by": how.closed_by} if how.closed_by else {}
+    if error is not None:
+        more["error"] = error.to_json()
+    journal.append("run_finished", status=how.status, exit_code=how.exit_code, seconds=how.seconds, **more)
+
+
+def _exit_code(plan: Plan, results: dict[str, Result]) -> int:
+    if any(result.status == "failed" and not plan.tolerates(result.node) for result in results.values()):
         return FAILED
     if any(result.closed or not all(record.open for record in result.outputs.values()) for result in results.values()):
         return CLOSED
@@ -251,6 +316,7 @@ def _facts(root: Path) -> dict[str, Any]:
         "host": platform.node(),
         "user": _user(),
         "pid": os.getpid(),
+        "process": this_process().to_json(),
         "versions": {"levada": levada.__version__, "python": platform.python_version()},
         "platform": platform.platform(),
         "git": _git(root),

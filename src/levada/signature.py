@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Union, cast, get_args, get_origin
 
@@ -37,21 +37,28 @@ class Input:
 
 @dataclass(frozen=True)
 class Signature:
-    """A component's inputs, parameter annotations and outputs by name, and the function's own signature."""
+    """A component's inputs, parameter annotations and outputs by name, and the function's own signature.
+
+    `lists` names those outputs that are lists of their type.
+    """
 
     inputs: dict[str, Input]
     parameters: dict[str, Any]
     outputs: dict[str, type[Artifact]]
+    lists: tuple[str, ...]
     returns: Any
     bound: inspect.Signature
 
-    def returned(self, outputs: dict[str, Artifact]) -> Any:
+    @property
+    def is_single(self) -> bool:
+        """Whether the function returns its one output itself, not a NamedTuple."""
+        return list(self.outputs) == [SINGLE_OUTPUT] and not hasattr(self.returns, "_fields")
+
+    def returned(self, outputs: Mapping[str, Any]) -> Any:
         """Return outputs by name in the form that the function returns them in."""
         if self.returns is None:
             return None
-        if SINGLE_OUTPUT in outputs and self.returns is self.outputs[SINGLE_OUTPUT]:
-            return outputs[SINGLE_OUTPUT]
-        return self.returns(**outputs)
+        return outputs[SINGLE_OUTPUT] if self.is_single else self.returns(**outputs)
 
 
 def read_signature(function: Callable[..., Any]) -> Signature:
@@ -88,10 +95,10 @@ def read_signature(function: Callable[..., Any]) -> Signature:
             where=where,
             hint="Annotate it: -> an artifact type, a NamedTuple of them, or None.",
         )
-    outputs = _read_outputs(name, hints["return"], where)
+    outputs, lists = _read_outputs(name, hints["return"], where)
     returns = None if hints["return"] is type(None) else hints["return"]
     shown = bound.replace(parameters=list(bound.parameters.values())[1:])
-    return Signature(inputs, parameters, outputs, returns, shown)
+    return Signature(inputs, parameters, outputs, lists, returns, shown)
 
 
 def hints_of(thing: Any, label: str, where: Position) -> dict[str, Any]:
@@ -120,27 +127,37 @@ def read_input(name: str, annotation: Any) -> Input | None:
         if len(rest) == 1 and (only := read_input(name, rest[0])) is not None:
             return replace(only, optional=True)
         return Input(name, tuple(rest), optional=len(rest) < len(arguments)) if all(map(_is_artifact, rest)) else None
-    if origin in (Many, list, tuple) and arguments and _is_artifact(arguments[0]):
-        return Input(name, (arguments[0],), many="gather" if origin is Many else "list")
-    return Input(name, (annotation,)) if _is_artifact(annotation) else None
+    if origin in (Many, list, tuple) and arguments and (kind := _artifact_type(arguments[0])):
+        return Input(name, (kind,), many="gather" if origin is Many else "list")
+    kind = _artifact_type(annotation)
+    return Input(name, (kind,)) if kind else None
+
+
+def _artifact_type(annotation: Any) -> type[Artifact] | None:
+    """Return the artifact type that an annotation names: `Values` of `Values[int]`."""
+    kind = get_origin(annotation) or annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Artifact) else None
 
 
 def _is_artifact(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Artifact)
+    return _artifact_type(annotation) is not None
 
 
-def _read_outputs(name: str, annotation: Any, where: Position) -> dict[str, type[Artifact]]:
+def _read_outputs(name: str, annotation: Any, where: Position) -> tuple[dict[str, type[Artifact]], tuple[str, ...]]:
+    """Return the outputs' types by name, and the names of those that are lists."""
     if annotation is type(None):
-        return {}
-    if _is_artifact(annotation):
-        return {SINGLE_OUTPUT: annotation}
+        return {}, ()
+    fields = {SINGLE_OUTPUT: annotation}
     if isinstance(annotation, type) and issubclass(annotation, tuple) and hasattr(annotation, "_fields"):
         fields = hints_of(annotation, f"component {name} returns {annotation.__name__}", where)
-        if all(map(_is_artifact, fields.values())):
-            return dict(fields)
+    many = {field: get_args(item)[0] for field, item in fields.items() if get_origin(item) is Many and get_args(item)}
+    kinds = {field: _artifact_type(many.get(field, item)) for field, item in fields.items()}
+    outputs = {field: kind for field, kind in kinds.items() if kind is not None}
+    if outputs and len(outputs) == len(fields):
+        return outputs, tuple(many)
     shown = getattr(annotation, "__name__", str(annotation))
     raise WiringError(
-        f"component {name} returns {shown}: wanted an artifact type, a NamedTuple of artifact types, or None.",
+        f"component {name} returns {shown}: wanted an artifact type, Many[...] of one, a NamedTuple of these, or None.",
         where=where,
     )
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from levada.beam import scheduler
 from levada.beam.job import levels_of_chains
 from levada.beam.scheduler import Scheduler, alone
-from levada.plan import Node, Plan
+from levada.plan import Each, Node, Plan
 from levada.resources import Resources, parse_bytes
 from levada.result import Result
 
@@ -38,7 +38,8 @@ def node(name: str, *after: str, **more: Any) -> Node:
 class Log:
     """Stands for the components: notes when each node starts and ends, and what runs beside it."""
 
-    def __init__(self, work: Callable[[str], None] = lambda name: time.sleep(0.01)) -> None:
+    def __init__(self, work: Callable[[str], Any] = lambda name: time.sleep(0.01), items: int = 0) -> None:
+        self.items = items
         self.order: list[str] = []
         self.beside: dict[str, set[str]] = {}
         self.most = 0
@@ -46,7 +47,16 @@ class Log:
         self._running: set[str] = set()
         self._lock = threading.Lock()
 
-    def __call__(self, name: str) -> Result:
+    def open(self, node_id: str) -> list[str]:
+        return [f"{node_id}:{n}" for n in range(self.items)]
+
+    def run_item(self, node_id: str, item: str) -> Result:
+        return self.run(item)
+
+    def close(self, node_id: str) -> Result:
+        return self.run(f"{node_id} closed")
+
+    def run(self, name: str) -> Result:
         with self._lock:
             self.order.append(name)
             self._running.add(name)
@@ -232,20 +242,58 @@ def test_every_node_runs_once_after_what_it_waits_for(plan: Plan, jobs: int) -> 
     free = [MACHINE]
     lock = threading.Lock()
 
-    def run(name: str) -> Result:
+    def run(name: str) -> None:
         with lock:
             assert done.issuperset(plan.node(name).upstream)
         time.sleep(0.001)
         with lock:
             assert name not in done
             done.add(name)
-        return Result(name, "done")
 
-    engine = Scheduler(plan, run, jobs)
+    engine = Scheduler(plan, Log(run), jobs)
     engine.run()
     assert done == set(plan.by_id)
     assert engine._free.cpus == pytest.approx(free[0].cpus)
     assert (engine._free.memory, engine._free.gpus, engine._room) == (MACHINE.memory, MACHINE.gpus, jobs)
+
+
+# -- items of mapped nodes ------------------------------------------------------------------------------
+
+
+def mapped(name: str, *after: str, **more: Any) -> Node:
+    return Node(name, "python:m:f", inputs={"x": Each(None, (1,))}, after=after, **more)
+
+
+def test_items_run_like_nodes_and_the_node_ends_with_the_last() -> None:
+    """What waits for a mapped node starts when all its items have ended and it is closed."""
+    log = Log(items=5)
+    Scheduler(plan_of(node("a"), mapped("m", "a"), node("b", "m")), log, jobs=3).run()
+    assert log.order[0] == "a"
+    assert sorted(log.order[1:6]) == [f"m:{n}" for n in range(5)]
+    assert log.order[6:] == ["m closed", "b"]
+
+
+def test_at_once_limits_the_items_of_one_node() -> None:
+    """Others go beside them."""
+    together = threading.Barrier(3)
+    log = Log(lambda name: together.wait(30) if name.startswith("m:") else None, items=9)
+    Scheduler(plan_of(mapped("m", at_once=3), node("b")), log, jobs=8).run()
+    assert max(sum(name.startswith("m:") for name in beside) for beside in log.beside.values()) == 3
+
+
+def test_a_mapped_node_without_items_to_run_is_closed_at_once() -> None:
+    """They all came from the cache."""
+    log = Log(items=0)
+    Scheduler(plan_of(mapped("m"), node("b", "m")), log, jobs=2).run()
+    assert log.order == ["m closed", "b"]
+
+
+def test_items_need_what_their_node_needs() -> None:
+    """Opening and closing it needs nothing."""
+    log = Log(items=4)
+    Scheduler(plan_of(mapped("m", needs={"gpus": 1}), node("b", needs={"gpus": 1})), log, jobs=8).run()
+    work = {name: beside for name, beside in log.beside.items() if not name.endswith("closed")}
+    assert all(beside - {"m closed"} == {name} for name, beside in work.items())
 
 
 # -- the packing for distributed runners ----------------------------------------------------------------

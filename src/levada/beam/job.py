@@ -21,9 +21,9 @@ from apache_beam.internal.cloudpickle import register_pickle_by_value
 from apache_beam.pvalue import AsList
 
 from levada.beam.options import check_options, is_in_process, make_runner, pipeline_options, stays_in_memory
-from levada.beam.package import CodePackage, this_process
+from levada.beam.package import CodePackage
 from levada.beam.scheduler import Scheduler, alone
-from levada.node import run_node
+from levada.node import close_node, open_node, run_item, run_node
 from levada.plan import Node, Plan
 from levada.result import Result
 from levada.store import Store
@@ -52,7 +52,7 @@ class _Worker(beam.DoFn):
         self._task = task
 
     def setup(self) -> None:
-        at_home = self._task.code.origin == this_process()
+        at_home = self._task.code.is_at_home
         if not at_home:
             self._settle_in()
         self._plan = Plan.loads(self._task.plan)
@@ -66,16 +66,30 @@ class _Worker(beam.DoFn):
         if stat.S_ISFIFO(os.fstat(1).st_mode):
             os.dup2(2, 1)  # Beam's worker pool gives it a pipe that nobody reads: a chatty node would hang
 
-    def _run(self, node_id: str) -> Result:
+    def run(self, node_id: str) -> Result:
+        """Run a node; a mapped one with all its items, one by one."""
         with alone(self._plan.node(node_id)):
-            return run_node(self._plan, node_id, self._task.run_id, self._store)
+            return run_node(self._plan, node_id, self._task.run_id, self._store, self._stopped)
+
+    def open(self, node_id: str) -> list[str]:
+        """Return the items of a mapped node that must run."""
+        return open_node(self._plan, node_id, self._task.run_id, self._store)
+
+    def run_item(self, node_id: str, item: str) -> Result:
+        """Run one item of a mapped node."""
+        with alone(self._plan.node(node_id)):
+            return run_item(self._plan, node_id, item, self._task.run_id, self._store, self._stopped)
+
+    def close(self, node_id: str) -> Result:
+        """End a mapped node whose items have ended."""
+        return close_node(self._plan, node_id, self._task.run_id, self._store)
 
 
 class RunGraph(_Worker):
     """Runs the whole graph; its element says how many nodes at once."""
 
     def process(self, element: int) -> None:
-        scheduler = Scheduler(self._plan, self._run, element, self._stopped)
+        scheduler = Scheduler(self._plan, self, element, self._stopped)
         # Beam's own thread keeps the state of the outer job; nodes may start jobs of their own.
         raised: list[BaseException] = []
 
@@ -92,13 +106,35 @@ class RunGraph(_Worker):
             raise raised[0]
 
 
-class RunChain(_Worker):
-    """Runs a chain of nodes, one after the other, when the level before is done."""
+class OpenChain(_Worker):
+    """Turns a chain into what runs by itself: the chain, or each item of a mapped node."""
 
-    def process(self, element: list[str], before: Iterable[str]) -> Iterator[str]:
-        for node_id in element:
-            self._run(node_id)
+    def process(self, element: list[str], before: Iterable[str]) -> Iterator[list[str]]:
+        if not self._plan.node(element[0]).is_mapped:
+            yield element
+            return
+        for item in self.open(element[0]):
+            yield [element[0], item]
+
+
+class RunChain(_Worker):
+    """Runs a chain of nodes, one after the other, or one item of a mapped node."""
+
+    def process(self, element: list[str]) -> Iterator[str]:
+        if self._plan.node(element[0]).is_mapped:
+            self.run_item(*element)
+        else:
+            for node_id in element:
+                self.run(node_id)
         yield element[-1]
+
+
+class CloseNode(_Worker):
+    """Ends the mapped nodes of a level when all that runs in it has ended."""
+
+    def process(self, element: str, ran: Iterable[str]) -> Iterator[str]:
+        self.close(element)
+        yield element
 
 
 def run_job(
@@ -133,24 +169,35 @@ def run_job(
 def _by_levels(pipeline: Any, plan: Plan, task: Task) -> None:
     before = pipeline | "before the first level" >> beam.Create([""])
     for number, chains in enumerate(levels_of_chains(plan)):
-        before = (
+        ran = (
             pipeline
             | f"level {number}" >> beam.Create(chains)
+            | f"open level {number}" >> beam.ParDo(OpenChain(task), AsList(before))
             | f"spread level {number}" >> beam.Reshuffle()
-            | f"run level {number}" >> beam.ParDo(RunChain(task), AsList(before))
+            | f"run level {number}" >> beam.ParDo(RunChain(task))
         )
+        mapped = [chain[0] for chain in chains if plan.node(chain[0]).is_mapped]
+        before = ran
+        if mapped:
+            before = (
+                pipeline
+                | f"mapped of level {number}" >> beam.Create(mapped)
+                | f"close level {number}" >> beam.ParDo(CloseNode(task), AsList(ran))
+            )
 
 
 def levels_of_chains(plan: Plan) -> list[list[list[str]]]:
     """Group a plan into levels of maximal chains.
 
-    A chain is nodes each of which waits only for the one before, and is the only one that waits for it.
+    A chain is nodes each of which waits only for the one before, and is the only one that waits for it. A mapped node
+    is a chain by itself.
     """
     chain_of: dict[str, int] = {}
     chains: list[list[Node]] = []
     for node in plan.nodes:
         only = node.upstream[0] if len(node.upstream) == 1 else None
-        if only is not None and len(plan.downstream[only]) == 1:
+        mapped = node.is_mapped or (only is not None and plan.node(only).is_mapped)
+        if only is not None and not mapped and len(plan.downstream[only]) == 1:
             chain_of[node.id] = chain_of[only]
             chains[chain_of[only]].append(node)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
+import json
 import shutil
 import sys
 import tempfile
@@ -14,10 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from levada.draw import UNPACKED
+from levada.process import this_process
 from levada.store import private_folder
 
 # The zip format cannot say "no time"; with a fixed one the same code gives the same bytes.
 TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def _this() -> str:
+    return json.dumps(this_process().to_json())
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,16 @@ class CodePackage:
                         inside = f"{home}.py" if path.is_file() else f"{home}/{file.relative_to(path).as_posix()}"
                         archive.writestr(zipfile.ZipInfo(inside, TIME), file.read_bytes())
         content = buffer.getvalue()
-        return CodePackage(content, hashlib.sha256(content).hexdigest(), this_process())
+        return CodePackage(content, hashlib.sha256(content).hexdigest(), _this())
+
+    @property
+    def is_at_home(self) -> bool:
+        """Whether this is the process that made it."""
+        return self.origin == _this()
 
     def unpack(self) -> None:
         """Make the packages importable in this process, first on its path; nothing happens at the origin."""
-        if self.origin == this_process():
+        if self.is_at_home:
             return
         home = private_folder("code")
         folder = home / self.digest
@@ -64,13 +74,3 @@ class CodePackage:
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
             UNPACKED.append(folder)
-
-
-def this_process() -> str:
-    """Return what tells this process from others, also on other machines and in other containers."""
-    try:
-        started = Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19]
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        started = boot = ""
-    return f"{os.uname().nodename}/{boot}/{os.getpid()}/{started}"

@@ -91,6 +91,15 @@ class Objects:
         except self.errors as error:
             raise self.broken("read", key, error) from error
 
+    def exists(self, key: str) -> bool:
+        """Whether there is an object at a key."""
+        try:
+            if self.local is not None:
+                return (self.local / key).is_file()
+            return cast("bool", self.fs.exists(self.uri_of(key)))
+        except self.errors as error:
+            raise self.broken("read", key, error) from error
+
     def read_json(self, key: str) -> Any:
         """Return the JSON document at a key, or None if there is nothing; raises StoreError if it is damaged."""
         content = self.read(key)

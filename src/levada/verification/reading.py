@@ -177,7 +177,9 @@ class _Reading:
         for location, served in _by_destination(self._served()):
             self.report.served += len({item.promotion.version for item in served})
             try:
-                self.report.findings += check_destination(self.store, location, served, lambda size: None)
+                self.report.findings += check_destination(
+                    self.store, location, served, self._promotions, lambda size: None
+                )
             except LevadaError as error:
                 self.report.notes.append(f"{location} could not be looked at: {error.message}")
             except Exception as error:  # noqa: BLE001  a file system of any kind

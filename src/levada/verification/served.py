@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from levada.artifact import ArtifactRecord, FileEntry
@@ -33,8 +33,10 @@ class Served:
         return f"models:/{self.promotion.model}/{self.promotion.version}"
 
 
-def check_destination(store: Store, location: str, served: list[Served], read: Read) -> Iterator[Finding]:
-    """Yield what is wrong with a destination and with the versions that were pushed there.
+def check_destination(
+    store: Store, location: str, served: list[Served], known: Iterable[Promotion], read: Read
+) -> Iterator[Finding]:
+    """Yield what is wrong with a destination and with the versions that were pushed there, of all those `known`.
 
     Raises StoreError if the destination cannot be reached. A version whose folder somebody removed is no damage
     unless it is the live one.
@@ -46,11 +48,11 @@ def check_destination(store: Store, location: str, served: list[Served], read: R
     except StoreError as error:
         yield _finding(served[-1], folder.store.uri_of(POINTER), str(error.message))
     else:
-        known = {(item.promotion.model, item.promotion.version, item.promotion.fingerprint) for item in served}
+        ever = {(each.model, each.version, each.fingerprint) for each in known if each.destination == location}
         if pointer is None:
             address = folder.store.uri_of(POINTER)
             yield _finding(served[-1], address, f"{address} is missing: {served[-1].name} was live there.", "missing")
-        elif (pointer.model, pointer.version, pointer.fingerprint) not in known:
+        elif (pointer.model, pointer.version, pointer.fingerprint) not in ever:
             address = folder.store.uri_of(POINTER)
             said = f"{address} names {pointer.model} version {pointer.version}, which was never promoted there."
             yield _finding(served[-1], address, said)
@@ -75,7 +77,7 @@ def _check_version(store: Store, folder: ServingFolder, item: Served, is_live: b
     known: dict[str, str] = {}
 
     def digest(path: str) -> str:
-        if path not in known:
+        if path not in ever:
             known[path] = folder.store.digest(f"{version}/{path}", read)
         return known[path]
 

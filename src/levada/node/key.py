@@ -1,0 +1,111 @@
+"""What a node takes in a run, and the cache key that it makes: what its outputs depend on, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from levada.artifact import ArtifactRecord
+from levada.errors import PlanError
+from levada.node.view import RunView
+from levada.plan import Binding, Each, External, Gather, Node, Output, Sequence
+from levada.resolved import classes_within, source_digests, sources_within
+from levada.values import Json, digest_of
+
+KEY_FORMAT = 2
+"""Part of every cache key: raise it when the meaning of a key changes."""
+
+Inputs = dict[str, ArtifactRecord | list[ArtifactRecord] | None]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of the list that a mapped node runs over.
+
+    `id` names it by its content, `label` is for people, `place` its index in the list. `records` and `values` are what
+    it gives to the node's inputs and parameters.
+    """
+
+    id: str
+    label: str
+    place: int = 0
+    records: dict[str, ArtifactRecord] = field(default_factory=dict[str, ArtifactRecord])
+    values: dict[str, Json] = field(default_factory=dict[str, Json])
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a component will be called with: records of artifacts, JSON forms of parameters."""
+
+    inputs: Inputs
+    parameters: dict[str, Json]
+
+
+def call_of(view: RunView, node: Node, item: Item | None = None) -> Call:
+    """Return what a node, or one item of it, takes in this run; None for an external that stands for nothing."""
+    records, values = (item.records, item.values) if item else ({}, {})
+    inputs: Inputs = {}
+    externals: dict[str, External] = {}
+    for name, binding in node.inputs.items():
+        if isinstance(binding, External):
+            externals[name] = binding
+        elif not isinstance(binding, Each):
+            inputs[name] = records_of(view, binding)
+        elif name in records:
+            inputs[name] = records[name]
+    identities = {record.identity for record in inputs.values() if isinstance(record, ArtifactRecord)}
+    for name, binding in externals.items():
+        inputs[name] = view.resolved.externals[binding.reference].beside(identities)
+    return Call({name: inputs[name] for name in node.inputs if name in inputs}, {**node.parameters, **values})
+
+
+def records_of(view: RunView, binding: Binding) -> ArtifactRecord | list[ArtifactRecord] | None:
+    """Return what a binding stands for in this run; a list for a fixed list, a list artifact or a gather."""
+    match binding:
+        case Output(node, output):
+            record = view.ended(node, "?").outputs[output]
+            return list(record.items) if record.items is not None else record
+        case External(reference, _):
+            return view.resolved.externals[reference].record
+        case Sequence(items):
+            return [record for item in items if isinstance(record := records_of(view, item), ArtifactRecord)]
+        case Gather(source):
+            return records_of(view, source)
+        case Each():
+            raise PlanError("each() gives one item at a time.")
+
+
+def key_of(view: RunView, node: Node, call: Call) -> str:
+    """Return the cache key. One item of a mapped node has the key that a plain call of it would have."""
+    resolved, sources = view.resolved, _sources(view, call.parameters)
+    return digest_of(
+        {
+            "format": KEY_FORMAT,
+            "component": node.component,
+            "code": resolved.code.get(node.component, ""),
+            "classes": {name: resolved.code.get(name, "") for name in classes_within(call.parameters)},
+            "packages": {name: resolved.packages[name] for name in sorted(node.packages)},
+            "inputs": {name: _identity(item) for name, item in call.inputs.items()},
+            "parameters": dict(sorted(call.parameters.items())),
+            "sources": {name: digests for name, digests in sources.items() if digests},
+            "outputs": node.outputs,
+        }
+    )
+
+
+def _sources(view: RunView, parameters: Mapping[str, Json]) -> dict[str, list[str]]:
+    known = view.resolved.sources
+    found: dict[str, list[str]] = {}
+    for name, form in sorted(parameters.items()):
+        digests = sources_within(form, known)
+        # A value that a component made in this run was not there when the run started.
+        found[name] = digests or sources_within(form, source_digests(form, Path(view.resolved.root)))
+    return found
+
+
+def _identity(item: ArtifactRecord | list[ArtifactRecord] | None) -> Any:
+    if isinstance(item, list):
+        return [record.identity for record in item]
+    return item.identity if item else None
