@@ -5,6 +5,8 @@
     pipelines  list the project's pipelines
     ui         open MLflow on this project's runs and versions
     sync       deliver what MLflow has not been told yet
+    verify     check that everything in the store is as it was made
+    gc         show or remove what nothing needs any more
     node       run one node of a run (what workers do)
 
 Exit codes: 0 all went well, 1 a node failed, 2 the command or the pipeline is wrong and nothing was run,

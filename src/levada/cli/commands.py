@@ -22,6 +22,8 @@ COMMANDS = {
     "pipelines": "levada.cli.pipelines:list_pipelines",
     "ui": "levada.cli.tracking:ui",
     "sync": "levada.cli.tracking:sync",
+    "verify": "levada.cli.verify:verify",
+    "gc": "levada.cli.gc:gc",
     "node": "levada.cli.node:node",
 }
 """Each command, in the order that `levada --help` lists them, and where it is."""

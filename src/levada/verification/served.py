@@ -77,7 +77,7 @@ def _check_version(store: Store, folder: ServingFolder, item: Served, is_live: b
     known: dict[str, str] = {}
 
     def digest(path: str) -> str:
-        if path not in ever:
+        if path not in known:
             known[path] = folder.store.digest(f"{version}/{path}", read)
         return known[path]
 
