@@ -6,6 +6,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -63,7 +66,7 @@ def test_damage_is_traced_to_its_maker(store: Store) -> None:
     key = (store.key_of(result.outputs["output"].uri) or "") + "/number.json"
     (before,) = (store.read(key),)
     for kind, content, said in (
-        ("size", b"200", "has 3 bytes instead of 1 bytes"),
+        ("size", b"200", "has 3 bytes instead of 1 byte"),
         ("content", b"7", "has the sha256 .* instead of"),
         ("missing", None, "is missing"),
     ):
@@ -72,8 +75,7 @@ def test_damage_is_traced_to_its_maker(store: Store) -> None:
         assert (finding.kind, finding.run, finding.node, finding.pipeline) == (kind, RUN, "add", "sums")
         assert finding.command == "levada run sums --fresh add"
         assert finding.address == store.uri_of(key)
-        with pytest.raises(AssertionError if said not in finding.said and ".*" not in said else StoreError):
-            raise StoreError(finding.said)
+        assert re.search(said, finding.said)
     store.write(key, before or b"")
     store.write(key.replace("number", "another"), b"{}")
     (finding,) = verify(again(store)).findings
@@ -167,6 +169,8 @@ def test_a_flip_in_a_model_or_its_inputs_is_noticed_before_use(store: Store, mak
     for turn in range(8):
         key = f"{store.key_of(made.uri)}/{dice.choice(made.files).path}"
         before = flip(store, key, dice)
+        for copies in Path(tempfile.gettempdir()).glob("levada-fetched-*"):
+            shutil.rmtree(copies)  # a copy that was fetched whole is as good as the artifact
         name = f"20260101-0001{turn:02d}-abcd"
         begin(plan, store, name, fresh=(user,))
         results: dict[str, Result] = {}
@@ -176,7 +180,7 @@ def test_a_flip_in_a_model_or_its_inputs_is_noticed_before_use(store: Store, mak
                 break
         failure = results[user].failure
         assert failure is not None and failure.type == "StoreError"
-        assert f"levada run trained --fresh {maker}" in failure.message + failure.hint
+        assert f"levada run trained --fresh {maker}" in failure.message
         assert f"Node {maker} of run {RUN} made it" in failure.message
         damage(store, key, before)
     begin(plan, store, "20260101-000200-abcd", fresh=(user,))

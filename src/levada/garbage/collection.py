@@ -101,7 +101,7 @@ def _told(marks: Marks, heaps: Heaps, policy: Policy, waiting: dict[str, list[st
             kept[run.why] = kept.get(run.why, 0) + 1
     found = list(heaps.by_kind.values())
     if not policy.is_narrow:
-        copies = copies_in_temporary_folder(policy.keep_days * DAY)
+        copies = copies_in_temporary_folder(max(policy.keep_days, 1) * DAY)  # a process may be using them
         found += [copies] if copies.sizes else []
     return Collection(found, [run.id for run in marks.dropped], kept, waiting=waiting)
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
@@ -28,21 +28,29 @@ class Log:
         self._key = key
         if store.local is not None:
             self._path = store.local / key
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self.file: BinaryIO = self._path.open("ab")
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self.file: BinaryIO = self._path.open("ab")
+            except OSError as error:
+                raise store.broken("write", key, error) from error
         else:
             self._path = None
             self.file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  closed by `close`
         self.text = io.TextIOWrapper(self.file, encoding="utf-8", errors="backslashreplace", write_through=True)
 
     def close(self) -> str:
-        """Bring the log to its place and return its key; an empty one leaves nothing."""
-        self.text.flush()
+        """Bring the log to its place and return its key; an empty one leaves nothing.
+
+        A disk that is full cuts it off: what became of the node counts more than what it said.
+        """
+        with suppress(OSError):
+            self.text.flush()
         size = self.file.seek(0, io.SEEK_END)
         if self._path is None and size:
             self.file.seek(0)
             self._store.write(self._key, self.file.read())
-        self.text.close()
+        with suppress(OSError):
+            self.text.close()
         if self._path is not None and not size:
             self._path.unlink(missing_ok=True)
         return self._key if size else ""

@@ -99,14 +99,14 @@ def inspect(record: ArtifactRecord, home: Objects, digest: Callable[[str], str] 
         address = home.uri_of(path)
         found = there.get(path)
         if found is None:
-            yield Damage("missing", address, f"{entry.size:,} bytes", "nothing", record)
+            yield Damage("missing", address, _bytes(entry.size), "nothing", record)
         elif found.size != entry.size:
-            yield Damage("size", address, f"{entry.size:,} bytes", f"{found.size:,} bytes", record)
+            yield Damage("size", address, _bytes(entry.size), _bytes(found.size), record)
         elif digest is not None:
             try:
                 sha256 = digest(path)
             except FileNotFoundError:
-                yield Damage("missing", address, f"{entry.size:,} bytes", "nothing", record)
+                yield Damage("missing", address, _bytes(entry.size), "nothing", record)
                 continue
             except (OSError, StoreError) as error:  # a broken disk, say
                 reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
@@ -117,7 +117,7 @@ def inspect(record: ArtifactRecord, home: Objects, digest: Callable[[str], str] 
                 yield Damage("content", address, f"{entry.sha256[:12]}…", said, record)
     if record.producer:  # the folder of a project's file may hold others of the same content
         for path in sorted(there.keys() - wanted.keys()):
-            yield Damage("added", home.uri_of(path), "nothing", f"{there[path].size:,} bytes", record)
+            yield Damage("added", home.uri_of(path), "nothing", _bytes(there[path].size), record)
 
 
 def is_dropping(path: str) -> bool:
@@ -138,3 +138,7 @@ def remembered_digest(path: Path) -> str:
     if rested:
         _TAKEN[mark] = digest
     return digest
+
+
+def _bytes(size: int) -> str:
+    return f"{size:,} byte{'' if size == 1 else 's'}"
