@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 import tempfile
 import threading
@@ -45,7 +46,7 @@ class Log:
         """
         with suppress(OSError):
             self.text.flush()
-        size = self.file.seek(0, io.SEEK_END)
+        size = os.fstat(self.file.fileno()).st_size
         if self._path is None and size:
             self.file.seek(0)
             self._store.write(self._key, self.file.read())
