@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/flips.py [--flips 500] [--pipeline digits] [--seed 1]
 
 The pipeline of this repository is run into a store of its own. Then, one at a time, a byte in an artifact is changed
-(by turns any byte as likely as any other, and any file), `verify` reads the artifact, and the byte is put back; and a byte
-in an artifact that some node reads is changed, and that node is run, as a run would run it.
+(by turns any byte as likely as any other, and any file), `verify` reads the artifact, and the byte is put back; and
+a byte in an artifact that some node reads is changed, and that node is run, as a run would run it.
 """
 
 from __future__ import annotations
