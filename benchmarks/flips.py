@@ -47,11 +47,13 @@ def flipped(path: Path, dice: random.Random):
         path.write_bytes(content)
 
 
-def choose(records: list[ArtifactRecord], dice: random.Random, by_bytes: bool) -> tuple[ArtifactRecord, Path]:
+def choose(
+    store: Store, records: list[ArtifactRecord], dice: random.Random, by_bytes: bool
+) -> tuple[ArtifactRecord, Path]:
     files = [(record, entry) for record in records for entry in record.files if entry.size]
     weights = [entry.size if by_bytes else 1 for _, entry in files]
     record, entry = dice.choices(files, weights)[0]
-    return record, Path(record.uri) / entry.path
+    return record, Path(store.address(record.uri)) / entry.path
 
 
 def main() -> None:
@@ -86,7 +88,7 @@ def main() -> None:
 def by_verify(store: Store, records: list[ArtifactRecord], flips: int, dice: random.Random) -> int:
     noticed = 0
     for number in range(flips):
-        record, path = choose(records, dice, by_bytes=number % 2 == 0)
+        record, path = choose(store, records, dice, by_bytes=number % 2 == 0)
         with flipped(path, dice):
             findings = verify(store, record.uri).findings
         noticed += [finding.address for finding in findings] == [str(path)]
@@ -116,7 +118,7 @@ def before_use(store: Store, plan: Plan, run: str, results: dict[str, Result], u
             if node_id != reader:
                 content = store.read_json(f"runs/{run}/nodes/{node_id}.json")
                 store.write(f"runs/{name}/nodes/{node_id}.json", json.dumps(content).encode())
-        _, path = choose([record], dice, by_bytes=False)
+        _, path = choose(store, [record], dice, by_bytes=False)
         with flipped(path, dice):
             result = run_node(plan, reader, name, store)
         failure = result.failure

@@ -162,7 +162,7 @@ live: set[str] = set()
 class Effect(Artifact):
     """Stands for something outside the store."""
 
-    def holds(self) -> bool:
+    def holds(self, root: Path) -> bool:
         return str(self.properties["name"]) in live
 
 

@@ -10,5 +10,6 @@ from levada.fanout import each as each
 from levada.fanout import gather as gather
 from levada.pipeline import pipeline as pipeline
 from levada.retry import Retry as Retry
+from levada.secret import Secret as Secret
 
 __version__ = "0.1.0"

@@ -13,10 +13,10 @@ manifest says). A new type is a few lines:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 from levada.errors import ComponentError, StoreError, WiringError
 from levada.references import load, reference_of
@@ -36,8 +36,9 @@ class FileEntry:
 class ArtifactRecord:
     """What a manifest says of one made artifact.
 
-    `type` is a code reference, `uri` the folder that holds its files, `digest` the sha256 over its
-    files and properties, `producer` the run and node that made it (empty for a file of the project).
+    `type` is a code reference, `uri` the folder that holds its files (`store:` and a key for one in the store, so that
+    the record means the same wherever the store is mounted or moved to), `digest` the sha256 over its files and
+    properties, `producer` the run and node that made it (empty for a file of the project).
 
     A list of artifacts is a record too: its `items` are theirs, it has no files of its own, and its digest is over
     what counts as the same of each. An item knows the list item it was made for: `item` names it by content, `label`
@@ -147,12 +148,20 @@ class Making:
     properties: dict[str, Json] = field(default_factory=dict[str, Json])
 
 
+class Home(Protocol):
+    """Where the files of made artifacts are: a `levada.store.Store`."""
+
+    def fetch(self, record: ArtifactRecord) -> Path: ...
+
+    def address(self, uri: str) -> str: ...
+
+
 @dataclass
 class Made:
-    """An artifact that is committed: its record, and how to bring its files to this machine."""
+    """An artifact that is committed: its record, and what brings its files to this machine."""
 
     record: ArtifactRecord
-    fetch: Callable[[ArtifactRecord], Path]
+    home: Home
     local: Path | None = None
 
 
@@ -185,14 +194,14 @@ class Artifact:
         if isinstance(state, Making):
             return state.path
         if state.local is None:
-            state.local = state.fetch(state.record)
+            state.local = state.home.fetch(state.record)
         return state.local
 
     @property
     def uri(self) -> str:
-        """The folder in the store that holds, or will hold, the files."""
+        """The folder that holds, or will hold, the files: an absolute path, or an fsspec URI."""
         state = self._tangible("uri")
-        return state.uri if isinstance(state, Making) else state.record.uri
+        return state.uri if isinstance(state, Making) else state.home.address(state.record.uri)
 
     @property
     def properties(self) -> dict[str, Json]:
@@ -219,8 +228,8 @@ class Artifact:
         """What counts as "the same": a model's fingerprint where there is one, else the digest."""
         return self.record.identity
 
-    def holds(self) -> bool:
-        """Whether a cached artifact of this type still stands, beyond the presence of its files.
+    def holds(self, root: Path) -> bool:
+        """Whether a cached artifact of this type still stands for the project at `root`, its files being there.
 
         A type with an effect outside the store (a pushed model) overrides this.
         """
@@ -283,12 +292,12 @@ class Artifact:
             case Making(name=output):
                 return f"<{name} '{output}', being made>"
             case Made(record=record):
-                return f"<{name} {record.digest[:12]} at {record.uri}>"
+                return f"<{name} {record.digest[:12]} at {self.uri}>"
 
 
-def made(record: ArtifactRecord, fetch: Callable[[ArtifactRecord], Path]) -> Artifact:
-    """Return the artifact object of a record, of the class that its type reference names."""
+def made(record: ArtifactRecord, home: Home) -> Artifact:
+    """Return the artifact object of a record whose files are in `home`, of the class that its type reference names."""
     kind = load(record.type)
     if not (isinstance(kind, type) and issubclass(kind, Artifact)):
         raise StoreError(f"{record.type} is not an artifact type.")
-    return kind(Made(record, fetch))
+    return kind(Made(record, home))

@@ -14,6 +14,7 @@ from levada.artifact import Artifact, Making
 from levada.errors import ComponentError, Stopped
 from levada.fanout import Growing
 from levada.registry import Registry
+from levada.secret import redact
 from levada.store import Store
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Context:
 
     def summary(self, text: str) -> None:
         """Say in a few words what came out; shown behind the node when it is done."""
-        self.line = text
+        self.line = redact(text)
 
     def beam(self, label: str = "job") -> BeamJob:
         """Return a Beam job of this node's own, with the run's Beam options.

@@ -5,6 +5,7 @@
     │   └── ParameterError    a parameter of the wrong type, or one that JSON cannot carry
     ├── PlanError         a plan document that is not one
     ├── ProjectError      settings, an unknown pipeline or component, code that does not load
+    │   └── SecretError       a secret that is not where its reference says
     ├── StoreError        the store cannot be read or written, or an artifact in it is damaged
     ├── ComponentError    a component broke its contract (returned the wrong thing)
     ├── ProcessError      a node's own process ended without a result: a crash, an exit, no memory left
@@ -82,6 +83,10 @@ class PlanError(LevadaError):
 
 class ProjectError(LevadaError):
     """Settings, an unknown pipeline or component, or project code that does not load."""
+
+
+class SecretError(ProjectError):
+    """A secret that is not where its reference says."""
 
 
 class StoreError(LevadaError):

@@ -18,7 +18,7 @@ from levada.artifact import Artifact, ArtifactRecord, Drawn, FileEntry
 from levada.errors import DataError, PlanError
 from levada.plan import External
 from levada.registry import NAME, Registry
-from levada.store import Store, artifact_digest
+from levada.store import INSIDE, Store, artifact_digest
 
 A = TypeVar("A", bound=Artifact)
 
@@ -88,7 +88,7 @@ def _resolve_file(rest: str, type_: str, store: Store, root: Path) -> Resolution
     folder = f"files/{digest}"
     entries = (FileEntry(path.name, len(content), digest),)
     properties: dict[str, Any] = {"source": rest}
-    record = ArtifactRecord(type_, store.uri_of(folder), artifact_digest(entries, {}), properties, entries)
+    record = ArtifactRecord(type_, f"{INSIDE}{folder}", artifact_digest(entries, {}), properties, entries)
     return Resolution(record)
 
 

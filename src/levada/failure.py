@@ -12,6 +12,7 @@ from typing import Any
 
 from levada.draw import shown_path
 from levada.errors import LevadaError
+from levada.secret import redact
 
 _LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _ENGINE = str(Path(__file__).parent) + os.sep
@@ -58,7 +59,7 @@ class Failure:
 
 
 def describe(error: BaseException) -> Failure:
-    """Return what there is to say of an exception that a component raised."""
+    """Return what there is to say of an exception that a component raised, without the values of secrets."""
     frames = [
         Frame(shown_path(frame.filename), frame.lineno or 0, frame.name, _line(frame))
         for frame in traceback.extract_tb(error.__traceback__)
@@ -70,10 +71,10 @@ def describe(error: BaseException) -> Failure:
     ]
     return Failure(
         type=type(error).__name__,
-        message=_message(error),
+        message=redact(_message(error)),
         frames=tuple(shown),
-        traceback="".join(traceback.format_exception(error)),
-        notes=tuple(getattr(error, "__notes__", ())),
+        traceback=redact("".join(traceback.format_exception(error))),
+        notes=tuple(redact(str(note)) for note in getattr(error, "__notes__", ())),
         kinds=kinds_of(type(error)),
     )
 

@@ -1,20 +1,11 @@
-"""A Levada project: a folder with a `pyproject.toml`, the packages that hold its code, its settings.
-
-[tool.levada]
-code = ["components", "pipelines"]     # packages with this project's code
-store = ".levada"                      # where artifacts and journals go; an fsspec URI or a folder
-mlflow = "sqlite:///.levada/mlflow.db" # the tracking server; MLFLOW_TRACKING_URI goes before it
-"""
+"""A Levada project: a folder with a `pyproject.toml`, the packages that hold its code, its settings."""
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.util
-import json
 import os
 import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,11 +15,9 @@ from typing import Any
 from levada.code import CodeIndex
 from levada.errors import LevadaError, Position, ProjectError, did_you_mean
 from levada.pipeline import Pipeline
-from levada.plan import Plan
 from levada.references import load, split
+from levada.settings import FILE, Settings, find_table, read_settings
 from levada.store import Store, file_digest
-
-SETTINGS = ("code", "store", "mlflow")
 
 COUNTED = ("artifacts", "components", "models")
 """Levada's own packages whose code counts in cache keys as a project's does; the engine's does not."""
@@ -44,33 +33,36 @@ class Listing:
 
 @dataclass(frozen=True)
 class Project:
-    """A project at `root`: the packages with its code, and where its store and MLflow are."""
+    """A project at `root`, and the settings that are in force for it."""
 
     root: Path
-    code: tuple[str, ...] = ()
-    store_location: str = ".levada"
-    mlflow: str = ""
-    store_options: dict[str, Any] = field(default_factory=dict[str, Any])
+    settings: Settings = field(default_factory=Settings)
 
     @cached_property
     def store(self) -> Store:
-        location = self.store_location
-        if "://" not in location:
-            location = str(self.root / location)
-        return Store(location, self.store_options)
+        location = self.settings.store
+        return Store(location if "://" in location else self.root / location, self.settings.store_options)
 
-    @property
+    @cached_property
     def tracking_uri(self) -> str:
-        """MLflow's tracking server: the environment's, the settings', or a SQLite file in a local store."""
-        chosen = os.environ.get("MLFLOW_TRACKING_URI") or self.mlflow
-        if not chosen and self.store.local is not None:
-            return f"sqlite:///{self.store.local / 'mlflow.db'}"
-        return chosen
+        """MLflow's address, empty for none.
+
+        Whoever asks is about to talk to it: what the settings say of credentials is put where MLflow looks for it.
+        Raises SecretError for one that is not there.
+        """
+        settings = self.settings
+        if settings.mlflow_username:
+            os.environ["MLFLOW_TRACKING_USERNAME"] = settings.mlflow_username
+        if settings.mlflow_password is not None:
+            os.environ["MLFLOW_TRACKING_PASSWORD"] = settings.mlflow_password.reveal()
+        if settings.mlflow_token is not None:
+            os.environ["MLFLOW_TRACKING_TOKEN"] = settings.mlflow_token.reveal()
+        return settings.mlflow
 
     @cached_property
     def packages(self) -> dict[str, Path]:
         """The project's packages: dotted name to folder."""
-        return {name: self.root / name.replace(".", "/") for name in self.code}
+        return {name: self.root / name.replace(".", "/") for name in self.settings.code}
 
     @cached_property
     def index(self) -> CodeIndex:
@@ -171,50 +163,6 @@ class Project:
         if str(self.root) not in sys.path:
             sys.path.insert(0, str(self.root))
 
-    # -- the drawn plan, kept -----------------------------------------------------------------------
-
-    def kept_plan(self, reference: str, arguments: list[str]) -> Plan | None:
-        """Return the plan that was drawn before from the same code and the same command-line words.
-
-        With it an unchanged run needs to import nothing of the project.
-        """
-        path = self._plan_path(reference, arguments)
-        if path is None or not path.is_file():
-            return None
-        try:
-            return Plan.from_json(json.loads(path.read_text()))
-        except (ValueError, LevadaError):
-            return None
-
-    def keep_plan(self, plan: Plan, arguments: list[str]) -> None:
-        path = self._plan_path(plan.reference, arguments)
-        if path is None:
-            return
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_text(json.dumps(plan.to_json()))
-            temporary.replace(path)
-        except OSError:
-            return  # it only saves time; what cannot be written is drawn again
-
-    def _plan_path(self, reference: str, arguments: list[str]) -> Path | None:
-        if self.store.local is None:
-            return None
-        try:
-            code = self.index.digest(reference)
-            modules = sorted({piece.partition(":")[0] for piece in self.index.parts(reference)})
-        except LevadaError:
-            return None  # drawing it will say what is wrong
-        # A plan names lines of these files, so a comment that moves them draws it anew.
-        files = [self.root.joinpath(*module.split(".")).with_suffix(".py") for module in modules]
-        lines = [file_digest(file) for file in files if file.is_file()]
-        engine = hashlib.sha256()
-        for path in sorted(Path(__file__).parent.glob("*.py")):
-            engine.update(f"{path.name}:{path.stat().st_mtime_ns}:{path.stat().st_size};".encode())
-        words = json.dumps([code, lines, engine.hexdigest(), reference, arguments, str(self.root)])
-        return self.store.local / "plans" / f"{hashlib.sha256(words.encode()).hexdigest()}.json"
-
 
 def _installed_digest(module: str) -> str:
     """Return the sha256 of an installed library's module: its own file, found without importing it."""
@@ -229,41 +177,20 @@ def _installed_digest(module: str) -> str:
     return file_digest(found)
 
 
-def find_project(start: Path | None = None, store: str | None = None) -> Project:
+def find_project(start: Path | None = None, store: str | None = None, env: str | None = None) -> Project:
     """Return the project of a folder: the nearest one above it whose pyproject.toml has [tool.levada].
 
-    Raises ProjectError if there is none, or if its settings are wrong.
+    `store` (a folder or URI) goes before its settings, `env` is the environment whose settings hold. Raises
+    ProjectError if there is none, or if its settings are wrong.
     """
     begin = (start or Path.cwd()).absolute()
+    given = {"store": store if store and "://" in store else store and str(Path(store).expanduser().absolute())}
     for folder in (begin, *begin.parents):
-        path = folder / "pyproject.toml"
-        if path.is_file():
-            settings = _read_settings(path)
-            if settings is not None:
-                return _project(folder, path, settings, store)
+        path = folder / FILE
+        table = find_table(path) if path.is_file() else None
+        if table is not None:
+            return Project(folder, read_settings(folder, table, env, given))
     raise ProjectError(
         f"there is no Levada project in {begin} or above it.",
         hint='A project is a folder whose pyproject.toml has [tool.levada] with code = ["components", "pipelines"].',
     )
-
-
-def _read_settings(path: Path) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads(path.read_text()).get("tool", {}).get("levada")
-    except tomllib.TOMLDecodeError as error:
-        raise ProjectError(f"{path} is not TOML: {error}.") from None
-
-
-def _project(root: Path, path: Path, settings: dict[str, Any], store: str | None) -> Project:
-    for name in settings:
-        if name not in SETTINGS:
-            hint = did_you_mean(name, SETTINGS) or f"Settings are {', '.join(SETTINGS)}."
-            raise ProjectError(f"{path}: [tool.levada] has no setting '{name}'.", hint=hint)
-    code = settings.get("code", [])
-    if not isinstance(code, list) or not all(isinstance(name, str) for name in code):
-        raise ProjectError(f"{path}: [tool.levada] code must be a list of package names.")
-    for name in ("store", "mlflow"):
-        if not isinstance(settings.get(name, ""), str):
-            raise ProjectError(f"{path}: [tool.levada] {name} must be text.")
-    location = store or os.environ.get("LEVADA_STORE") or settings.get("store", ".levada")
-    return Project(root, tuple(code), location, settings.get("mlflow", ""))

@@ -61,7 +61,9 @@ def _close(store: Store, lease: Lease) -> Killed | None:
     except LevadaError:
         return None  # of another version of Levada
     results = results_of(plan, run_id, store)
-    _restore_cache(store, run_id, plan, results)
+    resolved = store.read_json(f"runs/{run_id}/resolved.json")
+    if resolved and resolved["write_cache"]:
+        _restore_cache(store, run_id, plan, results)
     began = datetime.fromisoformat(facts["time"]).timestamp()
     seconds = round(max(0.0, lease.renewed - began), 3)
     how = End("killed", KILLED, seconds, now(), counts_of(results), platform.node())

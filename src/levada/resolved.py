@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,7 @@ from levada.errors import LevadaError, PlanError
 from levada.externals import Resolution, resolve
 from levada.plan import Each, External, Node, Plan, leaves
 from levada.store import Store, file_digest
-from levada.values import Json, decode, digest_of, digested_values
+from levada.values import Json, decode, digest_of, digested_values, secrets_within
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Resolved:
     beam_options: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     use_cache: bool = True
+    write_cache: bool = True
     resumes: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -51,6 +52,7 @@ class Resolved:
             "beam_options": list(self.beam_options),
             "fresh": list(self.fresh),
             "use_cache": self.use_cache,
+            "write_cache": self.write_cache,
             "resumes": self.resumes,
         }
 
@@ -66,6 +68,7 @@ class Resolved:
             beam_options=tuple(form["beam_options"]),
             fresh=tuple(form["fresh"]),
             use_cache=form["use_cache"],
+            write_cache=form["write_cache"],
             resumes=form["resumes"],
         )
 
@@ -82,6 +85,7 @@ def resolve_plan(
     beam_options: tuple[str, ...] = (),
     fresh: tuple[str, ...] = (),
     use_cache: bool = True,
+    write_cache: bool = True,
     resumes: str = "",
 ) -> Resolved:
     """Look at everything outside the plan. Raises the error of what is missing, at the node that wants it."""
@@ -120,8 +124,20 @@ def resolve_plan(
         tuple(beam_options),
         tuple(fresh),
         use_cache,
+        write_cache,
         resumes,
     )
+
+
+def check_secrets(nodes: Iterable[Node]) -> None:
+    """Raise SecretError, at its line in the pipeline, for the first node that wants a secret that is not there."""
+    for node in nodes:
+        for form in _forms(node):
+            for secret in secrets_within(form):
+                if not secret.is_there():
+                    error = secret.missing(f"node {node.id}")
+                    error.where = node.position
+                    raise error
 
 
 def _forms(node: Node) -> Iterator[Json]:

@@ -26,8 +26,9 @@ from levada.lease import End, announced, begin, end, give_up, kept_alive
 from levada.node import settle_node
 from levada.plan import Plan
 from levada.process import this_process
-from levada.resolved import CodeDigest, resolve_plan
+from levada.resolved import CodeDigest, check_secrets, resolve_plan
 from levada.result import Result
+from levada.resumption import cut_short, resumption
 from levada.store import Store
 from levada.values import utf8
 
@@ -36,7 +37,7 @@ STATUS = {OK: "finished", FAILED: "failed", CLOSED: "closed", KILLED: "killed", 
 
 
 PATIENCE = 4.0
-"""Seconds that a run which is stopped waits for its nodes, those in processes of their own among them."""
+"""Seconds that a run which is stopped waits for processes of its nodes to end."""
 
 
 class Reader(Protocol):
@@ -69,8 +70,9 @@ class Outcome:
 class Request:
     """What to run and how.
 
-    `packages` are the project's packages, shipped to workers elsewhere. `resumes` is the run that this one goes on
-    with: nodes that are never cached are taken from it too, if nothing that they depend on has changed.
+    `packages` are the project's packages, shipped to workers elsewhere; `use_cache` is whether nodes may be cache hits,
+    `write_cache` whether what they make may be one later. `resume`: go on with the pipeline's last run if it was killed
+    or failed, and take from it also nodes that are never cached, if what they depend on is the same.
     """
 
     plan: Plan
@@ -82,9 +84,10 @@ class Request:
     beam_options: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     use_cache: bool = True
+    write_cache: bool = True
     readers: list[Reader] = field(default_factory=list[Reader])
     command: str = ""
-    resumes: str = ""
+    resume: bool = False
     run_id: str = field(default_factory=new_run_id)
 
 
@@ -98,6 +101,8 @@ def run(request: Request) -> Outcome:
     started = time.monotonic()
     store.check_writable()
     with announced(store, request.run_id):
+        before = cut_short(store, plan.pipeline)
+        resumes = before[0] if request.resume and before else ""
         resolved = resolve_plan(
             plan,
             store,
@@ -106,7 +111,8 @@ def run(request: Request) -> Outcome:
             request.beam_options,
             request.fresh,
             request.use_cache,
-            request.resumes,
+            request.write_cache,
+            resumes,
         )
         store.write(f"runs/{request.run_id}/plan.json", plan.dumps().encode())
         store.write(f"runs/{request.run_id}/resolved.json", _bytes(resolved.to_json()))
@@ -120,7 +126,7 @@ def run(request: Request) -> Outcome:
             "code": resolved.code,
             "packages": resolved.packages,
             "project": _keep_code(request, store),
-            "resumes": request.resumes,
+            "resumes": resumes,
             **_facts(request.root),
         }
         begin(store, request.run_id, {"run": request.run_id, "time": now(), **facts})
@@ -130,7 +136,10 @@ def run(request: Request) -> Outcome:
         with kept_alive(store, request.run_id), _terminable():
             try:
                 pending = _settle(plan, request.run_id, store)
+                if before is not None and (taken := resumption(store, before, plan, resolved, pending)):
+                    journal.append("resumed", **taken.to_json())
                 if pending:
+                    _check_secrets(request, pending)
                     _run_on_beam(request)
                 code = None
             except KeyboardInterrupt as caught:
@@ -177,6 +186,14 @@ def _settle(plan: Plan, run_id: str, store: Store) -> list[str]:
     return pending
 
 
+def _check_secrets(request: Request, pending: list[str]) -> None:
+    """Raise SecretError before anything runs; workers elsewhere may have secrets that this machine has not."""
+    from levada.beam.options import is_in_process
+
+    if is_in_process(request.beam_options):
+        check_secrets(request.plan.node(node_id) for node_id in pending)
+
+
 def _run_on_beam(request: Request) -> None:
     """Run the job in a thread of its own, so that Ctrl-C reaches this one; Beam cannot be cancelled."""
     stop = threading.Event()
@@ -208,12 +225,22 @@ def _run_on_beam(request: Request) -> None:
             pass
     except KeyboardInterrupt:
         stop.set()
-        done.wait(PATIENCE)
+        _let_end(done)
         raise
     if raised:
         from levada.beam.failures import original
 
         raise original(raised[0])
+
+
+def _let_end(done: threading.Event) -> None:
+    """Wait for nodes that have been told to stop: a second, and as long as processes of their own need to end."""
+    from levada.node.own import any_running
+
+    patience = time.monotonic() + PATIENCE
+    done.wait(1)
+    while any_running() and time.monotonic() < patience and not done.wait(0.1):
+        pass
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from levada.errors import ParameterError, Position, WiringError, did_you_mean
 from levada.fanout import Many
 from levada.plan import Binding, Output, Sequence
 from levada.references import short_name
+from levada.secret import Secret
 from levada.values import Json, encode
 
 SINGLE_OUTPUT = "output"
@@ -288,6 +289,12 @@ def check_type(label: str, annotation: Any, value: Any, where: Position | None) 
     """Raise ParameterError unless a value fits an annotation."""
     if isinstance(annotation, type) and type(value) is annotation:
         return
+    if Secret in (annotation, *get_args(annotation)) and not isinstance(value, Secret) and value is not None:
+        raise ParameterError(  # which repeats neither the value nor its line: it may be the secret itself
+            f"{label} wants {_shown(annotation)}, got {type(value).__name__}.",
+            where=replace(where, text="") if where else None,
+            hint='Say where the secret is, not what it is: Secret.env("NAME") or Secret.file("/path").',
+        )
     from typeguard import CollectionCheckStrategy, TypeCheckError
     from typeguard import check_type as typeguard_check
 

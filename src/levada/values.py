@@ -7,7 +7,7 @@ key that starts with `$`:
     {"$tuple": [1, 2]}   {"$path": "data/x.csv"}   {"$date": "2013-01-31"}
     {"$datetime": "2013-01-31T10:00:00+00:00", "zone": "Europe/Lisbon"}   {"$timedelta": [days, s, us]}
     {"$enum": "python:m:Color", "name": "RED"}   {"$dataclass": "python:m:Window", "fields": {...}}
-    {"$dict": [[key, value], ...]}   {"$float": "nan"}
+    {"$dict": [[key, value], ...]}   {"$float": "nan"}   {"$secret": "env:DB_PASSWORD"}
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from zoneinfo import ZoneInfo
 
 from levada.errors import LevadaError, ParameterError
 from levada.references import load, reference_of
+from levada.secret import Secret, secret_within
 
 _EXACT = (tuple, list, dict, datetime, date, timedelta)
 
@@ -49,8 +50,12 @@ def encode(value: Any) -> Json:
             return {"$enum": _reference(type(value)), "name": value.name}
         case _ if isinstance(value, (enum.Enum, *_EXACT)) and type(value) not in _EXACT:
             raise _no_form(value)  # an unnamed flag, a NamedTuple, a pandas Timestamp: another type would come back
-        case None | bool() | str():
+        case None | bool():
             return value
+        case str():
+            return _open_text(value)
+        case Secret():
+            return {"$secret": value.reference}
         case int():
             return int(value)
         case float():
@@ -82,6 +87,17 @@ def _no_form(value: Any) -> ParameterError:
         hint="Parameters are None, bool, int, float, str, enums, Path, dates, tuples, lists, dicts "
         "and dataclasses of them. Pass the name or path of the thing, and open it in the component.",
     )
+
+
+def _open_text(text: str) -> str:
+    """Return a text that a plan may hold; raises ParameterError for one with a secret's value in it."""
+    reference = secret_within(text)
+    if reference:
+        raise ParameterError(
+            f"the text holds the value of the secret {reference}, which a plan must not.",
+            hint="Pass the Secret itself (annotate the parameter `Secret`), and call .reveal() in the component.",
+        )
+    return text
 
 
 def _reference(kind: type) -> str:
@@ -144,6 +160,8 @@ def _decode_object(form: dict[str, Any]) -> Any:
             return date.fromisoformat(text)
         case {"$timedelta": [days, seconds, microseconds]}:
             return timedelta(days, seconds, microseconds)
+        case {"$secret": reference}:
+            return Secret.parse(reference)
         case {"$float": text}:
             return float(text)
         case {"$enum": reference, "name": name}:
@@ -192,6 +210,35 @@ def canonical(form: Any) -> str:
     return json.dumps(form, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def json_text(form: Any) -> str:
+    """Return JSON on one line that every reader takes: NaN is `{"$float": "nan"}`, infinity `{"$float": "inf"}`."""
+    try:
+        return canonical(form)
+    except ValueError:
+        return canonical(_spelled(form))
+
+
+def _spelled(form: Any) -> Any:
+    match form:
+        case float() if not math.isfinite(form):
+            return {"$float": str(form)}
+        case dict():
+            return {key: _spelled(item) for key, item in cast("dict[Any, Any]", form).items()}
+        case list() | tuple():
+            return [_spelled(item) for item in cast("list[Any]", form)]
+        case _:
+            return form
+
+
+def float_or_object(form: dict[str, Any]) -> Any:
+    """Return what an object of `json_text` stands for: the float that it spells, or itself."""
+    match form:
+        case {"$float": str(text)} if len(form) == 1:
+            return float(text)
+        case _:
+            return form
+
+
 def utf8(text: str) -> bytes:
     """Return JSON text as UTF-8; half a surrogate pair (from a file name, say) becomes its JSON escape."""
     return text.encode(errors="backslashreplace")
@@ -200,3 +247,15 @@ def utf8(text: str) -> bytes:
 def digest_of(form: Any) -> str:
     """Return the sha256 (hex) of the canonical JSON text of `form`."""
     return hashlib.sha256(utf8(canonical(form))).hexdigest()
+
+
+def secrets_within(form: Json) -> Iterator[Secret]:
+    """Yield each secret that the JSON form of a parameter refers to."""
+    if isinstance(form, dict):
+        if isinstance(form.get("$secret"), str):
+            yield Secret.parse(cast("str", form["$secret"]))
+        for item in form.values():
+            yield from secrets_within(item)
+    elif isinstance(form, list):
+        for item in form:
+            yield from secrets_within(item)

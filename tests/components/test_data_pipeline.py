@@ -69,7 +69,7 @@ def test_new_data_is_looked_at_again_and_may_close_the_gate(project: Path) -> No
     assert outcome.exit_code == CLOSED
     assert outcome.results["train"].status == "skipped"
     assert "1 value outside the domain: 'Coin'" in outcome.results["train"].reason
-    anomalies: Artifact = made(outcome.results["check_data"].outputs["output"], store.fetch)
+    anomalies: Artifact = made(outcome.results["check_data"].outputs["output"], store)
     assert isinstance(anomalies, Anomalies)
     assert [item.column for item in anomalies.errors] == ["payment", "payment"]
 
@@ -88,7 +88,7 @@ def test_beam_reads_examples_where_they_are(project: Path) -> None:
     finally:
         monkey.undo()
     assert outcome.exit_code == OK
-    statistics = made(outcome.results["profile"].outputs["output"], store.fetch)
+    statistics = made(outcome.results["profile"].outputs["output"], store)
     assert isinstance(statistics, Statistics)
     assert statistics.column("payment").counts() == [("Cash", statistics.rows("train"))]
     assert [key for folder in store.list("scratch") for key in store.list(folder)] == []

@@ -257,7 +257,7 @@ def test_a_named_candidate_is_proposed_and_announced_with_all_that_a_registry_wa
     assert candidate["baseline"] == blessing.baseline
     assert len(candidate["slices"]["data"][0]) == len(candidate["slices"]["columns"]) == 15
     assert candidate["data"] == [
-        {"name": "ingest", "digest": examples.digest, "uri": examples.uri, "rows": 4000, "context": "evaluation"}
+        {"name": "ingest", "digest": examples.digest, "uri": examples.record.uri, "rows": 4000, "context": "evaluation"}
     ]
     assert [fields for kind, fields in workshop.events if kind == "candidate"] == [candidate]
 

@@ -78,7 +78,7 @@ def test_a_saved_model_is_laid_out_as_tensorflow_serving_reads_it(workshop: Work
     ]
     document = ModelDocument.read(folder / "4")
     assert document.entry == "." and document.inputs == model.document.inputs
-    assert (artifact.version, artifact.destination) == (4, str(folder))
+    assert (artifact.version, artifact.destination) == (4, "serving/flights")
     assert workshop.line == "serving/flights/4"
     # TensorFlow Serving takes every folder whose name is a number for a version.
     assert [path.name for path in folder.iterdir() if path.name.isdigit()] == ["4"]
@@ -172,11 +172,28 @@ def test_a_version_folder_that_somebody_else_made_is_not_touched(workshop: Works
     assert theirs.read_bytes() == b"theirs"
 
 
-def test_without_a_registry_nothing_is_pushed(workshop: Workshop) -> None:
-    Registry(workshop.store).say_away("flights", "no route to host")
-    with pytest.raises(RegistryError, match="no route to host"):
-        pushed(workshop, workshop.echo("p"))
+def test_while_the_registry_is_away_a_push_is_ordered_and_nothing_is_written(workshop: Workshop) -> None:
+    registry, model, other = Registry(workshop.store), workshop.echo("p"), workshop.echo("q")
+    registry.say_away("flights", "no route to host")
+    artifact = pushed(workshop, model, challenged=other.record)
     assert not (workshop.root / "serving").exists()
+    assert workshop.line == "pending: the registry is away; the next command completes it"
+    assert (artifact.pending, artifact.holds(workshop.root)) == (True, False)
+    with pytest.raises(RegistryError, match="waits for the registry, so it has no version yet"):
+        print(artifact.version)
+    (order,) = registry.orders("flights")
+    assert order.champion == model.record.to_json() and order.challenged == other.record.to_json()
+    assert (order.fingerprint, order.destination) == (model.fingerprint, str(workshop.root / "serving/flights"))
+    assert (order.run, order.node, order.reason) == ("run-1", "push", "auc 0.681 is at least 0.6")
+    assert registry.champion("flights") is None
+
+
+def test_a_model_that_the_registry_refuses_fails_the_push(workshop: Workshop) -> None:
+    model = workshop.echo("p")
+    Registry(workshop.store).refuse("flights", model.fingerprint, "its files are gone")
+    with pytest.raises(RegistryError, match="its files are gone"):
+        pushed(workshop, model)
+    assert Registry(workshop.store).orders("flights") == []
 
 
 def test_a_version_that_comes_late_is_waited_for(workshop: Workshop) -> None:
@@ -200,7 +217,7 @@ def test_a_destination_that_serves_the_model_is_left_as_it_is(workshop: Workshop
     again = pushed(workshop, workshop.echo("p"))  # trained anew, the same
     assert {name: (folder / name).stat().st_mtime_ns for name in before} == before
     assert workshop.line == "serving/flights/1 serves this model already"
-    assert again.holds()
+    assert again.holds(workshop.root)
     assert len(Registry(workshop.store).promotions("flights")) == 1
 
 
@@ -209,17 +226,29 @@ def test_a_pushed_model_holds_while_its_destination_serves_it(workshop: Workshop
     numbered(workshop, first, 1)
     numbered(workshop, second, 2)
     one = pushed(workshop, first)
-    assert one.holds()
+    assert one.holds(workshop.root)
     two = pushed(workshop, second)
-    assert two.holds() and not one.holds()
+    assert two.holds(workshop.root) and not one.holds(workshop.root)
     (workshop.root / "serving/flights/2/model.onnx").write_bytes(b"cut")
-    assert not two.holds()
+    assert not two.holds(workshop.root)
     pushed(workshop, second)
-    assert two.holds()
+    assert two.holds(workshop.root)
     (workshop.root / "serving/flights/levada.json").write_text("{")
-    assert not two.holds()
+    assert not two.holds(workshop.root)
     shutil.rmtree(workshop.root / "serving")
-    assert not two.holds()
+    assert not two.holds(workshop.root)
+
+
+def test_a_relative_destination_is_that_of_the_project_that_asks(workshop: Workshop, tmp_path: Path) -> None:
+    model = workshop.echo("p")
+    numbered(workshop, model, 1)
+    artifact = pushed(workshop, model)
+    assert artifact.holds(workshop.root)
+    another = tmp_path / "another checkout"
+    another.mkdir()
+    assert not artifact.holds(another)
+    shutil.copytree(workshop.root / "serving", another / "serving")
+    assert artifact.holds(another)
 
 
 def test_going_back_to_an_earlier_model_moves_the_pointer_and_copies_nothing(workshop: Workshop) -> None:
@@ -274,7 +303,7 @@ def test_a_push_that_is_cut_off_at_any_point_is_made_good_by_the_next(
         whole = (folder / "1").exists()
         assert not whole or (folder / "1/saved_model.pb").read_bytes() == b"graph"
         artifact = pushed(workshop, model, to=f"serving/{cut}")
-        assert artifact.holds()
+        assert artifact.holds(workshop.root)
         assert not list(folder.glob(".*.tmp-*"))
         if finished:
             break
@@ -306,12 +335,12 @@ def test_an_object_store_gets_the_file_that_makes_a_version_loadable_last(
         "1/saved_model.pb",
         "levada.json",
     ]
-    assert artifact.holds()
+    assert artifact.holds(workshop.root)
     folder = ServingFolder("memory://serving-last/flights")
     folder.store.delete("1/saved_model.pb")
-    assert not artifact.holds()
+    assert not artifact.holds(workshop.root)
     pushed(workshop, model, to="memory://serving-last/flights")
-    assert artifact.holds()
+    assert artifact.holds(workshop.root)
 
 
 def test_a_pointer_of_another_form_is_said_to_be_damaged(tmp_path: Path) -> None:

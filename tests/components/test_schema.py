@@ -156,7 +156,7 @@ def test_a_schema_of_the_project_keeps_its_name(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     record = resolve(drawn.binding, store, tmp_path).record
     assert record is not None
-    schema = made(record, store.fetch)
+    schema = made(record, store)
     assert isinstance(schema, Schema)
     assert schema.file.name == "trips.pbtxt"
     assert schema.proto().feature[0].name == "distance"

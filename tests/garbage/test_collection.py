@@ -229,7 +229,7 @@ def test_mlflow_keeps_its_own_names_of_a_file(tmp_path: Path) -> None:
     model = ran(store, 1, plan_of(sums, n=1))["add"].outputs["output"]
     link = tmp_path / "store" / "mlflow" / "artifacts" / "number.json"
     link.parent.mkdir(parents=True)
-    os.link(Path(model.uri) / "number.json", link)
+    os.link(Path(store.address(model.uri)) / "number.json", link)
     ran(store, 2, plan_of(sums, n=2))
     found = collect(store, NOW, delete=True)
     assert not store.has(model)

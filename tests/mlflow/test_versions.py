@@ -94,7 +94,7 @@ def test_the_models_files_are_the_stores_own(store: Store, uri: str, client: Any
     (model,) = client.search_logged_models(["1"])
     folder = local_folder(model.artifact_location)
     assert folder is not None
-    made = Path(outcome.results["train"].outputs["output"].uri) / "model.onnx"
+    made = store.fetch(outcome.results["train"].outputs["output"]) / "model.onnx"
     assert (folder / "model" / "model.onnx").samefile(made)
     assert "onnxruntime==" in (folder / "requirements.txt").read_text()
 
@@ -164,7 +164,7 @@ def test_numbers_come_from_mlflow_and_go_to_the_store_without_credentials(store:
 
 def test_a_model_whose_files_are_gone_is_left_out_and_the_rest_is_told(store: Store, uri: str, client: Any) -> None:
     outcome, _ = run_plan(plan_of(flights, pushed=False), store, None)
-    (Path(outcome.results["train"].outputs["output"].uri) / "model.onnx").unlink()
+    (store.fetch(outcome.results["train"].outputs["output"]) / "model.onnx").unlink()
     from levada.mlflow.delivery import deliver_pending
 
     report = deliver_pending(store, uri)

@@ -68,7 +68,7 @@ class Workshop:
         properties = json.loads(json.dumps(artifact.properties))
         producer = f"run-1/{context.node_id}"
         record = self.store.seal(key, artifact.path, type(artifact).type_reference(), properties, producer)
-        return made(record, self.store.fetch)
+        return made(record, self.store)
 
     # -- what most tests need -----------------------------------------------------------------------
 

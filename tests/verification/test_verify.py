@@ -207,13 +207,13 @@ def test_a_file_that_was_added_is_noticed_before_use(tmp_path: Path) -> None:
     """Examples are read by a pattern of names: one more part would be read along."""
     store = Store(tmp_path)
     made = run_nodes(plan_of(trained), store, RUN)["rows"].outputs["output"]
-    part = Path(made.uri) / "train" / "part-00001.parquet"
-    part.write_bytes((Path(made.uri) / "train" / "part-00000.parquet").read_bytes())
+    part = Path(store.address(made.uri)) / "train" / "part-00001.parquet"
+    part.write_bytes((Path(store.address(made.uri)) / "train" / "part-00000.parquet").read_bytes())
     assert not store.has(made)
     with pytest.raises(StoreError, match=r"part-00001\.parquet .* is a file that no node made"):
         store.fetch(made)
     part.unlink()
-    (Path(made.uri) / ".DS_Store").write_bytes(b"the Finder was here")
+    (Path(store.address(made.uri)) / ".DS_Store").write_bytes(b"the Finder was here")
     assert store.fetch(made).is_dir()
 
 
@@ -304,7 +304,7 @@ def test_a_served_model_is_held_against_the_registry(served: tuple[Store, Servin
 def test_damage_to_a_registered_model_names_its_version(served: tuple[Store, ServingFolder, Result]) -> None:
     """And the version alone can be asked about."""
     store, _, result = served
-    (Path(result.outputs["output"].uri) / "model.onnx").write_bytes(b"GRAPH" * 50)
+    (Path(store.address(result.outputs["output"].uri)) / "model.onnx").write_bytes(b"GRAPH" * 50)
     for target in ("", "models:/flights/1"):
         (finding,) = verify(store, target).findings
         assert (finding.node, finding.versions) == ("fit", ("models:/flights/1",))

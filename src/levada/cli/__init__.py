@@ -8,6 +8,7 @@
     verify     check that everything in the store is as it was made
     gc         show or remove what nothing needs any more
     node       run one node of a run (what workers do)
+    settings   show what is set, and where
 
 Exit codes: 0 all went well, 1 a node failed, 2 the command or the pipeline is wrong and nothing was run,
 3 a gate closed, 130 interrupted.

@@ -17,6 +17,7 @@ import click
 
 from levada.errors import ParameterError
 from levada.pipeline import Pipeline
+from levada.secret import Secret
 from levada.values import decode
 
 
@@ -102,6 +103,8 @@ def _type(annotation: Any) -> click.ParamType[Any]:
             return _Parsed("date", date.fromisoformat)
         if issubclass(annotation, timedelta):
             return _Parsed("seconds", lambda text: timedelta(seconds=float(text)))
+        if annotation is Secret:
+            return _SecretReference()
         if dataclasses.is_dataclass(annotation):
             return _Parsed("json", lambda text: _dataclass(annotation, json.loads(text)))
     return _Parsed("json", lambda text: decode(json.loads(text)))
@@ -132,6 +135,20 @@ class _Parsed(click.ParamType[Any]):
             return self._parse(value)
         except (ValueError, TypeError, KeyError, ParameterError) as error:
             self.fail(f"'{value}' is not a {self.name}: {error}", param, ctx)
+
+
+class _SecretReference(click.ParamType[Secret]):
+    """A reference to a secret. What is none may be the secret itself, so it is not repeated."""
+
+    name = "reference"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Secret:
+        if isinstance(value, Secret):
+            return value
+        try:
+            return Secret.parse(str(value))
+        except ParameterError:
+            return self.fail("say where the secret is, not what it is: env:NAME or file:/path", param, ctx)
 
 
 class _OneOf(click.Choice[str]):

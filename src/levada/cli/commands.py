@@ -13,6 +13,7 @@ import levada
 from levada.cli.group import LazyGroup
 from levada.cli.session import BEAM_OPTIONS, Session
 from levada.errors import LevadaError
+from levada.secret import redact
 
 WRONG = 2
 
@@ -25,6 +26,7 @@ COMMANDS = {
     "verify": "levada.cli.verify:verify",
     "gc": "levada.cli.gc:gc",
     "node": "levada.cli.node:node",
+    "settings": "levada.cli.settings:show_settings",
 }
 """Each command, in the order that `levada --help` lists them, and where it is."""
 
@@ -37,11 +39,12 @@ COMMANDS = {
 @click.version_option(levada.__version__, prog_name="levada")
 @click.option("--project", "folder", type=click.Path(path_type=Path), help="The project's folder, if not this one.")
 @click.option("--store", help="Where artifacts and journals go: a folder or an fsspec URI.")
+@click.option("--env", help="The environment whose settings hold: a table [tool.levada.env.NAME].")
 @click.option("--debug", is_flag=True, help="Show whole tracebacks.")
 @click.pass_context
-def cli(context: click.Context, folder: Path | None, store: str | None, debug: bool) -> None:
+def cli(context: click.Context, folder: Path | None, store: str | None, env: str | None, debug: bool) -> None:
     """Levada: from data to a served model, through gates."""
-    context.obj = Session(folder, store, debug)
+    context.obj = Session(folder, store, env, debug)
 
 
 def execute(words: list[str]) -> int:
@@ -71,13 +74,13 @@ def execute(words: list[str]) -> int:
         return 0
     except LevadaError as error:
         if debug:
-            traceback.print_exc()
+            click.echo(redact(traceback.format_exc()), err=True)
         else:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            click.echo(redact(f"{type(error).__name__}: {error}"), err=True)
         return WRONG
     except Exception as error:  # noqa: BLE001  the user's own code draws the pipeline
         if debug:
-            traceback.print_exc()
+            click.echo(redact(traceback.format_exc()), err=True)
         else:
             _show_unexpected(error)
         return WRONG

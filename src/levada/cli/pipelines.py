@@ -10,6 +10,7 @@ import click
 from levada.cli.arguments import options_of
 from levada.cli.group import Group
 from levada.cli.session import BEAM_OPTIONS, Session, session_of
+from levada.kept_plans import keep_plan, kept_plan
 from levada.plan import Plan
 from levada.project import Project
 
@@ -53,10 +54,10 @@ class PipelineCommand(click.Command):
         ctx.allow_extra_args = True
         super().parse_args(ctx, args)
         words = list(ctx.args)
-        self.plan = self.project.kept_plan(self.reference, words)
+        self.plan = kept_plan(self.project, self.reference, words)
         if self.plan is None:
             self.plan = self._draw(ctx, words)
-            self.project.keep_plan(self.plan, words)
+            keep_plan(self.project, self.plan, words)
         ctx.args = []
         return []
 
@@ -96,12 +97,18 @@ class RunCommand(PipelineCommand):
         click.Option(
             ["--fresh"], multiple=True, metavar="NODE", help="Run this node again. May be given several times."
         ),
+        click.Option(
+            ["--resume"],
+            is_flag=True,
+            help="Go on with the last run, if it was cut short, also where nothing is cached.",
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object an event."),
     )
 
     def act(self, session: Session, plan: Plan, beam_options: tuple[str, ...], **options: Any) -> int:
         from levada.cli.running import run_and_show
 
+        session.notice_killed()
         return run_and_show(session.project, plan, beam_options=beam_options, debug=session.debug, **options)
 
 

@@ -7,14 +7,16 @@ import os
 import shlex
 import shutil
 import sys
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
+from levada.process import adopt_orphans, kill_children
 from levada.project import Project
-from levada.run import KILLED, Outcome, Reader, Request, run
+from levada.run import STATUS, Outcome, Reader, Request, run
 from levada.store import Store
 
 if TYPE_CHECKING:
@@ -29,11 +31,14 @@ def run_and_show(
     jobs: int | None,
     no_cache: bool,
     fresh: tuple[str, ...],
+    resume: bool,
     as_json: bool,
 ) -> int:
     """Run a plan, show how it goes and what came out, and return the exit code."""
     _quieten()
+    adopt_orphans()
     project.make_importable()
+    settings = project.settings
     command = shlex.join([_program(), *sys.argv[1:]])
     request = Request(
         plan=plan,
@@ -41,10 +46,12 @@ def run_and_show(
         root=project.root,
         code_digest=project.code_digest,
         packages=project.packages,
-        jobs=jobs,
-        beam_options=beam_options,
+        jobs=jobs or settings.jobs,
+        beam_options=(*settings.beam, *beam_options),
         fresh=fresh,
-        use_cache=not no_cache,
+        use_cache=settings.cache != "off" and not no_cache,
+        write_cache=settings.cache == "read-write",
+        resume=resume,
         command=command,
     )
     mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
@@ -53,10 +60,11 @@ def run_and_show(
         from levada.terminal.lines import JsonReader
 
         request.readers = [*readers, JsonReader(sys.stdout)]
-        return run(request).exit_code
+        return _leave(run(request).exit_code)
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    # The stream of now: while nodes run, sys.stdout is where they write.
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
     shown = os.path.relpath(project.store.uri) if project.store.local else project.store.uri
     console.print(
         f"[bold]{plan.pipeline}[/] · run {request.run_id} · {len(plan.nodes)} nodes · plan {plan.digest[:6]} · "
@@ -68,12 +76,23 @@ def run_and_show(
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    notes = [note for note in (mlflow.trouble, mlflow.refused) if note] if mlflow else []
-    show_summary(outcome, console, command, notes)
-    if outcome.exit_code == KILLED:
+    show_summary(outcome, console, command, mlflow.notes if mlflow else [])
+    return _leave(outcome.exit_code)
+
+
+def _leave(code: int) -> int:
+    """Return the exit code; if something still runs that nobody waits for, end it with this process at once.
+
+    A Beam job cannot be cancelled, nor a thread that a component started and never joined.
+    """
+    if STATUS[code] == "killed":
+        kill_children()
+    alive = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    if STATUS[code] == "killed" or alive:
         sys.stdout.flush()
-        os._exit(KILLED)  # a Beam job cannot be cancelled: it ends with the process
-    return outcome.exit_code
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _program() -> str:

@@ -16,9 +16,10 @@ BEAM_OPTIONS = "levada.beam_options"
 class Session:
     """What the options before the command say. The project is looked for when a command wants it."""
 
-    def __init__(self, folder: Path | None, store: str | None, debug: bool) -> None:
+    def __init__(self, folder: Path | None, store: str | None, env: str | None, debug: bool) -> None:
         self._folder = folder
         self._store = store
+        self._env = env
         self.debug = debug
         self._project: Project | None = None
 
@@ -27,8 +28,16 @@ class Session:
         if self._project is None:
             if self._folder is not None and not self._folder.is_dir():
                 raise ProjectError(f"there is no folder {self._folder}.")
-            self._project = find_project(self._folder, self._store)
+            self._project = find_project(self._folder, self._store, self._env)
         return self._project
+
+    def notice_killed(self) -> None:
+        """End runs whose process is gone, and say so: every command that looks at runs begins with this."""
+        from levada.recovery import close_killed_runs
+
+        for killed in close_killed_runs(self.project.store):
+            kept = f"{', '.join(killed.finished)} kept" if killed.finished else "nothing was finished"
+            click.echo(f"note: run {killed.run_id} of {killed.pipeline} was killed; {kept}.", err=True)
 
 
 def session_of(context: click.Context) -> Session:
@@ -37,5 +46,5 @@ def session_of(context: click.Context) -> Session:
     if found is None:  # completion and help ask before the main command's callback has run
         root = context.find_root()
         given = root.params
-        found = root.obj = Session(given.get("folder"), given.get("store"), bool(given.get("debug")))
+        found = root.obj = Session(given.get("folder"), given.get("store"), given.get("env"), bool(given.get("debug")))
     return found

@@ -203,7 +203,7 @@ def _propose(
             {
                 "name": examples.record.producer.partition("/")[2] or "examples",
                 "digest": examples.digest,
-                "uri": examples.uri,
+                "uri": examples.record.uri,
                 "rows": examples.rows(report.split),
                 "context": "evaluation",
             }

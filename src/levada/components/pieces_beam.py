@@ -14,6 +14,7 @@ import apache_beam as beam
 
 from levada.artifacts.statistics import ColumnStatistics, column_from_json, column_to_json
 from levada.components.pieces import Piece, SplitPlan, SplitProfile
+from levada.secret import revealed
 from levada.store import Store
 
 
@@ -62,7 +63,7 @@ class _ProfilePiece(beam.DoFn):
 
         profile = SplitProfile()
         address = f"{self._place.examples}/{piece.file}"
-        with fsspec.open(address, "rb", **dict(self._place.options)) as file, pq.ParquetFile(file) as parquet:
+        with fsspec.open(address, "rb", **revealed(dict(self._place.options))) as file, pq.ParquetFile(file) as parquet:
             profile.add(self._plans[piece.split], piece, parquet.read_row_group(piece.row_group))
         yield piece.split, profile
 

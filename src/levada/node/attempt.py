@@ -20,7 +20,8 @@ from levada.node.view import RunView
 from levada.plan import Node, Plan
 from levada.references import load
 from levada.result import Result
-from levada.values import decode
+from levada.secret import redacted
+from levada.values import decode, secrets_within
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,15 @@ class Try:
         """The key below which the attempt's outputs lie."""
         return f"artifacts/{self.plan.pipeline}/{self.node.id}/{self.name}"
 
+    def guard_secrets(self) -> None:
+        """Let this process know the values of the secrets it is about, so that they can be taken out of what it writes.
+
+        Whoever reads one need not be the component: a worker of its own job may, or a process that it starts.
+        """
+        for form in self.call.parameters.values():
+            for secret in secrets_within(form):
+                secret.guard()
+
     def failed(self, error: BaseException) -> Result:
         """Return the result of an attempt that raised."""
         return Result(
@@ -57,6 +67,7 @@ class Try:
 
 def attempt_here(view: RunView, this: Try, stopped: Callable[[], bool]) -> Result:
     """Call the component and return what came of it, not yet committed; raises `Stopped` if the run is stopped."""
+    this.guard_secrets()
     try:
         return _call(view, this, stopped)
     except Stopped:
@@ -128,8 +139,8 @@ def _made(view: RunView, item: ArtifactRecord | list[ArtifactRecord] | None) -> 
     if item is None:
         return None
     if isinstance(item, list):
-        return [made(record, view.store.fetch) for record in item]
-    return made(item, view.store.fetch)
+        return [made(record, view.store) for record in item]
+    return made(item, view.store)
 
 
 def _seal(view: RunView, this: Try, output: Artifact | Growing[Any], name: str) -> ArtifactRecord:
@@ -151,7 +162,7 @@ def _plain(artifact: Artifact) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for name, value in artifact.properties.items():
         try:
-            plain[str(name)] = json.loads(json.dumps(value))
+            plain[str(name)] = redacted(json.loads(json.dumps(value)))
         except (TypeError, ValueError) as error:
             raise ComponentError(
                 f"{type(artifact).__name__}.properties[{name!r}] holds what JSON cannot carry: {error}.",

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
+from levada.secret import knows_secrets, redact, redact_bytes
 from levada.store import Store
 
 
@@ -42,18 +43,25 @@ class Log:
     def close(self) -> str:
         """Bring the log to its place and return its key; an empty one leaves nothing.
 
-        A disk that is full cuts it off: what became of the node counts more than what it said.
+        A disk that is full cuts it off: what became of the node counts more than what it said. What other processes
+        wrote, or in several parts, may hold the value of a secret until now.
         """
         with suppress(OSError):
             self.text.flush()
         size = os.fstat(self.file.fileno()).st_size
         if self._path is None and size:
             self.file.seek(0)
-            self._store.write(self._key, self.file.read())
+            self._store.write(self._key, redact_bytes(self.file.read()))
+        elif self._path is not None and size and knows_secrets():
+            content = self._path.read_bytes()
+            if (clean := redact_bytes(content)) != content:
+                self._store.write(self._key, clean)
         with suppress(OSError):
             self.text.close()
         if self._path is not None and not size:
             self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # other attempts may have left something there
+                self._path.parent.rmdir()
         return self._key if size else ""
 
     def tail(self, size: int = 8192) -> str:
@@ -111,10 +119,9 @@ class _Router(io.TextIOBase):
         log = _log_of_this_thread()
         if log is None:
             return self.real.write(text)
-        try:
-            return log.text.write(text)
-        except ValueError:  # a thread of a component that has returned: its log is closed
-            return len(text)
+        with suppress(ValueError):  # a thread of a component that has returned: its log is closed
+            log.text.write(redact(text))
+        return len(text)
 
     def flush(self) -> None:
         if _log_of_this_thread() is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import linecache
 import os
 import re
 import select
@@ -23,11 +24,19 @@ from levada.node.output import Log
 from levada.node.view import RunView
 from levada.resources import parse_bytes
 from levada.result import Result
+from levada.values import encode
 
 GRACE = 2.0
 """Seconds that a node has to clean up after it is told to stop; then it is killed."""
 
 _LOOK = 0.05
+
+_running: set[int] = set()
+
+
+def any_running() -> bool:
+    """Whether a node of this process has a process of its own at this moment."""
+    return bool(_running)
 
 
 def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable[[], bool]) -> Result:
@@ -39,9 +48,11 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
         return this.failed(
             ProjectError(
                 f"{this.node.id} wants a process of its own, and the store is in the memory of this one.",
+                where=this.node.position,
                 hint="Use a folder, or an object store.",
             )
         )
+    this.guard_secrets()
     alive_read, alive_write = os.pipe()  # its end in the child is closed when this process is no more
     said_read, said_write = os.pipe()
     log.text.flush()
@@ -56,6 +67,7 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
     )
     os.close(alive_read)
     os.close(said_write)
+    _running.add(child.pid)
     try:
         assert child.stdin is not None
         with suppress(BrokenPipeError), child.stdin:  # a child that cannot start says so by its exit
@@ -63,13 +75,18 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
         said, ending = _listen(child, said_read, this.node.timeout, stopped)
     finally:
         _end(child)
+        _running.discard(child.pid)
         os.close(said_read)
         os.close(alive_write)
     if ending == "stopped":
         raise Stopped
     if ending == "timeout":
         return this.failed(
-            NodeTimeoutError(f"{_name(this)} took longer than its timeout of {this.node.timeout:g} s and was stopped.")
+            NodeTimeoutError(
+                f"{_name(this)} took longer than its timeout of {this.node.timeout:g} s and was stopped.",
+                where=this.node.position,
+                hint="Give it more with timeout=, or see in its log where it was.",
+            )
         )
     return _result(this, said, log)
 
@@ -78,7 +95,7 @@ def _request(view: RunView, this: Try) -> dict[str, Any]:
     needs: Any = this.node.needs
     return {
         "store": view.store.uri,
-        "options": view.store.options,
+        "options": encode(dict(view.store.options)),
         "run": view.run_id,
         "node": this.node.id,
         "item": this.item_id,
@@ -138,9 +155,12 @@ def _error(this: Try, ended: dict[str, int]) -> ProcessError:
     if "signal" in ended:
         name = signal.Signals(ended["signal"]).name
         why = ": out of memory, or somebody killed it" if name == "SIGKILL" else ""
-        return ProcessError(f"{_name(this)} ran in its own process, which was killed by {name}{why}.")
+        return ProcessError(
+            f"{_name(this)} ran in its own process, which was killed by {name}{why}.", where=this.node.position
+        )
     return ProcessError(
         f"{_name(this)} ran in its own process, which ended with exit code {ended['exit']} and no result.",
+        where=this.node.position,
         hint="Something called os._exit(). Raise an exception to fail, return to finish.",
     )
 
@@ -154,7 +174,7 @@ def _frames(log: str) -> tuple[Frame, ...]:
     _, _, dump = log.rpartition("(most recent call first):")
     found = re.findall(r'File "(.+)", line (\d+) in (\S+)', dump.partition("\n\n")[0])
     return tuple(
-        Frame(shown_path(file), int(line), function, "")
+        Frame(shown_path(file), int(line), function, linecache.getline(file, int(line)).strip())
         for file, line, function in reversed(found)
         if is_users(file) and os.path.isabs(file)
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from levada.artifact import made
 from levada.node.key import Item, call_of, key_of
 from levada.node.view import RunView, cache_key, result_key
@@ -74,7 +76,8 @@ def _stands(view: RunView, hit: Result) -> bool:
     """Whether what a cache entry names is still there, in the store and beyond it."""
     if not all(view.store.has(leaf) for record in hit.outputs.values() for leaf in record.leaves()):
         return False
-    return all(made(hit.outputs[name], view.store.fetch).holds() for name in hit.effects)
+    root = Path(view.resolved.root)
+    return all(made(hit.outputs[name], view.store).holds(root) for name in hit.effects)
 
 
 def _what_became(result: Result) -> str:

@@ -58,7 +58,7 @@ class RunView:
             self._results[key] = winner
             return winner
         self._results[key] = result
-        if result.status == "done" and result.items is None:
+        if result.status == "done" and result.items is None and self.resolved.write_cache:
             self.store.write(cache_key(result.key), content)
         self.journal.append("item_finished" if result.item else "node_finished", **result.to_json())
         return result

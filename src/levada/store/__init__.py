@@ -18,4 +18,5 @@ from levada.store.artifacts import Store as Store
 from levada.store.digests import artifact_digest as artifact_digest
 from levada.store.digests import entries_of as entries_of
 from levada.store.digests import file_digest as file_digest
+from levada.store.objects import INSIDE as INSIDE
 from levada.store.temporary import private_folder as private_folder

@@ -16,7 +16,7 @@ from levada.references import load
 from levada.store.digests import artifact_digest, entries_of, file_digest
 from levada.store.documents import must_be_sealed, opened, sealed
 from levada.store.inspection import Damage, inspect, remembered_digest
-from levada.store.objects import Objects
+from levada.store.objects import INSIDE, Objects
 from levada.store.temporary import private_folder
 
 
@@ -70,7 +70,7 @@ class Store(Objects):
                     self.fs.put_file(str(staging / entry.path), f"{self.uri_of(key)}/{entry.path}")
             except Exception as error:
                 raise self.broken("write", key, error) from error
-        return ArtifactRecord(type_, self.uri_of(key), artifact_digest(files, properties), properties, files, producer)
+        return ArtifactRecord(type_, f"{INSIDE}{key}", artifact_digest(files, properties), properties, files, producer)
 
     def discard(self, staging: Path) -> None:
         """Remove a staging folder that is only a copy; what lies in a local store stays where it is."""
@@ -103,7 +103,7 @@ class Store(Objects):
 
     def _home(self, record: ArtifactRecord) -> Objects:
         """Return the folder with an artifact's files."""
-        return Objects(record.uri, self.options)
+        return Objects(self.address(record.uri), self.options)
 
     def _wants_digests(self, record: ArtifactRecord) -> bool:
         if self.verify == "always":

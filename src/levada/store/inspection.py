@@ -11,7 +11,7 @@ from typing import Literal
 from levada.artifact import ArtifactRecord
 from levada.errors import StoreError
 from levada.store.digests import artifact_digest, file_digest
-from levada.store.objects import Objects
+from levada.store.objects import INSIDE, Objects
 
 RESTED = 2.0
 """Seconds that a file must have been left alone before its digest is remembered.
@@ -67,8 +67,9 @@ class Maker:
     @staticmethod
     def of(record: ArtifactRecord) -> Maker:
         run, _, node = record.producer.partition("/")
-        below = record.uri.rpartition("artifacts/")[2].split("/") if "artifacts/" in record.uri else []
-        return Maker(run, node, below[0] if len(below) > 1 else "", str(record.properties.get("source", "")))
+        inside = record.uri.removeprefix(f"{INSIDE}artifacts/")  # <pipeline>/<node>/<attempt>/<output>
+        pipeline = inside.partition("/")[0] if inside != record.uri and inside.count("/") > 2 else ""
+        return Maker(run, node, pipeline, str(record.properties.get("source", "")))
 
     def __str__(self) -> str:
         return f"Node {self.node} of run {self.run} made it." if self.node else ""

@@ -15,8 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from levada.errors import StoreError
+from levada.errors import SecretError, StoreError
+from levada.secret import redact, revealed
 from levada.store.documents import opened
+
+INSIDE = "store:"
+"""Begins the `uri` of a record whose files are in the store; its key there follows."""
 
 _IN_MEMORY = threading.Lock()
 
@@ -36,6 +40,8 @@ class Found:
 
 class Objects:
     """Objects below a location: a local path or an fsspec URI (`s3://bucket/levada`, `memory://x`).
+
+    `options` go to its fsspec file system; a `Secret` among them is revealed when that is opened, in each process.
 
     Keys are paths below it, with `/`. Writes are whole: a reader sees all of an object or none of it.
     """
@@ -63,7 +69,7 @@ class Objects:
         protocol = self.uri.split("://", 1)[0]
         try:
             # Other processes write too: what was listed a moment ago says nothing.
-            return fsspec.filesystem(protocol, **{"use_listings_cache": False, **self.options})
+            return fsspec.filesystem(protocol, **{"use_listings_cache": False, **revealed(self.options)})
         except (ImportError, ValueError) as error:
             raise StoreError(
                 f"the store {self.uri} needs a file system that is not installed: {error}.",
@@ -76,7 +82,14 @@ class Objects:
 
     def key_of(self, uri: str) -> str | None:
         """Return the key of an address in this store, None for one elsewhere."""
-        return uri.removeprefix(self.uri + "/") if uri.startswith(self.uri + "/") else None
+        for beginning in (INSIDE, self.uri + "/"):
+            if uri.startswith(beginning):
+                return uri.removeprefix(beginning)
+        return None
+
+    def address(self, uri: str) -> str:
+        """Return where a record's `uri` is, as this process sees the store: an absolute path, or a URI."""
+        return self.uri_of(uri.removeprefix(INSIDE)) if uri.startswith(INSIDE) else uri
 
     # -- small objects ------------------------------------------------------------------------------
 
@@ -260,10 +273,10 @@ class Objects:
         """What a file system raises: OSError on a local disk, anything elsewhere (botocore has its own tree)."""
         return OSError if self.local is not None else Exception
 
-    def broken(self, verb: str, key: str, error: Exception) -> StoreError:
-        if isinstance(error, StoreError):
+    def broken(self, verb: str, key: str, error: Exception) -> StoreError | SecretError:
+        if isinstance(error, StoreError | SecretError):
             return error
-        reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+        reason = redact(getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
         return StoreError(
             f"cannot {verb} {self.uri_of(key)}: {reason}.",
             hint=f"Check that the store {self.uri} exists, is writable and has space, or name another with --store.",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TextIO
 
 from levada.journal import Event
 from levada.plan import Plan
-from levada.terminal.progress import Progress, said_at_end
+from levada.terminal.progress import Progress, said_at_end, said_of_resumption
+from levada.values import json_text
 
 
 class LineReader:
@@ -24,12 +24,16 @@ class LineReader:
 
     def see(self, event: Event) -> None:
         view = self._progress.see(event)
+        if event["kind"] == "resumed":
+            print(f"{_clock(event)}  {said_of_resumption(event)}", file=self._out, flush=True)
         if view is None:
             return
         match event["kind"]:
             case "node_started":
-                self._print(event, view.id, "started", "")
-            case "progress" if view.fraction is not None:
+                self._print(event, view.id, "started", f"{view.items.total} items" if view.items else "")
+            case "attempt_failed":
+                self._print(event, view.id, "failed once", view.message)
+            case "progress" | "item_finished" if view.fraction is not None and view.status == "running":
                 quarter = int(view.fraction * 4)
                 if quarter > self._quarter.get(view.id, 0):
                     self._quarter[view.id] = quarter
@@ -41,8 +45,11 @@ class LineReader:
                 pass
 
     def _print(self, event: Event, node: str, what: str, said: str) -> None:
-        clock = datetime.fromisoformat(event["time"]).astimezone().strftime("%H:%M:%S")
-        print(f"{clock}  {node:<{self._width}}  {what:<12}  {said}".rstrip(), file=self._out, flush=True)
+        print(f"{_clock(event)}  {node:<{self._width}}  {what:<12}  {said}".rstrip(), file=self._out, flush=True)
+
+
+def _clock(event: Event) -> str:
+    return datetime.fromisoformat(event["time"]).astimezone().strftime("%H:%M:%S")
 
 
 class JsonReader:
@@ -54,4 +61,4 @@ class JsonReader:
         self._out = out
 
     def see(self, event: Event) -> None:
-        print(json.dumps(event, ensure_ascii=False), file=self._out, flush=True)
+        print(json_text(event), file=self._out, flush=True)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from levada.journal import Event
 from levada.plan import Plan
-from levada.terminal.progress import NodeView, Progress
+from levada.terminal.progress import NodeView, Progress, said_of_resumption
 
 MARKS = {
     "waiting": ("·", "dim"),
@@ -31,7 +31,13 @@ class LiveReader:
     def __init__(self, plan: Plan, console: Console) -> None:
         self._progress = Progress(plan)
         self._spinner = Spinner("dots", style="yellow")
-        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=8, redirect_stderr=False)
+        self._live = Live(
+            get_renderable=self._draw,
+            console=console,
+            refresh_per_second=8,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def __enter__(self) -> LiveReader:
         self._live.start()
@@ -43,6 +49,8 @@ class LiveReader:
 
     def see(self, event: Event) -> None:
         self._progress.see(event)
+        if event["kind"] == "resumed":
+            self._live.console.print(Text(said_of_resumption(event), "dim"))
 
     def _draw(self) -> Group:
         table = Table.grid(padding=(0, 1))

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from levada.secret import redact_bytes
+
 
 @contextmanager
 def stderr_into(path: Path) -> Iterator[TextIO]:
     """Send file descriptor 2 into a file, also for C++ code (TensorFlow's); yields the real standard error.
 
-    Afterwards an empty file is removed.
+    Afterwards an empty file is removed, and the values of secrets are taken out of one that is not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
@@ -30,5 +32,8 @@ def stderr_into(path: Path) -> Iterator[TextIO]:
         for descriptor in (kept, file):
             os.close(descriptor)
         real.close()
-        if path.stat().st_size == 0:
+        content = path.read_bytes()
+        if not content:
             path.unlink()
+        elif (clean := redact_bytes(content)) != content:
+            path.write_bytes(clean)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from levada.artifact import ArtifactRecord
 from levada.failure import Failure
-from levada.result import Result
+from levada.result import Items, Result
 from levada.run import CLOSED, FAILED, KILLED, Outcome
 
 
@@ -31,6 +31,8 @@ def show_summary(outcome: Outcome, console: Console, command: str, notes: list[s
         for record in result.outputs.values():
             _show_artifact(result, record, console)
     for result in outcome.results.values():
+        if result.items is not None and result.items.missing:
+            _show_missing(result.node, result.items, outcome.plan.tolerates(result.node), console)
         if result.failure is not None:
             _show_failure(result.node, result.failure, console)
     if outcome.error is not None:
@@ -81,7 +83,15 @@ def _show_artifact(result: Result, record: ArtifactRecord, console: Console) -> 
             console.print(Text.assemble(start, reason))
             start = Text(" " * len(start))
     destination = record.properties.get("destination")
-    if isinstance(destination, str):
+    if isinstance(destination, str) and record.properties.get("pending"):
+        console.print(
+            Text.assemble(
+                "\n  push        ",
+                ("pending", "bold yellow"),
+                f"   {record.properties.get('model')} goes to {_near(destination)} when the registry is back",
+            )
+        )
+    elif isinstance(destination, str):
         before = record.properties.get("before")
         was = f" (before: {before})" if before else ""
         console.print(
@@ -118,6 +128,19 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _show_missing(node: str, items: Items, tolerated: bool, console: Console) -> None:
+    """Say which items of a mapped node gave nothing, and why: the first few of them."""
+    said = f"{len(items.missing)} of {items.total} items of {node} gave nothing" + (" (tolerated)" if tolerated else "")
+    console.print(Text.assemble("\n", (said, "yellow" if tolerated else "bold red")))
+    for item, why in list(items.missing.items())[:_MISSING]:
+        console.print(Text(f"  {items.labels.get(item, item)}   {why}"))
+    if len(items.missing) > _MISSING:
+        console.print(Text(f"  and {len(items.missing) - _MISSING} more"))
+
+
+_MISSING = 5
+
+
 def _show_failure(name: str, failure: Failure, console: Console) -> None:
     console.print(Text.assemble("\n", (f"{name} failed", "bold red")))
     console.print(Text.assemble((f"{failure.type}: ", "red"), failure.message))
@@ -131,9 +154,11 @@ def _show_left_out(outcome: Outcome, console: Console) -> None:
     """Say what a failure or a closed gate kept from running, and what is kept."""
     skipped = [result.node for result in outcome.results.values() if result.status == "skipped"]
     kept = [result.node for result in outcome.results.values() if result.ok]
+    some = [result for result in outcome.results.values() if result.items is not None and not result.ok]
+    kept += [f"{result.items.done + result.items.cached} items of {result.node}" for result in some if result.items]
     if outcome.exit_code == FAILED and (skipped or kept):
-        said = f"{', '.join(skipped)} skipped. " if skipped else ""
-        console.print(Text(f"\n{said}{', '.join(kept)} kept." if kept else f"\n{said}"))
+        said = [f"{', '.join(names)} {what}." for names, what in ((skipped, "skipped"), (kept, "kept")) if names]
+        console.print(Text(f"\n{' '.join(said)}"))
     elif outcome.exit_code == CLOSED and skipped:
         reasons = {result.reason for result in outcome.results.values() if result.status == "skipped"}
         console.print(Text(f"\n  skipped     {', '.join(skipped)}: {min(reasons, key=len)}"))

@@ -68,6 +68,9 @@ def _is_named(store: Store, key: str) -> bool:
 
 def _key(store: Store, target: str) -> str:
     target = target.rstrip("/")
+    inside = store.key_of(target)
+    if inside is not None:
+        return inside
     if "://" in target or store.local is None:
         return store.key_of(target) or target
     from pathlib import Path
