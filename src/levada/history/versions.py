@@ -88,8 +88,9 @@ class Versions:
             if not word.startswith("models:") and not match["alias"]:
                 return None  # it may be something else: a run and a node
             listed = f"It has {', '.join(models)}." if models else "Nothing was evaluated under a name yet."
+            unknown = f"the registry has no model '{model}'." if model else "the registry has no models yet."
             raise RegistryError(
-                f"the registry has no model '{model}'." if model else "several models have a champion: name one.",
+                unknown if model or not models else "there are several models: name one.",
                 hint=did_you_mean(model, models) or listed,
             )
         versions = self.of(model)
