@@ -1,6 +1,6 @@
 """Pages that take a reader by the hand, followed to the letter: files are saved, commands typed, outputs compared.
 
-Outputs are compared loosely: not numbers, times and identifiers, but every word, node and status, in order.
+What is neither a file nor a command is a notebook's cell, and executed. Outputs are compared loosely: not numbers, times and identifiers, but every word, node and status, in order.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ def test_a_page_can_be_followed(one: Page, tmp_path: Path) -> None:
             path = folder / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
+        elif block.language == "python":
+            (folder / "cell.py").write_text(block.text)
+            code, output = run_on_terminal("python cell.py", folder, str(folder / ".venv/bin"))
+            assert code == 0, f"{block.where}\n{output}"
         elif block.language == "console":
             for command in commands_of(block.text, one.name, block.line):
                 code, output = run_on_terminal(command.words, folder, str(folder / ".venv/bin"))

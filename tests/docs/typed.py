@@ -17,7 +17,7 @@ from levada.settings import SETTINGS
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LOOSE = (
-    (re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}"), "RUN"),
+    (re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}|(?<=\brun )[0-9a-f]{4}\b"), "RUN"),
     (re.compile(r"\b(plan|code) [0-9a-f]{6,}"), r"\1 DIGEST"),
     (re.compile(r"\d+ min \d\d s|\d[\d.]* (?:s|min)\b"), "TIME"),
     (re.compile(r"\d+(?:[.,]\d+)*"), "0"),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from levada.cli.completing import RUN_OR_PIPELINE
-from levada.cli.group import Open
 from levada.cli.history import history_of
 from levada.cli.session import Session
 from levada.errors import LevadaError
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 KINDS = (".svg", ".html")
 
 
-@click.command(cls=Open)
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("thing", metavar="PIPELINE|RUN", type=RUN_OR_PIPELINE)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="An .svg or .html file; else the terminal."

@@ -27,13 +27,6 @@ class Group(click.Group):
             raise click.UsageError(f"{error.message} {hint}", ctx=error.ctx) from None
 
 
-class Open(click.Command):
-    """A command that leaves unknown options to whom they belong: they are a pipeline's arguments."""
-
-    ignore_unknown_options = True
-    allow_extra_args = True
-
-
 class LazyGroup(Group):
     """A group that knows its commands by name and place: `{"run": "levada.cli.pipelines:run"}`."""
 

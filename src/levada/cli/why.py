@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from levada.cli.completing import PIPELINE, PIPELINE_OR_NODE, RUN
-from levada.cli.group import Open
 from levada.cli.history import history_of, print_json
 from levada.cli.session import Session
 from levada.errors import PlanError, ProjectError, did_you_mean
@@ -13,7 +12,10 @@ from levada.history import History, RunRecord
 from levada.plan import Plan
 
 
-@click.command(cls=Open)
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    options_metavar="[OPTIONS]",
+)
 @click.argument("words", metavar="[PIPELINE] [NODE] [ARGUMENTS]...", nargs=-1, type=PIPELINE_OR_NODE)
 @click.option("--run", "since", type=RUN, metavar="RUN", help="Why the node ran, or did not, in this run.")
 @click.option("--pipeline", type=PIPELINE, metavar="PIPELINE", help="The pipeline, instead of the first word.")
