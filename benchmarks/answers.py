@@ -54,7 +54,7 @@ Rewrite = dict[str, str]
 
 def project(folder: Path, nodes: int) -> None:
     (folder / "work").mkdir(parents=True)
-    (folder / "pyproject.toml").write_text('[tool.levada]\ncode = ["work"]\nmlflow = ""\n')
+    (folder / "pyproject.toml").write_text('[tool.levada]\ncode = ["work"]\n')
     (folder / "work" / "__init__.py").write_text("")
     (folder / "work" / "pipelines.py").write_text(PIPELINE.replace("NODES", str(nodes)))
 

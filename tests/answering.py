@@ -168,6 +168,7 @@ def masked(text: str, folder: Path) -> str:
     for ending, name in endings.items():
         text = re.sub(rf"(?<![\w]){ending}(?![\w])", name, text)
     text = re.sub(r"-([a-h])\1{3}-[0-9a-f]{6}", lambda match: f"-{match[1] * 4}-000000", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "2000-01-01 00:00:00,000", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "2000-01-01 00:00 UTC", text)
     text = re.sub(r"\b\d+\.\d s\b", "0.0 s", re.sub(r"\b\d\d s\b", "0.0 s", text))
     text = re.sub(r"\d+ (second|minute)s? ago", "just now", text)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from levada.history.scratch import ScratchStore
 from levada.node.attempt import Try, call_component
 from levada.node.items import item_of
 from levada.node.key import Inputs, call_of, key_of
+from levada.node.output import show_log_lines
 from levada.node.view import RunView
 from levada.references import load
 from levada.result import Result
@@ -72,8 +71,7 @@ class Rerun:
 
     def call(self) -> Result:
         """Call the component and return what came of it; raises whatever it raises."""
-        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
-        logging.getLogger("levada.node").setLevel(logging.DEBUG)
+        show_log_lines()
         name = f"{self.run.id}-{secrets.token_hex(3)}"
         key = key_of(self._view, self.node, self._call)
         this = Try(self.run.plan, self.node, self._item, self._call, key, name, 1)

@@ -157,10 +157,10 @@ class RunRecord:
         return self._by_time([Log(key, key.rsplit("/", 1)[1].removesuffix(".log"), item) for key in names])
 
     def all_logs(self, node: str) -> list[Log]:
-        """Return the logs of a node and of all its items, oldest first."""
-        items = [key.rsplit("/", 1)[1] for key in self.store.list(f"runs/{self.id}/logs/{node}")]
-        found = [log for item in items if not item.endswith(".log") for log in self.logs(node, item)]
-        return self._by_time([*self.logs(node), *found])
+        """Return the logs of a node and of all its items: item by item in the list's order, then oldest first."""
+        listed = self.store.read_json(f"runs/{self.id}/lists/{node}.json") or {"items": []}
+        found = [log for item, _ in listed["items"] for log in self.logs(node, str(item))]
+        return [*self.logs(node), *found]
 
     def _by_time(self, logs: list[Log]) -> list[Log]:
         return sorted(logs, key=lambda log: self._places.get(log.attempt, len(self._places)))
