@@ -17,11 +17,9 @@ What no commit names does not exist.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import tempfile
 import threading
@@ -30,6 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from levada import files
 from levada.artifact import ArtifactRecord, FileEntry
 from levada.errors import SecretError, StoreError
 from levada.secret import redact, revealed
@@ -129,8 +128,7 @@ class Store:
         """Put bytes at a key, replacing what is there. Readers see the old or the new, never a part."""
         try:
             if self.local is not None:
-                with self._beside(key, content) as temporary:
-                    os.replace(temporary, self.local / key)
+                files.replace(self.local / key, content)
             else:
                 self._fs.pipe_file(self.uri_of(key), content)
         except self._errors as error:
@@ -140,8 +138,7 @@ class Store:
         """Put bytes at a key that has none; returns False, changing nothing, if another was first."""
         try:
             if self.local is not None:
-                with self._beside(key, content) as temporary:
-                    os.link(temporary, self.local / key)
+                files.create(self.local / key, content)
             elif self.uri.startswith("memory://"):
                 with _IN_MEMORY:  # fsspec looks first and writes then
                     self._fs.pipe_file(self.uri_of(key), content, mode="create")
@@ -153,30 +150,6 @@ class Store:
             raise self._broken("write", key, error) from error
         return True
 
-    @contextlib.contextmanager
-    def _beside(self, key: str, content: bytes) -> Iterator[str]:
-        """Write a temporary file in the folder of a local key, synced to disk; removed at the end."""
-        assert self.local is not None
-        target = self.local / key
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:  # a file where a folder should be; not that another was first
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(target.parent)) from None
-        temporary = f"{target.parent}/.{target.name}.{secrets.token_hex(6)}.tmp"
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            try:
-                view = memoryview(content)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            yield temporary
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-
     def append(self, key: str, lines: bytes, before: bytes) -> None:
         """Add lines to an object that this process alone writes; `before` is all it has written there.
 
@@ -184,10 +157,7 @@ class Store:
         """
         try:
             if self.local is not None:
-                path = self.local / key
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("ab") as file:
-                    file.write(lines)
+                files.append(self.local / key, lines)
             else:
                 self._fs.pipe_file(self.uri_of(key), before + lines)
         except self._errors as error:
@@ -222,9 +192,8 @@ class Store:
 
     def check_writable(self) -> None:
         """Raise StoreError, naming the reason, if the store cannot be written."""
-        probe = f"probe-{secrets.token_hex(4)}"
-        self.write(probe, b"")
-        self.delete(probe)
+        self.write("probe", b"")
+        self.delete("probe")
 
     @property
     def _errors(self) -> type[Exception]:

@@ -12,11 +12,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levada.ending import STATUS
+from levada.lease import take
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
 from levada.process import adopt_orphans, kill_children
 from levada.project import Project
-from levada.run import STATUS, Outcome, Reader, Request, run
+from levada.run import Outcome, Reader, Request, exit_code_of, run
 from levada.store import Store
 
 if TYPE_CHECKING:
@@ -37,6 +39,24 @@ def run_and_show(
     """Run a plan, show how it goes and what came out, and return the exit code."""
     _quieten()
     adopt_orphans()
+    try:
+        code = _run_and_show(project, plan, beam_options, debug, jobs, no_cache, fresh, resume, as_json)
+    except KeyboardInterrupt as interrupt:
+        code = exit_code_of(interrupt)
+    return _leave(code)
+
+
+def _run_and_show(
+    project: Project,
+    plan: Plan,
+    beam_options: tuple[str, ...],
+    debug: bool,
+    jobs: int | None,
+    no_cache: bool,
+    fresh: tuple[str, ...],
+    resume: bool,
+    as_json: bool,
+) -> int:
     project.make_importable()
     settings = project.settings
     command = shlex.join([_program(), *sys.argv[1:]])
@@ -60,7 +80,7 @@ def run_and_show(
         from levada.terminal.lines import JsonReader
 
         request.readers = [*readers, JsonReader(sys.stdout)]
-        return _leave(run(request).exit_code)
+        return run(request).exit_code
     from rich.console import Console
 
     # The stream of now: while nodes run, sys.stdout is where they write.
@@ -78,7 +98,7 @@ def run_and_show(
 
     notes = [note for note in (mlflow.trouble, mlflow.refused) if note] if mlflow else []
     show_summary(outcome, console, command, notes)
-    return _leave(outcome.exit_code)
+    return outcome.exit_code
 
 
 def _leave(code: int) -> int:
@@ -110,7 +130,7 @@ def _undisturbed(store: Store, run_id: str, debug: bool) -> AbstractContextManag
         return nullcontext()
     from levada.terminal.quiet import stderr_into
 
-    store.check_writable()
+    take(store, run_id)
     return stderr_into(store.local / "runs" / run_id / "stderr.log")
 
 
