@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_UNKNOWN = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
+_UNKNOWN = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL)
 
 
 def replace(path: Path, content: bytes) -> None:
     """Put bytes at a path, replacing what is there: readers see the old file or the new. Raises OSError."""
-    _make_folder(path.parent)
     with _beside(path) as temporary:
         if not _named_when_whole(temporary, content):
             _write(temporary, content)
@@ -27,7 +26,6 @@ def replace(path: Path, content: bytes) -> None:
 
 def create(path: Path, content: bytes) -> None:
     """Put bytes at a path that has none; raises FileExistsError if it has, and other OSErrors."""
-    _make_folder(path.parent)
     if not _named_when_whole(str(path), content):
         with _beside(path) as temporary:
             _write(temporary, content)
@@ -36,8 +34,7 @@ def create(path: Path, content: bytes) -> None:
 
 def append(path: Path, lines: bytes) -> None:
     """Add lines to a file of which this process is the only writer; all of them, or none and OSError."""
-    _make_folder(path.parent)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    descriptor = _opened(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         size = os.fstat(descriptor).st_size
         try:
@@ -49,11 +46,14 @@ def append(path: Path, lines: bytes) -> None:
         os.close(descriptor)
 
 
-def _make_folder(folder: Path) -> None:
+def _opened(path: str, flags: int) -> int:
+    """Open a file; its folder is made if it is not there, which is rare."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:  # a file where a folder should be; not that another was first
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        folder = path if hasattr(os, "O_TMPFILE") and flags & os.O_TMPFILE == os.O_TMPFILE else os.path.dirname(path)
+        os.makedirs(folder, exist_ok=True)
+        return os.open(path, flags, 0o666)
 
 
 def _named_when_whole(path: str, content: bytes) -> bool:
@@ -61,7 +61,7 @@ def _named_when_whole(path: str, content: bytes) -> bool:
     if not hasattr(os, "O_TMPFILE"):
         return False
     try:
-        descriptor = os.open(os.path.dirname(path), os.O_WRONLY | os.O_TMPFILE, 0o666)
+        descriptor = _opened(os.path.dirname(path), os.O_WRONLY | os.O_TMPFILE)
     except OSError as error:
         if error.errno in _UNKNOWN:
             return False
@@ -79,16 +79,17 @@ def _named_when_whole(path: str, content: bytes) -> bool:
 @contextmanager
 def _beside(path: Path) -> Iterator[str]:
     """Give a name for a temporary file in the folder of a path, and remove what is left there of it."""
-    temporary = f"{path.parent}/.{path.name}.{secrets.token_hex(6)}.tmp"
+    folder, name = os.path.split(path)
+    temporary = f"{folder}/.{name}.{secrets.token_hex(6)}.tmp"
     try:
         yield temporary
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(temporary)
 
 
 def _write(path: str, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         _fill(descriptor, content)
         os.fsync(descriptor)

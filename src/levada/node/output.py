@@ -17,31 +17,52 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
+from levada.errors import StoreError
 from levada.secret import knows_secrets, redact, redact_bytes
 from levada.store import Store
 
 
 class Log:
-    """One attempt's log while it is written; `key` is its place in the store, empty if nothing was written."""
+    """One attempt's log while it is written; there is none until something is."""
 
     def __init__(self, store: Store, key: str) -> None:
         self._store = store
         self._key = key
-        if store.local is not None:
-            self._path = store.local / key
+        self._path = store.local / key if store.local is not None else None
+        self._file: BinaryIO | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def file(self) -> BinaryIO:
+        """The file to write to; raises StoreError if there can be none."""
+        with self._opening:
+            if self._file is None:
+                self._file = self._open()
+        return self._file
+
+    def _open(self) -> BinaryIO:
+        if self._path is None:
+            return cast("BinaryIO", tempfile.TemporaryFile())
+        try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self.file: BinaryIO = self._path.open("ab")
-        else:
-            self._path = None
-            self.file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  closed by `close`
-        self.text = io.TextIOWrapper(self.file, encoding="utf-8", errors="backslashreplace", write_through=True)
+            return self._path.open("ab")
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {self._path}: {error.strerror}.",
+                hint=f"Check that the store {self._store.uri} exists, is writable and has space.",
+            ) from error
+
+    def write(self, text: str) -> None:
+        """Add text; raises ValueError when the log is closed."""
+        self.file.write(text.encode(errors="backslashreplace"))
 
     def close(self) -> str:
         """Bring the log to its place and return its key; an empty one leaves nothing.
 
         What other processes wrote, or in several parts, may hold the value of a secret until now.
         """
-        self.text.flush()
+        if self._file is None:
+            return ""
         size = self.file.seek(0, io.SEEK_END)
         if self._path is None and size:
             self.file.seek(0)
@@ -50,7 +71,7 @@ class Log:
             content = self._path.read_bytes()
             if (clean := redact_bytes(content)) != content:
                 self._store.write(self._key, clean)
-        self.text.close()
+        self.file.close()
         if self._path is not None and not size:
             self._path.unlink(missing_ok=True)
             with suppress(OSError):  # other attempts may have left something there
@@ -113,7 +134,7 @@ class _Router(io.TextIOBase):
         if log is None:
             return self.real.write(text)
         with suppress(ValueError):  # a thread of a component that has returned: its log is closed
-            log.text.write(redact(text))
+            log.write(redact(text))
         return len(text)
 
     def flush(self) -> None:
