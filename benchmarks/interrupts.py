@@ -50,7 +50,7 @@ def interrupt_runs(home: Path, count: int, rng: random.Random) -> tuple[Counter[
         sent: signal.Signals | None = None
         if number:
             sent = rng.choice([signal.SIGINT, signal.SIGTERM])
-            time.sleep(rng.uniform(0, duration))
+            time.sleep(rng.uniform(0, 0.8 * duration))
             process.send_signal(sent)
             if rng.random() < 1 / 3:
                 time.sleep(rng.uniform(0, 1))
@@ -59,7 +59,7 @@ def interrupt_runs(home: Path, count: int, rng: random.Random) -> tuple[Counter[
         duration = duration or time.monotonic() - started
         found = faults_of(folder, process.returncode, sent, output, mark)
         hits[doing(folder, process.returncode)] += 1
-        faults += [f"{number}, {sent and sent.name}: {fault}" for fault in found]
+        faults += [f"{number}, {sent.name if sent else 'undisturbed'}: {fault}" for fault in found]
         if not found:
             shutil.rmtree(folder)
     return hits, faults

@@ -1,4 +1,4 @@
-"""A disk that fills up, or can no longer be written, in the middle of a run: said clearly, and nothing half-made is believed.
+"""A disk that fills up or can no longer be written in the middle of a run: said clearly, and nothing is half-made.
 
 The disk is a small tmpfs, which only root may mount.
 """

@@ -94,3 +94,15 @@ def families(*, width: int = 2, seconds: float = 1.0) -> None:
     first = start()
     own = parent.with_options(process="own")
     collect([own(first, seconds=seconds, index=index) for index in range(width)])
+
+
+@pipeline
+def isolated(*, length: int = 5) -> None:
+    """A chain whose nodes have processes of their own.
+
+    Args:
+        length: how many nodes.
+    """
+    number = start()
+    for _ in range(length):
+        number = step.with_options(process="own")(number)

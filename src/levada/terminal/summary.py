@@ -20,7 +20,7 @@ from rich.text import Text
 from levada.artifact import ArtifactRecord
 from levada.failure import Failure
 from levada.result import Result
-from levada.run import CLOSED, FAILED, KILLED, Outcome
+from levada.run import CLOSED, FAILED, Outcome
 
 
 def show_summary(outcome: Outcome, console: Console, command: str, notes: list[str]) -> None:
@@ -57,7 +57,7 @@ def _headline(outcome: Outcome) -> str:
         "skipped": statuses.count("skipped"),
     }
     shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    style = {0: "green", FAILED: "red", CLOSED: "yellow", KILLED: "red"}[outcome.exit_code]
+    style = {"finished": "green", "closed": "yellow"}.get(outcome.status, "red")
     took = f"{outcome.seconds:.1f} s" if outcome.seconds < 100 else f"{outcome.seconds / 60:.1f} min"
     word = {CLOSED: "ended with a closed gate"}.get(outcome.exit_code, outcome.status)
     return f"[bold]run {outcome.run_id} [{style}]{word}[/][/] in {took}" + (f" · {shown}" if shown else "")
@@ -144,7 +144,7 @@ def _next(outcome: Outcome, command: str) -> Iterator[tuple[str, str]]:
         failed = [result.node for result in outcome.results.values() if result.status == "failed"]
         yield command, f"after mending it; starts at {failed[0]}" if failed else "after mending it"
         yield f"{_with_debug(command)}", "with whole tracebacks"
-    elif outcome.exit_code == KILLED:
+    elif outcome.status == "killed":
         yield command, "goes on from what was done"
     else:
         yield f"{shlex.split(command)[0]} ui", "the run, its metrics and the versions in MLflow"
