@@ -94,9 +94,47 @@ def test_run_ids_sort_by_time() -> None:
     assert now() <= now()
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_metric_that_is_no_number_is_written(store: Store, value: float) -> None:
-    """A loss that went to NaN is news."""
-    Journal(store, "run-1").append("metric", name="loss", value=value)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_metric_that_is_no_number_is_written_as_json_that_every_reader_takes(store: Store, value: float) -> None:
+    """A loss that went to NaN is news, to other programs too: JSON itself has no NaN."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    Journal(store, "run-1").append("metric", name="loss", value=value, more={"deep": [value, 1.5]})
+    (key,) = store.list("runs/run-1/journal")
+    written = json.loads(store.read(key) or b"", parse_constant=refuse)
+    assert written["value"] == {"$float": str(value)}
     (event,) = Tail(store, "run-1").poll()
     assert repr(event["value"]) == repr(value)
+    assert repr(event["more"]["deep"]) == repr([value, 1.5])
+
+
+def test_within_a_writer_the_order_of_writing_holds_when_its_clock_is_set_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also over several polls, and with another writer in between; every event is seen."""
+    one, two, tail = Journal(store, "run-1"), Journal(store, "run-1"), Tail(store, "run-1")
+    seen: list[Event] = []
+    clock = iter(["10:00:03", "10:00:01", "10:00:02", "09:00:00", "09:00:01", "10:00:04"])
+    monkeypatch.setattr("levada.journal.now", lambda: f"2026-11-24T{next(clock)}.000+00:00")
+    for number, journal in enumerate((one, one, two, one, one)):
+        journal.append("progress", done=number)
+        if number == 3:
+            seen += tail.poll()
+    seen += [*tail.poll()]
+    two.append("progress", done=5)
+    seen += tail.poll()
+    assert [event["done"] for event in seen if event["id"].startswith(one.writer)] == [0, 1, 3, 4]
+    assert [event["done"] for event in seen if event["id"].startswith(two.writer)] == [2, 5]
+    assert [event["done"] for event in seen] == [2, 0, 1, 3, 4, 5]
+
+
+def test_a_line_that_a_full_disk_tore_costs_no_other(store: Store) -> None:
+    """The next event was appended behind what was left of it."""
+    journal = Journal(store, "run-1")
+    events = [journal.append("progress", done=number) for number in range(3)]
+    (key,) = store.list("runs/run-1/journal")
+    first, second, third = (store.read(key) or b"").splitlines(keepends=True)
+    store.write(key, first + second[:20] + second + third)
+    assert Tail(store, "run-1").poll() == [events[0], events[2]]

@@ -433,3 +433,27 @@ def handles(ctx: Context, a: Number) -> None:
     for refused in (iter, len, itemgetter(0)):
         with pytest.raises(TypeError, match="Number"):
             refused(a)
+
+
+@component
+def diverge(ctx: Context) -> Number:
+    """Its loss is no number."""
+    ctx.metric("loss", float("nan"), step=0)
+    ctx.metric("worst", float("-inf"))
+    return number(ctx, 1)
+
+
+def test_a_metric_that_is_no_number_is_committed_as_json_that_every_reader_takes(store: Store) -> None:
+    """In the record, in the cache and in the journal; read back it is what it was."""
+    plan = plan_of(diverge, name="diverging")
+    run_nodes(plan, store)
+    again = run_nodes(plan, store, run_id="run-2")["diverge"]
+    assert again.status == "cached"
+    assert repr(again.metrics) == "{'loss': nan, 'worst': -inf}"
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    keys = ["runs/run-1/nodes/diverge.json", *store.list("runs/run-1/journal")]
+    for line in [line for key in keys for line in (store.read(key) or b"").splitlines()]:
+        json.loads(line, parse_constant=refuse)

@@ -33,9 +33,11 @@ def version(fingerprint: str, number: int) -> Version:
 
 def promote(registry: Registry, fingerprint: str, number: int, challenged: str | None = None) -> Promotion:
     before = record(challenged) if challenged else None
-    return registry.promote(
+    promoted = registry.promote(
         "flights", version(fingerprint, number), "serving", record(fingerprint), before, "run-1", "better"
     )
+    assert promoted is not None
+    return promoted
 
 
 def test_a_candidate_gets_its_number_from_outside(store: Store) -> None:
@@ -57,21 +59,51 @@ def test_a_number_that_is_on_its_way_is_waited_for(tmp_path: Path) -> None:
     timer = threading.Timer(0.3, lambda: registry.number(version("f1", 7)))
     timer.start()
     asked: list[float] = []
-    assert registry.await_version("flights", "f1", waiting=lambda: asked.append(time.monotonic())).version == 7
+    assert registry.await_version("flights", "f1", waiting=lambda: asked.append(time.monotonic())) == version("f1", 7)
     assert asked
     timer.join()
 
 
 def test_a_registry_that_is_away_is_not_waited_for(tmp_path: Path) -> None:
-    """The reason is passed on; once numbers come again it is forgotten."""
+    """There is no number then, nor where nobody gives one in time; once numbers come again that is forgotten."""
     registry = Registry(Store(tmp_path))
     registry.say_away("flights", "the server does not answer")
-    with pytest.raises(RegistryError, match="gives flights no version number: the server does not answer"):
+    assert registry.await_version("flights", "f1") is None
+    registry.number(version("f1", 1))
+    assert registry.await_version("flights", "f1") == version("f1", 1)
+    assert registry.await_version("flights", "f2", seconds=0) is None
+
+
+def test_a_model_that_the_registry_refuses_is_not_waited_for(tmp_path: Path) -> None:
+    """The reason is passed on, until it gets a number after all."""
+    registry = Registry(Store(tmp_path))
+    registry.refuse("flights", "f1", "its files are gone")
+    with pytest.raises(RegistryError, match="gives flights no version number: its files are gone"):
         registry.await_version("flights", "f1")
     registry.number(version("f1", 1))
-    assert registry.await_version("flights", "f1").version == 1
-    with pytest.raises(RegistryError, match="gave flights no version number within 0 s"):
-        registry.await_version("flights", "f2", seconds=0)
+    assert registry.await_version("flights", "f1") == version("f1", 1)
+
+
+def test_a_model_that_is_live_is_not_promoted_again(store: Store) -> None:
+    """Two pushes of it at the same time make one promotion."""
+    registry = Registry(store)
+    promote(registry, "f1", 1)
+    again = registry.promote("flights", version("f1", 1), "elsewhere", record("f1"), None, "run-2", "the same")
+    assert again is None
+    assert [item.run for item in registry.promotions("flights")] == ["run-1"]
+
+
+def test_orders_are_kept_until_they_are_settled_once(store: Store) -> None:
+    """In the order in which they were given; two pushes at the same time get two places."""
+    registry = Registry(store)
+    promote(registry, "f1", 1)
+    first = registry.order("flights", record("f2"), record("f1"), "serving", "better", ("run-2", "push", "a"))
+    second = registry.order("flights", record("f3"), None, "serving", "better still", ("run-3", "push", "b"))
+    assert [first.number, second.number, first.promotions] == [1, 2, 1]
+    assert registry.orders("flights") == [first, second]
+    assert registry.settle(first, "dropped", "run-3 came after it")
+    assert not registry.settle(first, "completed", "")
+    assert (registry.orders("flights"), registry.settled("flights")) == ([second], [first])
 
 
 def test_the_last_promotion_is_the_champion(store: Store) -> None:

@@ -4,6 +4,7 @@ The terminal, MLflow and logs are readers of journals; the engine knows none of 
 objects, one a line; `schemas/journal.schema.json` in the repository describes them. The kinds:
 
     run_started     pipeline, plan, arguments, host, user, git, versions, command
+    plan_grew       plan, nodes   a notebook session goes on with these nodes
     resumed         before, status, reused, changed               it goes on from a run that was cut short
     node_started    node, attempt, key; of a mapped node: total, settled
     item_started    node, item, label, place, attempt, key        a mapped node's call for one item
@@ -12,6 +13,7 @@ objects, one a line; `schemas/journal.schema.json` in the repository describes t
     attempt_failed  node, [item,] attempt, number, failure, wait  another attempt follows
     candidate       node, attempt, model, record, blessing, ...   a model that was evaluated, to be registered
     promoted        node, attempt, model, version, alias, ...     an alias was moved
+    push_settled    node, attempt, model, status, why, ...        a push that waited was completed, or dropped
     item_finished   node, item, label, and the rest as node_finished
     node_finished   node, status, reason, seconds, outputs, metrics, summary, failure, attempts, items
     run_finished    status, exit_code, seconds, error, closed_by
@@ -19,6 +21,7 @@ objects, one a line; `schemas/journal.schema.json` in the repository describes t
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import secrets
@@ -32,7 +35,7 @@ from typing import Any
 
 from levada.secret import redacted
 from levada.store import Store
-from levada.values import utf8
+from levada.values import float_or_object, json_text, utf8
 
 Event = dict[str, Any]
 
@@ -73,7 +76,7 @@ class Journal:
                 "id": f"{self.writer}:{self._count}",
                 **{name: redacted(value) if name in _PROSE else value for name, value in fields.items()},
             }
-            line = utf8(json.dumps(event, separators=(",", ":"), ensure_ascii=False)) + b"\n"
+            line = utf8(json_text(event)) + b"\n"
             self._store.append(self._key, line, self._written)
             if self._store.local is None:
                 self._written += line
@@ -85,30 +88,45 @@ class Journal:
 class Tail:
     """Reads a run's journal as it grows: each `poll` returns the events that are new, oldest first.
 
-    Within a writer events come in order; between writers they are sorted by time. Records in them say where their files
-    are as this process sees the store; in the journal itself they are named from the store's root.
+    Within a writer events come in the order in which they were written, whatever its clock did; between writers
+    they are merged by time. Records in them say where their files are as this process sees the store; in the journal
+    itself they are named from the store's root.
     """
 
     store: Store
     run_id: str
     _read: dict[str, int] = field(default_factory=dict[str, int])
+    _latest: dict[str, str] = field(default_factory=dict[str, str])
 
     def poll(self) -> list[Event]:
-        events: list[Event] = []
+        writers: list[list[tuple[str, Event]]] = []
         for key in self.store.list(f"runs/{self.run_id}/journal"):
             start = self._read.get(key, 0)
             content = self._from(key, start)
             whole = content.rfind(b"\n") + 1  # a line that is being written is left for the next poll
             if whole:
-                events += [json.loads(line, object_hook=self._located) for line in content[:whole].splitlines()]
+                writers.append(self._in_order(key, content[:whole].split(b"\n")))
                 self._read[key] = start + whole
-        events.sort(key=lambda event: event["time"])
-        return events
+        return [event for _, event in heapq.merge(*writers, key=lambda timed: timed[0])]
 
-    def _located(self, form: dict[str, Any]) -> dict[str, Any]:
+    def _in_order(self, key: str, lines: list[bytes]) -> list[tuple[str, Event]]:
+        """Return a writer's events, each with the latest time that its clock has shown so far."""
+        latest = self._latest.get(key, "")
+        timed: list[tuple[str, Event]] = []
+        for line in lines:
+            try:
+                event = json.loads(line, object_hook=self._understood)
+                latest = max(latest, event["time"])
+            except (ValueError, KeyError, TypeError):
+                continue  # a disk that was full tore it: the events beside it still count
+            timed.append((latest, event))
+        self._latest[key] = latest
+        return timed
+
+    def _understood(self, form: dict[str, Any]) -> Any:
         if isinstance(form.get("uri"), str):
             form["uri"] = self.store.address(form["uri"])
-        return form
+        return float_or_object(form)
 
     def _from(self, key: str, start: int) -> bytes:
         if self.store.local is None:

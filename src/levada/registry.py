@@ -3,6 +3,9 @@
     registry/<model>/candidates/<fingerprint>.json   an evaluated model, proposed by `evaluate`
     registry/<model>/versions/<fingerprint>.json     the number that the registry gave it
     registry/<model>/promotions/000001.json ...      what was live when, append-only
+    registry/<model>/orders/000001.json ...          pushes that wait for the registry, append-only
+    registry/<model>/settled/000001.json ...         what became of each order, written once
+    registry/<model>/refused/<fingerprint>.json      why the registry will never number a candidate
     registry/<model>/away.json                       why numbers cannot be had just now
 
 MLflow gives the numbers: whoever delivers journals registers the candidates and writes `versions/`.
@@ -41,6 +44,7 @@ class Promotion:
     """One move of the `champion` alias: what is live from then on.
 
     `champion` is the model's record; `challenged` the champion that it was judged against, if there was one.
+    `actor` says who moved it where it was not a run's push: "MLflow" for an alias that a person moved there.
     """
 
     model: str
@@ -53,6 +57,28 @@ class Promotion:
     champion: dict[str, Any]
     challenged: dict[str, Any] | None
     before: int | None
+    actor: str = ""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A push that waits for the registry: what is to go live where, and on whose word.
+
+    `promotions` is how many promotions there were when it was given: it is void once another model has gone live.
+    """
+
+    number: int
+    model: str
+    fingerprint: str
+    champion: dict[str, Any]
+    challenged: dict[str, Any] | None
+    destination: str
+    reason: str
+    run: str
+    node: str
+    attempt: str
+    time: str
+    promotions: int
 
 
 class Registry:
@@ -82,10 +108,20 @@ class Registry:
 
     def number(self, version: Version) -> None:
         """Record the number that the registry gave to a candidate; it is available from then on."""
-        self._store.write(
-            f"{_folder(version.model)}/versions/{version.fingerprint}.json", json.dumps(asdict(version)).encode()
-        )
-        self._store.delete(f"{_folder(version.model)}/away.json")
+        folder = _folder(version.model)
+        self._store.write(f"{folder}/versions/{version.fingerprint}.json", json.dumps(asdict(version)).encode())
+        self._store.delete(f"{folder}/refused/{version.fingerprint}.json")
+        self._store.delete(f"{folder}/away.json")
+
+    def refuse(self, model: str, fingerprint: str, why: str) -> None:
+        """Record that the registry will never number a candidate, whoever asks."""
+        content = json.dumps({"why": why, "time": now()}).encode()
+        self._store.write(f"{_folder(model)}/refused/{fingerprint}.json", content)
+
+    def refusal(self, model: str, fingerprint: str) -> str:
+        """Return why the registry will not number a candidate, empty if it may."""
+        form = self._store.read_json(f"{_folder(model)}/refused/{fingerprint}.json")
+        return str(form["why"]) if form else ""
 
     def say_away(self, model: str, why: str) -> None:
         """Record that the registry cannot give numbers now, so that nobody waits for one."""
@@ -93,27 +129,26 @@ class Registry:
 
     def await_version(
         self, model: str, fingerprint: str, seconds: float = 180, waiting: Callable[[], None] | None = None
-    ) -> Version:
-        """Return the version of a fingerprint, waiting for the registry to number it.
+    ) -> Version | None:
+        """Return the version of a fingerprint, waiting for the registry to number it; None while it is away.
 
-        Raises RegistryError when the registry is away, or gives no number within `seconds`.
+        A registry that gives no number within `seconds` is taken to be away. Raises RegistryError for a model
+        that it refuses.
         """
         started = time.time()
         while True:
             version = self.version(model, fingerprint)
             if version is not None:
                 return version
+            why = self.refusal(model, fingerprint)
+            if why:
+                raise RegistryError(
+                    f"the registry gives {model} no version number: {why}",
+                    hint="Nothing was pushed. After mending it, evaluate the model again (--fresh).",
+                )
             away = self._store.read_json(f"{_folder(model)}/away.json")
-            if away and away["time"] >= started - 30:
-                raise RegistryError(
-                    f"the registry gives {model} no version number: {away['why']}",
-                    hint="Nothing was pushed. When the registry is back, run again: everything else is cached.",
-                )
-            if time.time() - started > seconds:
-                raise RegistryError(
-                    f"the registry gave {model} no version number within {seconds:.0f} s.",
-                    hint="Nothing was pushed. Is the run's own process still alive? It registers the versions.",
-                )
+            if (away and away["time"] >= started - 30) or time.time() - started > seconds:
+                return None
             if waiting is not None:
                 waiting()
             time.sleep(0.1)
@@ -124,7 +159,17 @@ class Registry:
 
     def champion(self, model: str) -> Promotion | None:
         """Return the last promotion, None if nothing was ever live."""
-        keys = self._store.list(f"{_folder(model)}/promotions")
+        return self._last_promotion(self._store.list(f"{_folder(model)}/promotions"))
+
+    def promotions_made(self, model: str) -> int:
+        """Return how many promotions there are."""
+        return len(self._store.list(f"{_folder(model)}/promotions"))
+
+    def models(self) -> list[str]:
+        """Return the names of all models that anything was recorded of."""
+        return [key.rsplit("/", 1)[1] for key in self._store.list("registry")]
+
+    def _last_promotion(self, keys: list[str]) -> Promotion | None:
         return Promotion(**self._store.read_json(keys[-1])) if keys else None
 
     def promote(
@@ -136,11 +181,14 @@ class Registry:
         challenged: ArtifactRecord | None,
         run: str,
         reason: str,
-    ) -> Promotion:
-        """Append a promotion: `champion` is live as `version` from now on."""
+        actor: str = "",
+    ) -> Promotion | None:
+        """Append a promotion: `champion` is live as `version` from now on; None if it is so already."""
         while True:
             keys = self._store.list(f"{_folder(model)}/promotions")
-            before = self.champion(model)
+            before = self._last_promotion(keys)
+            if before is not None and (before.fingerprint, before.version) == (version.fingerprint, version.version):
+                return None
             promotion = Promotion(
                 model=model,
                 version=version.version,
@@ -152,11 +200,65 @@ class Registry:
                 champion=champion.to_json(),
                 challenged=challenged.to_json() if challenged else None,
                 before=before.version if before else None,
+                actor=actor,
             )
-            number = int(keys[-1].rsplit("/", 1)[1].removesuffix(".json")) + 1 if keys else 1
             content = json.dumps(asdict(promotion), ensure_ascii=False).encode()
-            if self._store.create(f"{_folder(model)}/promotions/{number:06d}.json", content):
+            if self._store.create(f"{_folder(model)}/promotions/{_next(keys):06d}.json", content):
                 return promotion
+
+    # -- orders: pushes that wait ---------------------------------------------------------------------
+
+    def order(
+        self,
+        model: str,
+        champion: ArtifactRecord,
+        challenged: ArtifactRecord | None,
+        destination: str,
+        reason: str,
+        made_by: tuple[str, str, str],
+    ) -> Order:
+        """Record a push that waits for the registry; `made_by` are run, node and attempt."""
+        run, node, attempt = made_by
+        while True:
+            keys = self._store.list(f"{_folder(model)}/orders")
+            order = Order(
+                number=_next(keys),
+                model=model,
+                fingerprint=champion.identity,
+                champion=champion.to_json(),
+                challenged=challenged.to_json() if challenged else None,
+                destination=destination,
+                reason=reason,
+                run=run,
+                node=node,
+                attempt=attempt,
+                time=now(),
+                promotions=self.promotions_made(model),
+            )
+            content = json.dumps(asdict(order), ensure_ascii=False).encode()
+            if self._store.create(f"{_folder(model)}/orders/{order.number:06d}.json", content):
+                return order
+
+    def orders(self, model: str) -> list[Order]:
+        """Return the orders that nothing has become of yet, oldest first."""
+        settled = {key.rsplit("/", 1)[1] for key in self._store.list(f"{_folder(model)}/settled")}
+        keys = self._store.list(f"{_folder(model)}/orders")
+        return [Order(**self._store.read_json(key)) for key in keys if key.rsplit("/", 1)[1] not in settled]
+
+    def settled(self, model: str) -> list[Order]:
+        """Return the orders that were carried out or dropped, oldest first."""
+        names = [key.rsplit("/", 1)[1] for key in self._store.list(f"{_folder(model)}/settled")]
+        return [Order(**self._store.read_json(f"{_folder(model)}/orders/{name}")) for name in names]
+
+    def settle(self, order: Order, status: str, why: str) -> bool:
+        """Record what became of an order, `completed` or `dropped`; False if somebody else did before."""
+        content = json.dumps({"status": status, "why": why, "time": now()}, ensure_ascii=False).encode()
+        return self._store.create(f"{_folder(order.model)}/settled/{order.number:06d}.json", content)
+
+
+def _next(keys: list[str]) -> int:
+    """Return the number that follows those of a list of numbered documents."""
+    return int(keys[-1].rsplit("/", 1)[1].removesuffix(".json")) + 1 if keys else 1
 
 
 def _folder(model: str) -> str:

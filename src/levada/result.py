@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from levada.artifact import ArtifactRecord
 from levada.failure import Failure
+from levada.values import decode, encode
 
 Status = Literal["done", "cached", "failed", "skipped"]
 
@@ -106,7 +107,7 @@ class Result:
                 "made_by": self.made_by,
                 "outputs": {name: record.to_json() for name, record in self.outputs.items()},
                 "effects": list(self.effects),
-                "metrics": self.metrics,
+                "metrics": {name: encode(value) for name, value in self.metrics.items()},
                 "summary": self.summary,
             }
         form["seconds"] = self.seconds
@@ -135,7 +136,7 @@ class Result:
             made_by=form.get("made_by", ""),
             outputs={name: ArtifactRecord.from_json(item) for name, item in form.get("outputs", {}).items()},
             effects=tuple(form.get("effects", ())),
-            metrics=dict(form.get("metrics", {})),
+            metrics={name: decode(value) for name, value in form.get("metrics", {}).items()},
             seconds=form.get("seconds", 0.0),
             summary=form.get("summary", ""),
             reason=form.get("reason", ""),

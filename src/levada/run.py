@@ -34,7 +34,7 @@ from levada.store import Store
 from levada.values import utf8
 
 PATIENCE = 4.0
-"""Seconds that a run which is stopped waits for its nodes, those in processes of their own among them."""
+"""Seconds that a run which is stopped waits for processes of its nodes to end."""
 
 
 class Reader(Protocol):
@@ -162,9 +162,9 @@ def _begin(request: Request) -> tuple[Journal, tuple[str, str] | None, Resolved]
         "command": request.command,
         "code": resolved.code,
         "packages": resolved.packages,
-        "project": _keep_code(request, store),
+        "project": keep_code(request.packages, store),
         "resumes": resumes,
-        **_facts(request.root),
+        **facts_of(request.root),
     }
     store.write(f"runs/{run_id}/plan.json", plan.dumps().encode())
     store.write(f"runs/{run_id}/resolved.json", _bytes(resolved.to_json()))
@@ -179,11 +179,11 @@ def exit_code_of(interrupt: KeyboardInterrupt) -> int:
     return interrupt.args[0] if interrupt.args else KILLED
 
 
-def _keep_code(request: Request, store: Store) -> str:
+def keep_code(packages: Mapping[str, Path], store: Store) -> str:
     """Put the project's code into the store as it is now, for later questions; return its digest."""
     from levada.beam.package import CodePackage
 
-    package = CodePackage.of(request.packages)
+    package = CodePackage.of(packages)
     key = f"code/{package.digest}.zip"
     if package.content and not store.exists(key):
         store.write(key, package.content)
@@ -245,12 +245,22 @@ def _run_on_beam(request: Request) -> None:
             pass
     except KeyboardInterrupt:
         stop.set()
-        done.wait(PATIENCE)
+        _let_end(done)
         raise
     if raised:
         from levada.beam.failures import original
 
         raise original(raised[0])
+
+
+def _let_end(done: threading.Event) -> None:
+    """Wait for nodes that have been told to stop: a second, and as long as processes of their own need to end."""
+    from levada.node.own import any_running
+
+    patience = time.monotonic() + PATIENCE
+    done.wait(1)
+    while any_running() and time.monotonic() < patience and not done.wait(0.1):
+        pass
 
 
 @contextmanager
@@ -318,7 +328,7 @@ def _exit_code(plan: Plan, results: dict[str, Result]) -> int:
     return OK
 
 
-def _facts(root: Path) -> dict[str, Any]:
+def facts_of(root: Path) -> dict[str, Any]:
     """Who ran this, where, and from which commit."""
     return {
         "host": platform.node(),

@@ -210,6 +210,35 @@ def canonical(form: Any) -> str:
     return json.dumps(form, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def json_text(form: Any) -> str:
+    """Return JSON on one line that every reader takes: NaN is `{"$float": "nan"}`, infinity `{"$float": "inf"}`."""
+    try:
+        return canonical(form)
+    except ValueError:
+        return canonical(_spelled(form))
+
+
+def _spelled(form: Any) -> Any:
+    match form:
+        case float() if not math.isfinite(form):
+            return {"$float": str(form)}
+        case dict():
+            return {key: _spelled(item) for key, item in cast("dict[Any, Any]", form).items()}
+        case list() | tuple():
+            return [_spelled(item) for item in cast("list[Any]", form)]
+        case _:
+            return form
+
+
+def float_or_object(form: dict[str, Any]) -> Any:
+    """Return what an object of `json_text` stands for: the float that it spells, or itself."""
+    match form:
+        case {"$float": str(text)} if len(form) == 1:
+            return float(text)
+        case _:
+            return form
+
+
 def utf8(text: str) -> bytes:
     """Return JSON text as UTF-8; half a surrogate pair (from a file name, say) becomes its JSON escape."""
     return text.encode(errors="backslashreplace")

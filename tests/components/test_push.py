@@ -172,11 +172,28 @@ def test_a_version_folder_that_somebody_else_made_is_not_touched(workshop: Works
     assert theirs.read_bytes() == b"theirs"
 
 
-def test_without_a_registry_nothing_is_pushed(workshop: Workshop) -> None:
-    Registry(workshop.store).say_away("flights", "no route to host")
-    with pytest.raises(RegistryError, match="no route to host"):
-        pushed(workshop, workshop.echo("p"))
+def test_while_the_registry_is_away_a_push_is_ordered_and_nothing_is_written(workshop: Workshop) -> None:
+    registry, model, other = Registry(workshop.store), workshop.echo("p"), workshop.echo("q")
+    registry.say_away("flights", "no route to host")
+    artifact = pushed(workshop, model, challenged=other.record)
     assert not (workshop.root / "serving").exists()
+    assert workshop.line == "pending: the registry is away; the next command completes it"
+    assert (artifact.pending, artifact.holds(workshop.root)) == (True, False)
+    with pytest.raises(RegistryError, match="waits for the registry, so it has no version yet"):
+        print(artifact.version)
+    (order,) = registry.orders("flights")
+    assert order.champion == model.record.to_json() and order.challenged == other.record.to_json()
+    assert (order.fingerprint, order.destination) == (model.fingerprint, str(workshop.root / "serving/flights"))
+    assert (order.run, order.node, order.reason) == ("run-1", "push", "auc 0.681 is at least 0.6")
+    assert registry.champion("flights") is None
+
+
+def test_a_model_that_the_registry_refuses_fails_the_push(workshop: Workshop) -> None:
+    model = workshop.echo("p")
+    Registry(workshop.store).refuse("flights", model.fingerprint, "its files are gone")
+    with pytest.raises(RegistryError, match="its files are gone"):
+        pushed(workshop, model)
+    assert Registry(workshop.store).orders("flights") == []
 
 
 def test_a_version_that_comes_late_is_waited_for(workshop: Workshop) -> None:

@@ -19,7 +19,7 @@ from tests import arithmetic
 from tests.golden import failing, wrong
 from tests.inline import begin, plan_of, run_nodes, run_plan
 
-BY_RUNNING = ("missing_schema_file", "missing_package", "mapped")
+BY_RUNNING = ("missing_schema_file", "missing_package")
 DRAWN = [
     function
     for name, function in vars(wrong).items()
@@ -44,7 +44,7 @@ def test_a_mistake_in_a_pipeline_is_told_when_it_is_drawn(graph: Any, golden: An
 
 @pytest.mark.parametrize("name", BY_RUNNING)
 def test_what_is_missing_is_told_before_the_first_node_runs(name: str, golden: Any, tmp_path: Path) -> None:
-    """A file, a package, a feature that is not there yet: at the node that wants it."""
+    """A file, a package: at the node that wants it."""
     plan, store = plan_of(getattr(wrong, name)), Store(tmp_path)
 
     def work() -> None:

@@ -386,9 +386,37 @@ def needs_a_package(ctx: Context) -> Model:
     return ctx.output(Model)
 
 
+def each_of_the_wrong_type() -> None:
+    best(gather(train(each([train(ingest())]))))
+
+
+def each_of_values_for_an_artifact() -> None:
+    best(gather(train(each([1, 2]))))
+
+
+def each_of_artifacts_for_a_parameter() -> None:
+    train(ingest(), epochs=each([ingest()]))
+
+
+def each_of_the_wrong_values() -> None:
+    train(ingest(), epochs=each(["three"]))
+
+
+def timeout_of_nothing() -> None:
+    train.with_options(timeout=0)(ingest())
+
+
+def process_of_no_kind() -> None:
+    train.with_options(process="mine")(ingest())
+
+
+def retry_of_nothing() -> None:
+    train.with_options(retry=0)(ingest())
+
+
+def none_at_once() -> None:
+    train.with_options(at_once=0)(ingest())
+
+
 def missing_package() -> None:
     needs_a_package()
-
-
-def mapped() -> None:
-    best(gather(train(each([ingest(), ingest()]))))

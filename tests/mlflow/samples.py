@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,17 +110,19 @@ def evaluate(
 def push(ctx: Context, model: Model, verdict: Verdict, *, to: str = "serving", patience: float = 20) -> None:
     fingerprint = str(model.properties["fingerprint"])
     version = ctx.registry.await_version("flights", fingerprint, seconds=patience)
+    assert version is not None
     promotion = ctx.registry.promote("flights", version, to, model.record, None, ctx.run_id, "not worse than before")
-    ctx.emit(
-        "promoted",
-        model="flights",
-        version=version.version,
-        fingerprint=fingerprint,
-        alias="champion",
-        destination=to,
-        before=promotion.before,
-        reason="not worse than before",
-    )
+    if promotion is not None:
+        ctx.emit(
+            "promoted",
+            model="flights",
+            version=version.version,
+            fingerprint=fingerprint,
+            alias="champion",
+            destination=to,
+            before=promotion.before,
+            reason="not worse than before",
+        )
     ctx.summary(f"{to}/{version.version}")
 
 
@@ -250,6 +256,18 @@ def run_plan(plan: Plan, store: Store, uri: str | None, **options: Any) -> tuple
         **options,
     )
     return run(request), reader
+
+
+def when_shown(uri: str, act: Callable[[], object]) -> None:
+    """Do something as soon as MLflow's database has a point of a curve of a node that runs."""
+
+    def watch() -> None:
+        with contextlib.closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+            while not connection.execute("SELECT 1 FROM metrics WHERE key = 'loss'").fetchone():
+                time.sleep(0.1)
+        act()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def number_of(store: Store, fingerprint: str) -> int | None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-import levada.mlflow.delivery as delivery
-from levada.journal import Journal, now
+from levada.journal import Journal
+from levada.mlflow.backlog import Backlog
 from levada.mlflow.cursor import Cursors
-from levada.mlflow.delivery import Backlog, deliver_pending
-from levada.mlflow.process import is_gone
+from levada.mlflow.delivery import deliver_pending
+from levada.mlflow.versions import Versions
+from levada.recovery import close_killed_runs
 from levada.registry import Registry
 from levada.store import Store
 from tests.mlflow.pages import NOTE, curve, everything, first_line, nodes_of, runs_of, versions_of
@@ -68,8 +69,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(told: Path, tmp_path: Path) -> Store:
-    # Artifacts are named by absolute paths, so the copy of everything else refers to the original's.
-    for name in ("runs", "registry"):
+    for name in ("runs", "registry", "artifacts"):
         shutil.copytree(told / "store" / name, tmp_path / "store" / name)
     return Store(tmp_path / "store")
 
@@ -78,10 +78,10 @@ def crash_delivering(store: Store, uri: str, calls: int, before: bool, monkeypat
     """Deliver until the n-th writing call, then die without a word; returns whether it got that far."""
     backlog = Backlog(store, uri)
     backlog.connect()
-    connection = backlog._connection
+    connection = backlog.connection
     assert connection is not None
     connection.client = Dying(connection.client, calls, before)  # pyright: ignore[reportAttributeAccessIssue]
-    backlog._versions = delivery.Versions(connection, store)
+    backlog.use(connection, Versions(connection, store))
     with monkeypatch.context() as patch:
         # Dying means that no `finally` is reached either.
         patch.setattr("levada.mlflow.runs.RunDelivery._save", lambda self: self._changed and _save_if_alive(self))
@@ -138,10 +138,11 @@ def _count_calls(store: Store, tmp_path: Path, empty: bytes) -> int:
     (home / "mlflow.db").write_bytes(empty)
     backlog = Backlog(Store(home / "store"), f"sqlite:///{home}/mlflow.db")
     backlog.connect()
-    assert backlog._connection is not None
-    dying = Dying(backlog._connection.client, 10**6, before=False)
-    backlog._connection.client = dying  # pyright: ignore[reportAttributeAccessIssue]
-    backlog._versions = delivery.Versions(backlog._connection, backlog.store)
+    connection = backlog.connection
+    assert connection is not None
+    dying = Dying(connection.client, 10**6, before=False)
+    connection.client = dying  # pyright: ignore[reportAttributeAccessIssue]
+    backlog.use(connection, Versions(connection, backlog.store))
     backlog.clear()
     assert dying.made > 30
     return dying.made
@@ -283,22 +284,24 @@ def test_curves_of_an_attempt_that_did_not_count_are_taken_back(store: Store, ur
 @pytest.mark.slow
 def test_a_run_whose_process_is_gone_ends_as_killed(store: Store, uri: str, client: Any) -> None:
     code = f"""
-import os, threading, time
+import os
 from levada.store import Store
-from tests.mlflow.samples import flights, plan_of, run_plan
-threading.Timer(4, lambda: os._exit(9)).start()
-run_plan(plan_of(flights, epochs=30, seconds=30), Store({store.uri!r}), {uri!r})
+from tests.mlflow.samples import flights, plan_of, run_plan, when_shown
+when_shown({uri!r}, lambda: os._exit(9))
+run_plan(plan_of(flights, epochs=600, seconds=600), Store({store.uri!r}), {uri!r})
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     (parent,) = runs_of(client, "flights")
     assert parent.info.status == "RUNNING"
 
+    assert deliver_pending(store, uri).delivered == ()  # nobody has said yet that it has ended
+    assert len(close_killed_runs(store)) == 1
     assert len(deliver_pending(store, uri).delivered) == 1
 
     (parent,) = runs_of(client, "flights")
     children = nodes_of(client, parent)
     assert parent.info.status == "KILLED"
-    assert first_line(parent) == "**Lost**: the process that ran it ended without a word"
+    assert first_line(parent) == "**Killed**: the process that ran it ended without a word"
     assert (children["ingest"].info.status, children["train"].info.status) == ("FINISHED", "KILLED")
     assert "evaluate" not in children
     assert deliver_pending(store, uri).delivered == ()
@@ -316,26 +319,15 @@ def test_a_run_that_goes_on_is_left_to_its_own_process(store: Store, uri: str, c
     assert client.get_experiment_by_name("chain") is None
 
 
-def test_a_number_that_was_given_to_another_process_is_not_taken_for_ours() -> None:
-    import os
-    import platform
-
-    mine = {"host": platform.node(), "pid": os.getpid(), "time": now()}
-    assert not is_gone(mine, now())
-    assert is_gone({**mine, "time": "2020-01-01T00:00:00.000+00:00"}, now())
-    assert not is_gone({**mine, "host": "elsewhere"}, now())
-    assert is_gone({**mine, "host": "elsewhere"}, "2020-01-01T00:00:00.000+00:00")
-
-
 @pytest.mark.slow
 def test_a_stopped_run_closes_the_nodes_that_were_running(store: Store, uri: str, client: Any) -> None:
     code = f"""
-import os, signal, threading, time
+import os, signal
 from levada.store import Store
-from tests.mlflow.samples import flights, plan_of, run_plan
+from tests.mlflow.samples import flights, plan_of, run_plan, when_shown
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background has it ignored
-threading.Timer(5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-outcome, _ = run_plan(plan_of(flights, epochs=30, seconds=30), Store({store.uri!r}), {uri!r})
+when_shown({uri!r}, lambda: os.kill(os.getpid(), signal.SIGINT))
+outcome, _ = run_plan(plan_of(flights, epochs=600, seconds=600), Store({store.uri!r}), {uri!r})
 print(outcome.status, flush=True)
 os._exit(130)
 """

@@ -6,19 +6,25 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from levada import Context, component
+from levada.journal import Tail
 from levada.mlflow.connection import connect
 from levada.mlflow.delivery import deliver_pending
+from levada.mlflow.rebuild import rebuild
 from levada.store import Store
 from tests.mlflow.pages import alias, curve, first_line, nodes_of, runs_of, versions_of
-from tests.mlflow.samples import chain, flights, plan_of, run_plan
+from tests.mlflow.samples import Examples, chain, flights, plan_of, run_plan
+from tests.mlflow.serving import placed, served
 
 
 @pytest.fixture
@@ -75,33 +81,121 @@ def server(address: str, home: Path, patience: None) -> Iterator[Server]:
 
 @pytest.mark.slow
 def test_a_server_that_is_away_costs_seconds_and_hears_everything_later(
-    store: Store, address: str, home: Path, patience: None
+    store: Store, address: str, home: Path, patience: None, tmp_path: Path
 ) -> None:
     from mlflow import MlflowClient
 
-    outcome, reader = run_plan(plan_of(flights, epochs=2), store, address.replace("//", "//ana:secret@"))
-    assert outcome.results["evaluate"].status == "done"
-    assert outcome.results["push"].status == "failed"
+    folder = tmp_path / "serving"
+    outcome, reader = run_plan(plan_of(served, to=str(folder)), store, address.replace("//", "//ana:secret@"))
+    assert outcome.status == "finished"
+    assert outcome.results["push"].summary.startswith("pending: the registry is away")
     assert reader is not None
-    assert reader.trouble == f"MLflow at {address} does not answer (connection refused)."
-    failure = outcome.results["push"].failure
-    assert failure is not None
-    assert reader.trouble in failure.message
-    assert "secret" not in failure.message
+    assert reader.notes == [f"MLflow at {address} does not answer (connection refused)."]
+    assert not folder.exists()
 
     server = Server(address, home)
     try:
-        outcome, reader = run_plan(plan_of(flights, epochs=2), store, address)
-        assert (outcome.status, reader and reader.trouble, reader and reader.refused) == ("finished", "", "")
+        _, reader = run_plan(plan_of(chain, length=1), store, address)
+        assert reader is not None
+        assert (reader.trouble, reader.refused) == ("", "")
+        assert [note.partition(" is done: ")[2] for note in reader.notes] == ["version 1 is live there."]
         client = MlflowClient(address)
-        first, second = runs_of(client, "flights")
-        assert first_line(first).startswith("**Failed at push**: RegistryError")
-        assert first_line(second).endswith("flights v1 is now champion")
-        assert set(nodes_of(client, first)) == {"ingest", "train", "evaluate", "push"}
-        assert len(curve(client, nodes_of(client, first)["train"], "loss")) == 2
+        (first,) = runs_of(client, "served")
+        assert first_line(first).endswith("flights v1 is now champion")
+        assert set(nodes_of(client, first)) == {"ingest", "fit", "judge", "push"}
+        assert len(curve(client, nodes_of(client, first)["fit"], "loss")) == 2
         assert [version.version for version in versions_of(client)] in (["1"], [1])
+        assert (alias(client, "champion"), placed(folder)) == (1, ["1"])
     finally:
         server.stop()
+
+
+@component
+def train_until(ctx: Context, *, flag: str) -> Examples:
+    """Report a curve until a file is there."""
+    step = 0
+    while not Path(flag).exists():
+        ctx.metric("loss", 1 / (step + 1), step=step)
+        step += 1
+        time.sleep(0.2)
+    return ctx.output(Examples)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_and_comes_back_during_a_run_has_all_of_it(
+    store: Store, address: str, home: Path, patience: None, tmp_path: Path
+) -> None:
+    """Told live, with no other command: the run's own process goes on where it was."""
+    from mlflow import MlflowClient
+
+    def watched() -> None:
+        train_until(flag=str(tmp_path / "enough"))
+
+    server = Server(address, home)
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(run_plan(plan_of(watched), store, address)))
+    thread.start()
+    client = MlflowClient(address)
+
+    def points() -> int:
+        parents = runs_of(client, "watched")
+        children = nodes_of(client, parents[0]) if parents else {}
+        return len(curve(client, children["train_until"], "loss")) if children else 0
+
+    while points() < 3:
+        time.sleep(0.3)
+    server.stop()
+    time.sleep(2)  # the run goes on meanwhile
+    server = Server(address, home)
+    try:
+        seen = points()
+        while points() == seen:
+            time.sleep(0.3)
+        (tmp_path / "enough").touch()
+        thread.join()
+        outcome, reader = found[0]
+        assert (outcome.status, reader.notes) == ("finished", [])
+        (parent,) = runs_of(client, "watched")
+        child = nodes_of(client, parent)["train_until"]
+        assert (parent.info.status, child.info.status) == ("FINISHED", "FINISHED")
+        told = [step for step, _ in curve(client, child, "loss")]
+        events = [event for event in Tail(store, outcome.run_id).poll() if event["kind"] == "metric"]
+        assert told == [event["step"] for event in events]
+        assert deliver_pending(store, address).delivered == ()
+    finally:
+        (tmp_path / "enough").touch()
+        server.stop()
+
+
+@pytest.mark.slow
+def test_an_empty_server_is_filled_from_the_journals(
+    store: Store, uri: str, server: Server, address: str, tmp_path: Path
+) -> None:
+    """After a database: the same numbers with their gap, the same champion, files on the server."""
+    from mlflow import MlflowClient
+
+    for seed in (1, 2, 3):
+        run_plan(plan_of(served, to=str(tmp_path / "serving"), seed=seed), store, uri)
+    store.delete("registry/flights/versions/fp1.json")
+    for run in [key.rsplit("/", 1)[1] for key in store.list("runs")]:
+        if any(event.get("fingerprint") == "fp1" for event in Tail(store, run).poll()):
+            store.delete(f"runs/{run}")
+    report = deliver_pending(store, address)
+    assert "does not know version 3 of flights" in report.trouble
+
+    rebuilt = rebuild(store, address)
+
+    client = MlflowClient(address)
+    assert rebuilt.models["flights"].left_out == (1,)
+    assert [(int(item.version), item.tags["levada.fingerprint"]) for item in versions_of(client)] == [
+        (2, "fp2"),
+        (3, "fp3"),
+    ]
+    assert alias(client, "champion") == 3
+    assert len(runs_of(client, "served")) == 2
+    assert client.list_artifacts(runs_of(client, "served")[0].info.run_id)
+    run_plan(plan_of(served, to=str(tmp_path / "serving"), seed=4), store, address)
+    assert (alias(client, "champion"), placed(tmp_path / "serving")) == (4, ["1", "2", "3", "4"])
 
 
 @pytest.mark.slow
@@ -138,8 +232,6 @@ def test_a_server_that_goes_away_during_a_run_hears_the_rest_later(
     from mlflow import MlflowClient
 
     server = Server(address, home)
-    import threading
-
     timer = threading.Timer(4, server.stop)
     timer.start()
     try:

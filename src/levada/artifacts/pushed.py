@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from levada.artifact import Artifact
 from levada.artifacts.model import DOCUMENT
-from levada.errors import StoreError
+from levada.errors import RegistryError, StoreError
 from levada.store import Store
 from levada.values import Json
 
@@ -100,6 +100,9 @@ class PushedModel(Artifact):
     Properties: `model`, `version`, `fingerprint`, `destination` (a URI or a folder, from the project's root if it is
     relative), `files` ([path, bytes] pairs below the version's folder). It holds as long as the destination, that of
     the project that asks, still serves that model.
+
+    A push that waits for the registry has `pending` instead of `version` and `files`, and never holds: a later run
+    pushes again, and finds the model served where the order was carried out meanwhile.
     """
 
     def write(self, *, model: str, version: int, fingerprint: str, destination: str, files: Files) -> None:
@@ -111,9 +114,27 @@ class PushedModel(Artifact):
         self.properties["files"] = cast("Json", [[path, size] for path, size in files.items()])
         (self.path / "pushed.json").write_text(json.dumps(self.properties, indent=1) + "\n", encoding="utf-8")
 
+    def write_pending(self, model: str, fingerprint: str, destination: str) -> None:
+        """Take down what is to go live where, when the registry is back."""
+        self.properties["model"] = model
+        self.properties["fingerprint"] = fingerprint
+        self.properties["destination"] = destination
+        self.properties["pending"] = True
+        (self.path / "pushed.json").write_text(json.dumps(self.properties, indent=1) + "\n", encoding="utf-8")
+
+    @property
+    def pending(self) -> bool:
+        """Whether it waits for the registry; nothing was written to the destination."""
+        return bool(self.properties.get("pending"))
+
     @property
     def version(self) -> int:
-        """The version in the registry, which is the directory's name."""
+        """The version in the registry, which is the directory's name; raises RegistryError while it is pending."""
+        if self.pending:
+            raise RegistryError(
+                f"the push of {self.properties['model']} waits for the registry, so it has no version yet.",
+                hint="`levada sync` completes it when the registry is back.",
+            )
         return cast("int", self.properties["version"])
 
     @property
@@ -123,6 +144,8 @@ class PushedModel(Artifact):
 
     def holds(self, root: Path) -> bool:
         """Whether the destination's pointer still names this model, and its files are there with their sizes."""
+        if self.pending:
+            return False
         try:
             folder = ServingFolder.of(self.destination, root)
             pointer = folder.pointer()

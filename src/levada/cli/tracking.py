@@ -20,12 +20,22 @@ def ui(session: Session, port: int) -> int:
 
 
 @click.command()
+@click.option("--rebuild", "empty", is_flag=True, help="Fill an empty MLflow from the journals, version numbers kept.")
 @click.pass_obj
-def sync(session: Session) -> int:
-    """Tell MLflow what it has not been told yet."""
+def sync(session: Session, empty: bool) -> int:
+    """Tell MLflow what it has not been told yet, and take over what was changed there.
+
+    Pushes that wait for the registry are completed.
+    """
+    store, uri = session.project.store, session.project.tracking_uri
+    session.notice_killed()
+    if empty:
+        from levada.mlflow.rebuild import rebuild
+
+        click.echo(str(rebuild(store, uri)))
+        return 0
     from levada.mlflow.delivery import deliver_pending
 
-    session.notice_killed()
-    report = deliver_pending(session.project.store, session.project.tracking_uri)
+    report = deliver_pending(store, uri)
     click.echo(str(report))
-    return 1 if report.left else 0
+    return 1 if report.left or report.trouble else 0

@@ -6,6 +6,7 @@ This is the only module that imports MLflow for the others, with telemetry off a
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import re
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _REFUSALS = frozenset(
     {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS"}
 )
+# SQLAlchemy's numbers for what a statement itself is at fault for: a constraint, a value that does not fit.
+_AT_FAULT = frozenset({"gkpj", "9h9h"})
 VIEW = "levada"
 """The key of the view that an experiment's runs list opens on, in `?viewStateShareKey=levada`."""
 
@@ -163,9 +166,17 @@ def name_of(tracking_uri: str) -> str:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether MLflow is there and will not take this call, so that trying again would never help."""
-    if "sqlite3.DatabaseError" in str(error):
-        return False  # a damaged file, which MLflow reports as if the request were at fault
+    """Whether MLflow is there and will not take this call, so that trying again would never help.
+
+    What MLflow itself did not say is none: a proxy's page while the server behind it restarts, half an answer, a
+    database that MLflow could not use and reports as if the request were at fault.
+    """
+    text = str(error)
+    if isinstance(error, OSError | json.JSONDecodeError) or "API request to endpoint" in text:
+        return False
+    database = re.search(r"sqlalche\.me/e/\w+/(\w+)", text)
+    if database is not None:
+        return database[1] in _AT_FAULT
     code = getattr(error, "error_code", None)
     return code in _REFUSALS or isinstance(error, ModelError | TypeError | ValueError | KeyError | AttributeError)
 

@@ -1,7 +1,9 @@
 """How far a store's journals have been delivered to one MLflow.
 
-    delivery/mlflow/<target>/<run>.json   one run: its ids in MLflow, how many events of each writer are done
-    delivery/mlflow/<target>/done.json    the runs that need no further look; a shortcut, rebuilt when lost
+    delivery/mlflow/<target>/<run>.json              one run: its ids in MLflow, how many events of each writer are done
+    delivery/mlflow/<target>/done.json               the runs that need no further look; a shortcut, rebuilt when lost
+    delivery/mlflow/<target>/promotions/<model>.json how many promotions were told, where the alias stood then
+    delivery/mlflow/<target>/rebuilding.json         that an empty MLflow is being filled, and how far that has come
 
 A cursor is written before the first call for a run, so a run without one was never started there.
 """
@@ -18,6 +20,8 @@ from levada.journal import Event
 from levada.mlflow.connection import name_of
 from levada.store import Store
 
+_NEWEST = 3
+
 
 @dataclass
 class Cursor:
@@ -29,7 +33,6 @@ class Cursor:
     children: dict[str, str] = field(default_factory=dict[str, str])
     done: dict[str, int] = field(default_factory=dict[str, int])
     finished: bool = False
-    lost: bool = False
     refused: list[str] = field(default_factory=list[str])
 
     def has(self, event: Event) -> bool:
@@ -41,6 +44,18 @@ class Cursor:
         """Take an event as delivered; those of its writer before it were."""
         writer, number = _place(event)
         self.done[writer] = max(self.done.get(writer, 0), number + 1)
+
+
+@dataclass
+class Told:
+    """How many promotions of a model were told, and the version (as text) that `champion` pointed to then.
+
+    `orders` are the pushes that waited and of whose end the runs' pages were told.
+    """
+
+    promotions: int = 0
+    alias: str = ""
+    orders: list[int] = field(default_factory=list[int])
 
 
 def _place(event: Event) -> tuple[str, int]:
@@ -62,6 +77,42 @@ class Cursors:
 
     def save(self, cursor: Cursor) -> None:
         self._store.write(f"{self._folder}/{cursor.run}.json", json.dumps(asdict(cursor)).encode())
+
+    def told(self, model: str) -> Told:
+        """Return how far a model's promotions were told."""
+        form = self._store.read_json(f"{self._folder}/promotions/{model}.json")
+        return Told(**form) if form else Told()
+
+    def save_told(self, model: str, told: Told) -> None:
+        self._store.write(f"{self._folder}/promotions/{model}.json", json.dumps(asdict(told)).encode())
+
+    def newest(self) -> list[Cursor]:
+        """Return the cursors of runs that MLflow was told of, newest first; one is read at a time by who iterates."""
+        names = [key.rsplit("/", 1)[1] for key in self._store.list(self._folder)]
+        runs = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+        own = ("done", "rebuilding")
+        found = (self.load(run) for run in sorted(runs, reverse=True)[: _NEWEST + len(own)] if run not in own)
+        return [cursor for cursor in found if cursor is not None and cursor.parent][:_NEWEST]
+
+    def is_new(self) -> bool:
+        """Whether nothing was ever told to this MLflow."""
+        return not any(key.endswith(".json") for key in self._store.list(self._folder))
+
+    def forget(self) -> None:
+        """Take MLflow for one that was told nothing; the locks stay."""
+        for key in self._store.list(self._folder):
+            if not key.endswith("/locks"):
+                self._store.delete(key)
+
+    def rebuilding(self) -> dict[str, Any] | None:
+        """Return how far filling an empty MLflow has come, None if that is not being done."""
+        return self._store.read_json(f"{self._folder}/rebuilding.json")
+
+    def save_rebuilding(self, form: dict[str, Any] | None) -> None:
+        if form is None:
+            self._store.delete(f"{self._folder}/rebuilding.json")
+        else:
+            self._store.write(f"{self._folder}/rebuilding.json", json.dumps(form).encode())
 
     def close(self, runs: list[str]) -> None:
         """Note runs that are delivered whole, so that nobody reads their cursors again."""

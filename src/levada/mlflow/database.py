@@ -75,6 +75,8 @@ def _revision(path: Path) -> str | None:
         try:
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise StoreError(f"MLflow's database {path} is locked by another process.") from error
             if "no such table" not in str(error):
                 raise _unusable(path, str(error)) from error
             found = None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 _NAME = 500
+_MANY = 100
+"""How many datasets a run has at most: a list artifact may have thousands."""
 _SCHEMA = 1_000_000
 _CONTEXT = "mlflow.data.context"
 
@@ -58,13 +60,15 @@ def dataset_name(node: str, output: str) -> str:
 def data_read_by(story: Story, node: NodeStory) -> list[DatasetInput]:
     """Return the datasets that a node read, in the context of what it did with them (`train`)."""
     inputs: Mapping[str, Any] = (node.started or {}).get("inputs") or {}
-    wanted = {fact["uri"] for item in inputs.values() if item for fact in (item if isinstance(item, list) else [item])}
+    wanted = {
+        fact.get("uri") for item in inputs.values() if item for fact in (item if isinstance(item, list) else [item])
+    }
     context = node.node.component.rsplit(":", 1)[-1]
     return [
         _input(dataset_name(maker, output), record, context)
         for maker, output, record in story.records()
         if record.uri in wanted and is_data(record)
-    ]
+    ][:_MANY]
 
 
 def data_of(story: Story) -> list[DatasetInput]:
@@ -73,7 +77,7 @@ def data_of(story: Story) -> list[DatasetInput]:
         _input(dataset_name(maker, output), record, story.nodes[maker].node.component.rsplit(":", 1)[-1])
         for maker, output, record in story.records()
         if is_data(record)
-    ]
+    ][:_MANY]
 
 
 def data_of_candidate(data: Iterable[Mapping[str, Any]]) -> list[DatasetInput]:

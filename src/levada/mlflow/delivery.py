@@ -9,19 +9,16 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from levada.errors import LevadaError, StoreError
-from levada.journal import Event, Tail
-from levada.mlflow.connection import Connection, connect, is_server, reason, without_secrets
-from levada.mlflow.cursor import Cursor, Cursors
-from levada.mlflow.process import is_gone
+from levada.errors import StoreError
+from levada.journal import Event
+from levada.mlflow.backlog import Backlog
+from levada.mlflow.connection import is_server, reason, without_secrets
+from levada.mlflow.orders import has_orders
 from levada.mlflow.runs import RunDelivery
-from levada.mlflow.story import Story
-from levada.mlflow.versions import Versions
-from levada.plan import Plan
 from levada.registry import Registry
 from levada.store import Store
 
@@ -35,19 +32,25 @@ _OTHERS = 30  # seconds to wait for another process that delivers older runs
 
 @dataclass(frozen=True)
 class Report:
-    """What a delivery did: run ids delivered whole, run ids left, why they are left, calls that MLflow refused."""
+    """What a delivery did: run ids delivered whole, run ids left, why they are left, calls that MLflow refused.
+
+    `said` are lines for the user: pushes that waited and are done now, aliases that were moved in MLflow.
+    """
 
     delivered: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     trouble: str = ""
     refused: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """What a command prints."""
         said = [f"Told MLflow about {_runs(self.delivered)}."] if self.delivered else []
         if self.left:
             said.append(f"{_runs(self.left)} left: {self.trouble}")
-        said += [f"MLflow would not take {item}" for item in self.refused]
+        elif self.trouble:
+            said.append(self.trouble)
+        said += [*self.said, *(f"MLflow would not take {item}" for item in self.refused)]
         return "\n".join(said) or "MLflow knows every run that has ended."
 
 
@@ -56,12 +59,12 @@ def _runs(runs: tuple[str, ...]) -> str:
 
 
 def deliver_pending(store: Store, tracking_uri: str) -> Report:
-    """Deliver every run of a store that has ended and that MLflow does not have whole; never raises for MLflow.
+    """Deliver what MLflow does not have of a store, and take over what was changed there; never raises for MLflow.
 
-    MLflow is not imported if there is nothing to deliver. Runs that still go on are left to their own process.
+    MLflow is not imported if the store has no run. Runs that still go on are left to their own process.
     """
     backlog = Backlog(store, tracking_uri)
-    if not tracking_uri or not backlog.due():
+    if not tracking_uri or not store.list("runs"):
         return Report()
     try:
         backlog.connect()
@@ -73,7 +76,7 @@ def deliver_pending(store: Store, tracking_uri: str) -> Report:
         say_away(store, backlog.trouble)
     left = tuple(backlog.due())
     trouble = backlog.trouble or "another process is delivering." if left else ""
-    return Report(tuple(backlog.delivered), left, trouble, tuple(backlog.refused))
+    return Report(tuple(backlog.delivered), left, trouble, tuple(backlog.refused), tuple(backlog.said))
 
 
 def say_away(store: Store, why: str) -> None:
@@ -94,113 +97,12 @@ def forget_away(store: Store) -> None:
             store.delete(f"{folder}/away.json")
 
 
-class Backlog:
-    """The runs of a store that one MLflow does not have whole."""
-
-    def __init__(self, store: Store, tracking_uri: str) -> None:
-        self.store = store
-        self.uri = tracking_uri
-        self.cursors = Cursors(store, tracking_uri)
-        self.delivered: list[str] = []
-        self.refused: list[str] = []
-        self.trouble = ""
-        self._connection: Connection | None = None
-        self._versions: Versions | None = None
-
-    def connect(self) -> None:
-        """Open MLflow; raises what it raises."""
-        if self._connection is None:
-            self._connection = connect(self.store, self.uri)
-            self._versions = Versions(self._connection, self.store)
-
-    def due(self) -> list[str]:
-        """Return the runs that have ended (or lost their process) and are not delivered whole, oldest first."""
-        found: list[tuple[str, str]] = []
-        for run_id in self.cursors.pending():
-            events = self._events(run_id)
-            started = next((event for event in events if event["kind"] == "run_started"), None)
-            if started is not None and self._has_ended(run_id, started, events):
-                found.append((started["time"], run_id))
-        return [run_id for _, run_id in sorted(found)]
-
-    def _has_ended(self, run_id: str, started: Event, events: list[Event]) -> bool:
-        if any(event["kind"] == "run_finished" for event in events):
-            return True
-        cursor = self.cursors.load(run_id)
-        if cursor is not None and cursor.lost and all(cursor.has(event) for event in events):
-            return False  # closed as lost, and silent since
-        return is_gone(started, max(event["time"] for event in events))
-
-    def _events(self, run_id: str) -> list[Event]:
-        try:
-            return Tail(self.store, run_id).poll()
-        except (LevadaError, ValueError, KeyError):
-            return []  # damaged: nothing to tell
-
-    def clear(self, besides: str | None = None, stop: Callable[[], bool] = lambda: False) -> None:
-        """Deliver what is due besides one run, in order, until `stop()`.
-
-        A single run that MLflow cannot digest is passed over (`trouble` says why), so that it does not hold up the
-        others for ever; after a second one MLflow is taken to be away, and what it raised is raised.
-        """
-        passed_over = False
-        for run_id in self.due():
-            if stop():
-                return
-            if run_id == besides:
-                continue
-            try:
-                with self.cursors.lock(run_id) as mine:
-                    if mine and self._deliver_whole(run_id):
-                        self.delivered.append(run_id)
-            except Exception as error:
-                self.trouble = reason(error, self.uri)
-                if passed_over:
-                    raise
-                passed_over = True
-
-    def _deliver_whole(self, run_id: str) -> bool:
-        delivery = self.open(run_id)
-        if delivery is None or delivery.cursor.finished:
-            return False  # another process was first, or there is no plan to tell it by
-        delivery.take(self._events(run_id))
-        delivery.advance(live=False)
-        if delivery.story.finished is None:
-            delivery.lose()
-        self.refused += [f"{run_id}: {said}" for said in delivery.cursor.refused]
-        if delivery.cursor.finished:
-            self.cursors.close([run_id])
-        return True
-
-    def open(self, run_id: str, is_new: bool = False) -> RunDelivery | None:
-        """Return the delivery of a run, as far as it has come; None if the store has no plan of it."""
-        assert self._connection is not None
-        assert self._versions is not None
-        try:
-            form = self.store.read_json(f"runs/{run_id}/plan.json")
-            plan = Plan.from_json(form) if form is not None else None
-        except LevadaError:
-            plan = None
-        if plan is None:
-            return None
-        known = self.cursors.load(run_id)
-        return RunDelivery(
-            self._connection,
-            self.store,
-            self.cursors,
-            self._versions,
-            Story.of(run_id, plan),
-            known or Cursor(run_id),
-            is_fresh=is_new and known is None,
-        )
-
-
 class MlflowReader:
     """Follows one run's journal and tells MLflow: a `levada.run.Reader`.
 
     `trouble` says in one sentence why MLflow was not told, empty if all is well; `refused` what it would never
-    take. `page` is the run's page in MLflow, empty until it is there. MLflow is imported when the first node
-    really starts.
+    take; `notes` are these and whatever else the user should know, a line each. `page` is the run's page in MLflow,
+    empty until it is there. MLflow is imported when the first node really starts, or at once if a push waits for it.
     """
 
     seconds = 0.25
@@ -224,13 +126,23 @@ class MlflowReader:
     def see(self, event: Event) -> None:
         """Take one event. The last one of a run returns when MLflow has it all, or is known to be away."""
         self._inbox.put(event)
-        if event["kind"] == "node_started" and self._thread is None and self._backlog.uri:
+        if self._thread is None and self._backlog.uri and self._is_needed(event):
             # Of its own, so that a slow server holds up nothing and a silent one is asked again in quiet times.
             self._thread = threading.Thread(target=self._work, args=(event["run"],), name="levada-mlflow", daemon=True)
             self._thread.start()
         if event["kind"] == "run_finished" and self._thread is not None:
             self._ended_at = time.monotonic()
             self._thread.join()
+
+    def _is_needed(self, event: Event) -> bool:
+        if event["kind"] == "run_started":
+            with suppress(StoreError):
+                return has_orders(self._backlog.store)
+        return event["kind"] == "node_started"
+
+    @property
+    def notes(self) -> list[str]:
+        return [note for note in (self.trouble, self.refused, *self._backlog.said) if note]
 
     def _work(self, run_id: str) -> None:
         waiting: list[Event] = []
@@ -276,7 +188,8 @@ class MlflowReader:
                     backlog.clear(besides=run_id, stop=self._out_of_patience)
             self._caught_up = True
         if not self._locked:
-            locks.enter_context(backlog.cursors.lock(run_id, seconds=_OTHERS))
+            if not locks.enter_context(backlog.cursors.lock(run_id, seconds=_OTHERS)):
+                raise StoreError("another process is telling MLflow about this run.")
             self._locked = True
         if self._delivery is None:
             self._delivery = backlog.open(run_id, is_new=True)
@@ -291,6 +204,7 @@ class MlflowReader:
             self.page = f"{without_secrets(backlog.uri)}/{self.page}"
         if cursor.finished:
             backlog.cursors.close([run_id])
+            backlog.finish(self._delivery)
         if cursor.refused:
             self.refused = f"MLflow would not take {cursor.refused[0]}"
 

@@ -11,7 +11,10 @@ from typing import Any
 from levada.journal import Event
 from levada.mlflow.limits import DESCRIPTION, TAG, cut, finite, not_finite, shown
 from levada.mlflow.markdown import block, code, escaped, fitting, head, row
-from levada.mlflow.story import NodeStory, Story
+from levada.mlflow.story import NodeStory, Story, said_of
+
+_ITEMS = 20
+"""How many items, or attempts, of a node are listed."""
 
 MARKS = {"done": "✓", "cached": "✓", "failed": "✗", "skipped": "−", "running": "…", "waiting": "·"}
 
@@ -22,18 +25,17 @@ def verdict(story: Story) -> str:
     numbers = _key_numbers(story)
     if status == "running":
         return "running"
-    if status == "lost":
-        return "lost: the process that ran it ended without a word"
     if status == "failed":
         return f"failed{_at_failure(story)}"
     if status == "killed":
-        return "stopped before its end"
+        by_others = story.finished is not None and story.finished.get("closed_by")
+        return "killed: the process that ran it ended without a word" if by_others else "stopped before its end"
     if status == "closed":
         gates = [f"{node}: {why}" if why else node for node, why in story.closed_gates()]
         return " · ".join(part for part in (f"closed by {gates[0]}" if gates else "closed", numbers) if part)
-    if numbers:
-        return f"{'open: ' if _blessed(story) else ''}{numbers}"
-    return "finished"
+    waits = [f"the push to {record.properties.get('destination')} is pending" for _, record in story.pending_pushes()]
+    said = [f"{'open: ' if _blessed(story) else ''}{numbers}" if numbers else "finished", *waits]
+    return " · ".join(said)
 
 
 def _at_failure(story: Story) -> str:
@@ -101,6 +103,7 @@ def _versions(story: Story) -> list[str]:
     for event in story.promotions:
         before = f", before v{event['before']}" if event.get("before") else ""
         said.append(f"{event['model']} v{event['version']} is now {event['alias']}{before}")
+    said += [f"the push was dropped: {escaped(item['why'])}" for item in story.settled if item["status"] == "dropped"]
     return said
 
 
@@ -148,6 +151,11 @@ def node_description(node: NodeStory) -> str:
     """Return a node's description: what came out, where its outputs are, or how it failed."""
     mark = "**failed**" if node.status == "failed" else f"**{node.status}**"
     said = [f"{mark}{' · ' + escaped(node.remark) if node.remark else ''}"]
+    if node.is_mapped:
+        said += ["", counted_items(node)]
+        missing = list(node.missing().items())
+        said += [f"- {escaped(label)}: {escaped(cut(why, 300))}" for label, why in missing[:_ITEMS]]
+    said += _attempts(node)
     failure = node.finished.get("failure") if node.finished else None
     if failure:
         frames = [f"{frame['file']}:{frame['line']}   {frame['text']}" for frame in failure.get("frames", [])]
@@ -160,8 +168,28 @@ def node_description(node: NodeStory) -> str:
             "Not a finite number: " + ", ".join(f"{escaped(name)} = {value}" for name, value in strange.items()),
         ]
     for output, record in node.outputs.items():
-        said += ["", f"{escaped(output)}: {record.type.rsplit(':', 1)[-1]}, {size(record.size)}, `{record.uri}`"]
+        for leaf in list(record.leaves())[:_ITEMS]:
+            said += ["", f"{escaped(output)}: {leaf.type.rsplit(':', 1)[-1]}, {size(leaf.size)}, `{leaf.uri}`"]
     return cut("\n".join(said), TAG)
+
+
+def counted_items(node: NodeStory) -> str:
+    """Return how many items a mapped node has, and what became of them: `12 items: 10 done, 2 failed`."""
+    counts = node.counts
+    said = ", ".join(f"{count} {name}" for name, count in counts.items() if name != "total" and count)
+    return f"{counts.get('total', 0)} items" + (f": {said}" if said else "")
+
+
+def _attempts(node: NodeStory) -> list[str]:
+    """Return what went wrong before it was tried again, a line each."""
+    if not node.failed_attempts:
+        return []
+    said = ["", f"{len(node.failed_attempts)} failed attempt{'s' if len(node.failed_attempts) > 1 else ''}:"]
+    for event in node.failed_attempts[:_ITEMS]:
+        item = f" of {escaped(event.get('label') or event['item'])}" if event.get("item") else ""
+        wait = f", again after {duration(float(event['wait']))}" if event.get("wait") else ""
+        said.append(f"- attempt {event.get('number', '?')}{item}: {escaped(said_of(event.get('failure')))}{wait}")
+    return said
 
 
 def size(count: int) -> str:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from levada.journal import Event
 from levada.mlflow.connection import VIEW
-from levada.mlflow.description import node_description, run_description, verdict
+from levada.mlflow.description import counted_items, node_description, run_description, verdict
 from levada.mlflow.limits import TAG, cut, finite, flattened, name, rounded
 from levada.mlflow.story import NodeStory, Story, millis
 from levada.values import digest_of
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 NOTE = "mlflow.note.content"
+KILLED = "**killed** · the run ended before it did"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 
 _COLORS = ("#077a9d", "#8b5cf6", "#d97706", "#15803d", "#be185d", "#475569", "#b45309", "#0e7490", "#7c3aed", "#4d7c0f")
 _METRICS_OF_A_RUN = 100
 _PARAMS_OF_A_RUN = 300
 _METRICS_OF_A_LIST = 3
+_POINTS = 1000
+"""How many points a metric of a mapped node's items has at most."""
 
 
 def facts(story: Story) -> Mapping[str, Any]:
@@ -42,7 +46,7 @@ def origin_tags(story: Story) -> dict[str, str]:
         {
             "mlflow.user": said.get("user"),
             "mlflow.source.name": said.get("command") or story.plan.reference.removeprefix("python:"),
-            "mlflow.source.type": "LOCAL",
+            "mlflow.source.type": "NOTEBOOK" if said.get("session") else "LOCAL",
             "mlflow.source.git.commit": git.get("commit"),
             "mlflow.source.git.branch": git.get("branch"),
             "levada.git.dirty": str(git["dirty"]).lower() if "dirty" in git else None,
@@ -77,9 +81,18 @@ def run_end_tags(story: Story, children: Mapping[str, str], experiment: str, tab
         {
             NOTE: run_description(story, children, experiment),
             "levada.verdict": cut(verdict(story), 500),
+            "levada.promoted": _promoted(story),
             "mlflow.loggedArtifacts": shown,
         }
     )
+
+
+def _promoted(story: Story) -> str | None:
+    if not story.promotions:
+        return None
+    event = story.promotions[-1]
+    before = f"v{event['before']}" if event.get("before") else "nothing"
+    return f"{event['model']} v{event['version']} is {event['alias']} · before: {before}"
 
 
 def run_params(story: Story) -> dict[str, str]:
@@ -163,18 +176,32 @@ def node_tags(story: Story, node: NodeStory, parent: str) -> dict[str, str]:
 def node_end_tags(node: NodeStory) -> dict[str, str]:
     """Return the tags that say what came of a node; only the attempt while it runs."""
     if node.finished is None:
-        return {"levada.attempt": node.attempt}
+        return _texts({"levada.attempt": node.attempt})
     outputs = {f"levada.output.{output}": record.uri for output, record in node.outputs.items()}
-    return _texts({"levada.attempt": node.attempt, NOTE: node_description(node), **outputs})
+    return _texts(
+        {
+            "levada.attempt": node.attempt,
+            "levada.attempts": len(node.failed_attempts) + 1 if node.failed_attempts and not node.is_mapped else None,
+            "levada.failed_attempts": len(node.failed_attempts) or None,
+            "levada.items": counted_items(node) if node.is_mapped else None,
+            NOTE: node_description(node),
+            **outputs,
+        }
+    )
 
 
 def curve_points(node: NodeStory, skip: int) -> list[Metric]:
     """Return the points (metrics with a step) of the attempt that counts, without its first `skip` reports."""
+    return points_of(node.metrics.get(node.attempt, [])[skip:])
+
+
+def points_of(events: list[Event]) -> list[Metric]:
+    """Return the metric events that are points of curves as MLflow takes them."""
     from mlflow.entities import Metric
 
     return [
         Metric(name(event["name"]), rounded(event["value"]), millis(event["time"]), int(event["step"]))
-        for event in node.metrics.get(node.attempt, [])[skip:]
+        for event in events
         if event.get("step") is not None and finite({"": event["value"]})
     ]
 
@@ -183,6 +210,8 @@ def final_metrics(node: NodeStory) -> list[Metric]:
     """Return the final metrics that are not the end of a curve, at its last step, of which MLflow shows the latest."""
     from mlflow.entities import Metric
 
+    if node.is_mapped:
+        return _metrics_of_items(node)
     last: dict[str, tuple[int, float]] = {}
     for event in node.metrics.get(node.attempt, []):
         if event.get("step") is not None and int(event["step"]) >= last.get(event["name"], (0, 0.0))[0]:
@@ -192,6 +221,39 @@ def final_metrics(node: NodeStory) -> list[Metric]:
         for key, value in node.final_metrics.items()
         if finite({key: value}) and (key not in last or last[key][1] != value)
     ]
+
+
+def _metrics_of_items(node: NodeStory) -> list[Metric]:
+    """Return a mapped node's metrics: how many items there are, and what they reported, over their places."""
+    from mlflow.entities import Metric
+
+    counts = [
+        Metric(f"items/{what}", float(count), node.ended_at, 0)
+        for what, count in node.counts.items()
+        if what in ("total", "done", "cached", "failed", "skipped")
+    ]
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for place, item in enumerate(node.items_in_place()):
+        for key, value in finite(item.last_metrics).items():
+            curves.setdefault(key, []).append((place, value))
+    points = [
+        Metric(key, value, node.ended_at, place)
+        for key, curve in list(curves.items())[:_METRICS_OF_A_RUN]
+        for place, value in _thinned(curve)
+    ]
+    own = [
+        Metric(name(key), rounded(float(value)), node.ended_at, 0)
+        for key, value in node.final_metrics.items()
+        if finite({key: value}) and name(key) not in curves
+    ]
+    return [*counts, *points, *own]
+
+
+def _thinned(curve: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Return at most 1,000 points of a curve, evenly spread, the first and the last among them."""
+    if len(curve) <= _POINTS:
+        return curve
+    return [curve[round(index * (len(curve) - 1) / (_POINTS - 1))] for index in range(_POINTS)]
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from levada.errors import StoreError
 from levada.journal import Event
 from levada.mlflow import labels
 from levada.mlflow.connection import Connection, is_refusal
@@ -18,6 +20,7 @@ from levada.mlflow.cursor import Cursor, Cursors
 from levada.mlflow.datasets import data_of, data_read_by, short_digest
 from levada.mlflow.files import put_json, put_text
 from levada.mlflow.limits import finite, flattened
+from levada.mlflow.promotions import Promotions
 from levada.mlflow.story import NodeStory, Registered, Story
 from levada.mlflow.versions import Versions
 from levada.registry import Registry
@@ -26,17 +29,19 @@ from levada.store import Store
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-ENDED = {"finished": "FINISHED", "closed": "FINISHED", "failed": "FAILED", "killed": "KILLED", "lost": "KILLED"}
+ENDED = {"finished": "FINISHED", "closed": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 EARLY = 1000
 """Milliseconds after which a running node gets its child run before it has ended."""
 
 _KEPT_REFUSALS = 20
+_PHASES = {"run_started": 0, "run_finished": 2}
 
 
 class RunDelivery:
     """Delivers the events of one run. `pending` holds those that are taken and not delivered yet.
 
-    `is_fresh` says that nobody can have delivered any of it before, which saves looking.
+    `is_fresh` says that nobody can have delivered any of it before, which saves looking. With `registers` off
+    candidates are left out: who fills an empty MLflow registers them afterwards, in the order of their numbers.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class RunDelivery:
         store: Store,
         cursors: Cursors,
         versions: Versions,
+        promotions: Promotions,
         story: Story,
         cursor: Cursor,
         is_fresh: bool,
@@ -54,9 +60,11 @@ class RunDelivery:
         self._store = store
         self._cursors = cursors
         self._versions = versions
+        self._promotions = promotions
         self._reported: dict[str, int] = {}  # how many metric events of a running node are in MLflow, by attempt
         self._doubtful = not is_fresh  # whether MLflow may have runs that the cursor lacks
         self._changed = False
+        self.registers = True
         self.story = story
         self.cursor = cursor
         self.pending: deque[Event] = deque()
@@ -77,11 +85,20 @@ class RunDelivery:
         """
         if self.pending and not self.cursor.parent:
             self._announce()
+        # Events of several writers are merged by clocks that may differ: the first and the last are known as such.
+        self.pending = deque(sorted(self.pending, key=lambda event: _PHASES.get(event["kind"], 1)))
+        if self.pending and self.cursor.finished:
+            self.cursor.finished = False  # something came after the end: its page is written again
+            self._changed = True
         try:
             while self.pending:
                 self._deliver(self.pending[0])
                 self.cursor.count(self.pending.popleft())
                 self._changed = True
+            finished = self.story.finished
+            if finished is not None and self.cursor.has(finished) and not self.cursor.finished:
+                self._offer("end of the run", self._end)
+                self.cursor.finished = self._changed = True
             if live:
                 self._show_running()
         except Exception:
@@ -90,13 +107,21 @@ class RunDelivery:
         finally:
             self._save()
 
-    def lose(self) -> None:
-        """Close a run whose process is gone: it, and the nodes that were running, were killed."""
-        self.story.lost = True
-        try:
-            self._end()
-        finally:
-            self._save()
+    def tell_but_the_end(self) -> None:
+        """Deliver what is pending, all but the end of the run and the candidates."""
+        self.registers = False
+        last = [event for event in self.pending if event["kind"] == "run_finished"]
+        self.pending = deque(event for event in self.pending if event["kind"] != "run_finished")
+        self.advance(live=False)
+        self.pending.extend(last)
+        self.registers = True
+
+    def register(self, candidate: Event) -> int | None:
+        """Register a candidate of this run; returns its number, None if MLflow refuses it."""
+        self._offer(f"candidate {candidate['model']}", self._register, candidate)
+        self._save()
+        known = self.story.registered.get(candidate["id"])
+        return known.version if known else None
 
     def _announce(self) -> None:
         """Write the cursor before the first call; if there is one, the first call may have been made."""
@@ -116,13 +141,18 @@ class RunDelivery:
                 self._offer("run", self._parent)
             case "node_finished" if event["node"] in self.story.nodes:
                 self._offer(event["node"], self._end_node, self.story.nodes[event["node"]])
-            case "promoted":
-                actor = labels.actor(self.story)
-                self._offer("promotion", lambda: self._versions.promote(event, self._parent(), actor))
-            case "run_finished":
-                self._offer("end of the run", self._end)
+            case "candidate" if event["node"] in self.story.nodes:
+                self._late_candidate(self.story.nodes[event["node"]], event)
+            case "metric" if event["node"] in self.story.nodes:
+                self._late_point(self.story.nodes[event["node"]], event)
+            case "item_finished" if event["node"] in self.story.nodes and self.registers:
+                node = self.story.nodes[event["node"]]
+                made = [found for found in node.counted_candidates() if found.get("item") == event["item"]]
+                self._register_all(made)
+            case "promoted" if self.registers:
+                self._offer("promotion", self._follow, event["model"])
             case _:
-                pass
+                pass  # the end of the run is written when all of this is told
 
     def _offer(self, what: str, call: Callable[..., Any], *arguments: Any) -> None:
         """Make a call; one that MLflow refuses for good is noted and left out, so that the rest can follow."""
@@ -136,6 +166,37 @@ class RunDelivery:
             if said not in self.cursor.refused:
                 self.cursor.refused = [*self.cursor.refused, said][-_KEPT_REFUSALS:]
             self._changed = True
+
+    def _late_candidate(self, node: NodeStory, event: Event) -> None:
+        """Register a candidate whose node's (or item's) end was told before: another process was seen first."""
+        item = node.items.get(event.get("item") or "")
+        end = item.finished if item is not None else node.finished
+        if self.registers and end is not None and self.cursor.has(end) and event in node.counted_candidates():
+            self._register_all([event])
+
+    def _register_all(self, candidates: list[Event]) -> None:
+        for candidate in candidates:
+            if candidate["id"] not in self.story.registered:
+                self._offer(f"candidate {candidate['model']}", self._register, candidate)
+
+    def _late_point(self, node: NodeStory, event: Event) -> None:
+        """Add a point to the curve of a node whose end was told before."""
+        is_late = node.finished is not None and self.cursor.has(node.finished) and not event.get("item")
+        if is_late and event["attempt"] == node.attempt:
+            points = labels.points_of([event])
+            if points:
+                self._offer(f"{node.node.id}: metrics", self._client.log_batch, self._child(node)[0], points)
+
+    def _follow(self, model: str) -> None:
+        with self._registry_alone():
+            self._promotions.follow(model)
+
+    @contextmanager
+    def _registry_alone(self) -> Iterator[None]:
+        with self._cursors.lock("registry", seconds=60) as mine:
+            if not mine:
+                raise StoreError("another process is registering models, for a minute now.")
+            yield
 
     # -- the parent ---------------------------------------------------------------------------------
 
@@ -172,7 +233,9 @@ class RunDelivery:
         run, story = self._parent(), self.story
         for node in story.nodes.values():
             if node.status == "running":
-                self._client.set_terminated(self._child(node)[0], "KILLED", story.ended_at)
+                child, _ = self._child(node)
+                self._client.set_tag(child, labels.NOTE, labels.KILLED)
+                self._client.set_terminated(child, "KILLED", story.ended_at)
         self._offer("data", self._log_data, run)
         tables: list[str] = []
         self._offer("tables", self._put_tables, run, tables)
@@ -180,8 +243,6 @@ class RunDelivery:
         self._offer("metrics and verdict", self._log_verdict, run, tables)
         self._offer("view", self._set_view)
         self._client.set_terminated(run, ENDED[story.status], story.ended_at)
-        self.cursor.finished, self.cursor.lost = story.finished is not None, story.lost
-        self._changed = True
 
     def _log_data(self, run: str) -> None:
         named = [item for _, event in self.story.candidates() for item in event.get("data") or []]
@@ -193,6 +254,8 @@ class RunDelivery:
     def _put_tables(self, run_id: str, tables: list[str]) -> None:
         """Put documents among the run's artifacts; the names of those that are tables are added to `tables`."""
         run = self._client.get_run(run_id)
+        if (self.story.started or {}).get("session"):
+            self._put(run, "plan.json", self.story.plan.dumps())  # it has grown since the run began
         artifacts = labels.artifacts_document(self.story)
         if artifacts:
             self._put(run, "artifacts.json", artifacts)
@@ -227,10 +290,9 @@ class RunDelivery:
         data = data_read_by(self.story, node)
         if data:
             self._offer(f"{node.node.id}: data", self._client.log_inputs, child, data)
-        self._client.set_terminated(child, "FINISHED" if node.status == "done" else "FAILED", node.ended_at)
-        if node.status == "done":
-            for candidate in node.candidates.get(node.attempt, []):
-                self._offer(f"candidate {candidate['model']}", self._register, candidate)
+        self._client.set_terminated(child, "FAILED" if node.status == "failed" else "FINISHED", node.ended_at)
+        if self.registers:
+            self._register_all(node.counted_candidates())
 
     def _log_results(self, node: NodeStory, child: str, is_new: bool) -> None:
         """Log parameters, the committed attempt's metrics and, on a run that was there before, its last tags."""
@@ -281,13 +343,14 @@ class RunDelivery:
     def _register(self, candidate: Event) -> None:
         pipeline, origin = self.story.plan.pipeline, labels.origin_tags(self.story)
         try:
-            with self._cursors.lock("registry", seconds=60):
+            with self._registry_alone():
                 registered = self._versions.register(
                     candidate, pipeline, self.cursor.experiment, self._parent(), origin
                 )
         except Exception as error:
             if is_refusal(error):  # nobody will ever number it: a push must not wait
-                Registry(self._store).say_away(candidate["model"], str(error).splitlines()[0])
+                why = (str(error).splitlines() or [type(error).__name__])[0]
+                Registry(self._store).refuse(candidate["model"], candidate["fingerprint"], why)
             raise
         self.story.registered[candidate["id"]] = registered
 

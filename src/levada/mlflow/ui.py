@@ -62,7 +62,7 @@ def serve(store: Store, tracking_uri: str, port: int, host: str = "127.0.0.1") -
         )
     with _listening(host, port) as listener:
         report = deliver_pending(store, tracking_uri)
-        if report.delivered or report.left:
+        if report.delivered or report.left or report.trouble or report.said:
             _say(str(report))
         number = listener.getsockname()[1]
         _say(f"MLflow on http://{host}:{number}/{OPENING}   (Ctrl-C stops it)")

@@ -1,4 +1,4 @@
-"""Candidates as versions in MLflow's registry, and promotions as its aliases.
+"""Candidates as versions in MLflow's registry.
 
 A candidate becomes a logged model, whose files are the store's own, and a version of the registered model. A
 version is known by its fingerprint, so the same model never gets two numbers.
@@ -16,7 +16,7 @@ from levada.mlflow.connection import Connection, as_default, is_refusal, without
 from levada.mlflow.datasets import data_of_candidate, short_digest
 from levada.mlflow.description import against_baseline, model_description, version_description
 from levada.mlflow.files import put_model
-from levada.mlflow.limits import PARAM, TAG, VERSION_TAG, cut, finite
+from levada.mlflow.limits import PARAM, VERSION_TAG, cut, finite
 from levada.mlflow.loadable import make_loadable, model_params, read_model
 from levada.mlflow.story import Registered, millis
 from levada.registry import Registry, Version
@@ -50,12 +50,14 @@ class Versions:
         `run` is the run's id in MLflow, `facts` the run's tags that a version repeats (git, user).
         """
         model, fingerprint = candidate["model"], candidate["fingerprint"]
-        self._ensure_model(model, pipeline)
+        self.ensure_model(model, pipeline)
         links = {"the run": f"#/experiments/{experiment}/runs/{run}"}
-        found = self._find(model, fingerprint)
+        found = self.find(model, fingerprint)
         if found is None:
             logged = self._log_model(candidate, experiment, run, facts)
             found = self._create_version(candidate, logged, experiment, run, links)
+            if self._store.local is None:
+                found = self._first_of(found, fingerprint)
         else:
             self._refresh(candidate, found, experiment, links)
             logged = self._model_of(found)
@@ -66,7 +68,8 @@ class Versions:
         self._registry.number(Version(model, fingerprint, number, without_secrets(self._connection.uri)))
         return Registered(model, number, bool(candidate.get("blessed")))
 
-    def _ensure_model(self, model: str, pipeline: str) -> None:
+    def ensure_model(self, model: str, pipeline: str) -> None:
+        """Make the registered model if it is not there."""
         if model in self._known:
             return
         try:
@@ -83,11 +86,20 @@ class Versions:
                     raise
         self._known.add(model)
 
-    def _find(self, model: str, fingerprint: str) -> ModelVersion | None:
+    def find(self, model: str, fingerprint: str) -> ModelVersion | None:
+        """Return the version that a fingerprint has in MLflow, None if it has none."""
         found = self._client.search_model_versions(
             f"name = '{model}' and tags.`levada.fingerprint` = '{fingerprint}'", max_results=2
         )
         return min(found, key=lambda version: int(version.version)) if found else None
+
+    def _first_of(self, made: ModelVersion, fingerprint: str) -> ModelVersion:
+        """Return the version that counts where two deliverers without a lock made one each: the lower number."""
+        first = self.find(made.name, fingerprint)
+        if first is None or int(first.version) >= int(made.version):
+            return made
+        self._client.delete_model_version(made.name, str(made.version))
+        return first
 
     def _log_model(self, candidate: Event, experiment: str, run: str, facts: Mapping[str, str]) -> LoggedModel:
         """Return the candidate's logged model with its files: a half-made one from a run that was cut off, or new."""
@@ -191,10 +203,18 @@ class Versions:
         live = champion is not None and champion.fingerprint == candidate["fingerprint"]
         if candidate.get("blessed") and not live:
             self._client.set_registered_model_alias(model, CHALLENGER, number)
-        elif self._alias(model, CHALLENGER) == number:
+        elif self.alias(model, CHALLENGER) == number:
             self._client.delete_registered_model_alias(model, CHALLENGER)
 
-    def _alias(self, model: str, alias: str) -> str:
+    def challenge(self, model: str, fingerprint: str | None) -> None:
+        """Let `challenger` be the version of this fingerprint, or nothing."""
+        found = self.find(model, fingerprint) if fingerprint else None
+        if found is not None:
+            self._client.set_registered_model_alias(model, CHALLENGER, str(found.version))
+        elif self.alias(model, CHALLENGER):
+            self._client.delete_registered_model_alias(model, CHALLENGER)
+
+    def alias(self, model: str, alias: str) -> str:
         """Return the version that an alias points to, empty if it is not set."""
         try:
             return str(self._client.get_model_version_by_alias(model, alias).version)
@@ -202,27 +222,6 @@ class Versions:
             if is_refusal(error):
                 return ""
             raise
-
-    # -- promotions ---------------------------------------------------------------------------------
-
-    def promote(self, event: Event, run: str, actor: str) -> None:
-        """Move an alias as a `promoted` event says, and write on version and run who did it, when and why."""
-        model, alias = event["model"], event.get("alias") or "champion"
-        found = self._find(model, event["fingerprint"])
-        number = str(found.version) if found else str(event["version"])
-        self._client.set_registered_model_alias(model, alias, number)
-        if alias != CHALLENGER and self._alias(model, CHALLENGER) == number:
-            self._client.delete_registered_model_alias(model, CHALLENGER)
-        before = f"v{event['before']}" if event.get("before") else "nothing"
-        said = [
-            f"{alias} since {event['time'][:16].replace('T', ' ')} UTC",
-            f"by {actor} in run {event['run']}",
-            f"before: {before}",
-            *([f"served from {event['destination']}"] if event.get("destination") else []),
-            *([str(event["reason"])] if event.get("reason") else []),
-        ]
-        self._client.set_model_version_tag(model, number, "levada.promoted", cut(" · ".join(said), VERSION_TAG))
-        self._client.set_tag(run, "levada.promoted", cut(f"{model} v{number} is {alias} · before: {before}", TAG))
 
 
 def _logged_model_name(model: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import linecache
 import os
 import re
 import select
@@ -30,6 +31,13 @@ GRACE = 2.0
 
 _LOOK = 0.05
 
+_running: set[int] = set()
+
+
+def any_running() -> bool:
+    """Whether a node of this process has a process of its own at this moment."""
+    return bool(_running)
+
 
 def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable[[], bool]) -> Result:
     """Run an attempt in a fresh interpreter, and return what came of it; raises `Stopped` if the run is stopped.
@@ -40,6 +48,7 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
         return this.failed(
             ProjectError(
                 f"{this.node.id} wants a process of its own, and the store is in the memory of this one.",
+                where=this.node.position,
                 hint="Use a folder, or an object store.",
             )
         )
@@ -57,6 +66,7 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
     )
     os.close(alive_read)
     os.close(said_write)
+    _running.add(child.pid)
     try:
         assert child.stdin is not None
         with suppress(BrokenPipeError), child.stdin:  # a child that cannot start says so by its exit
@@ -64,13 +74,18 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
         said, ending = _listen(child, said_read, this.node.timeout, stopped)
     finally:
         _end(child)
+        _running.discard(child.pid)
         os.close(said_read)
         os.close(alive_write)
     if ending == "stopped":
         raise Stopped
     if ending == "timeout":
         return this.failed(
-            NodeTimeoutError(f"{_name(this)} took longer than its timeout of {this.node.timeout:g} s and was stopped.")
+            NodeTimeoutError(
+                f"{_name(this)} took longer than its timeout of {this.node.timeout:g} s and was stopped.",
+                where=this.node.position,
+                hint="Give it more with timeout=, or see in its log where it was.",
+            )
         )
     return _result(this, said, log)
 
@@ -139,9 +154,12 @@ def _error(this: Try, ended: dict[str, int]) -> ProcessError:
     if "signal" in ended:
         name = signal.Signals(ended["signal"]).name
         why = ": out of memory, or somebody killed it" if name == "SIGKILL" else ""
-        return ProcessError(f"{_name(this)} ran in its own process, which was killed by {name}{why}.")
+        return ProcessError(
+            f"{_name(this)} ran in its own process, which was killed by {name}{why}.", where=this.node.position
+        )
     return ProcessError(
         f"{_name(this)} ran in its own process, which ended with exit code {ended['exit']} and no result.",
+        where=this.node.position,
         hint="Something called os._exit(). Raise an exception to fail, return to finish.",
     )
 
@@ -155,7 +173,7 @@ def _frames(log: str) -> tuple[Frame, ...]:
     _, _, dump = log.rpartition("(most recent call first):")
     found = re.findall(r'File "(.+)", line (\d+) in (\S+)', dump.partition("\n\n")[0])
     return tuple(
-        Frame(shown_path(file), int(line), function, "")
+        Frame(shown_path(file), int(line), function, linecache.getline(file, int(line)).strip())
         for file, line, function in reversed(found)
         if is_users(file) and os.path.isabs(file)
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TextIO
 
 from levada.journal import Event
 from levada.plan import Plan
 from levada.terminal.progress import Progress, said_at_end, said_of_resumption
+from levada.values import json_text
 
 
 class LineReader:
@@ -61,4 +61,4 @@ class JsonReader:
         self._out = out
 
     def see(self, event: Event) -> None:
-        print(json.dumps(event, ensure_ascii=False), file=self._out, flush=True)
+        print(json_text(event), file=self._out, flush=True)

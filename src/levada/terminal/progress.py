@@ -135,7 +135,8 @@ def said_at_end(event: Event) -> str:
         failure = event.get("failure") or {}
         message = str(failure.get("message", "")).splitlines() or [""]
         return f"{failure.get('type', '')}: {message[0]}"
-    return str(event.get("reason") or event.get("summary") or "")
+    tries = [f"attempt {len(event['attempts']) + 1}"] if event.get("attempts") else []
+    return " · ".join(filter(None, [str(event.get("reason") or event.get("summary") or ""), *tries]))
 
 
 def _has_closed_gate(event: Event) -> bool:

@@ -6,8 +6,6 @@ It shows what artifacts say of themselves in their properties: `table` (title, c
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,18 +17,24 @@ from rich.text import Text
 
 from levada.artifact import ArtifactRecord
 from levada.failure import Failure
-from levada.result import Result
+from levada.result import Items, Result
 from levada.run import CLOSED, FAILED, Outcome
+from levada.terminal.hints import hints
 
 
-def show_summary(outcome: Outcome, console: Console, command: str, notes: list[str]) -> None:
-    """Print the summary of a run. `command` is what would run it again; `notes` are added lines."""
+def show_summary(outcome: Outcome, console: Console, command: str, notes: list[str], name: str = "") -> None:
+    """Print the summary of a run.
+
+    `command` would run it again, `name` is what commands call it by (else its id), `notes` are added lines.
+    """
     console.print()
     console.print(_headline(outcome), highlight=False)
     for result in outcome.results.values():
         for record in result.outputs.values():
             _show_artifact(result, record, console)
     for result in outcome.results.values():
+        if result.items is not None and result.items.missing:
+            _show_missing(result.node, result.items, outcome.plan.tolerates(result.node), console)
         if result.failure is not None:
             _show_failure(result.node, result.failure, console)
     if outcome.error is not None:
@@ -38,7 +42,7 @@ def show_summary(outcome: Outcome, console: Console, command: str, notes: list[s
     _show_left_out(outcome, console)
     for note in notes:
         console.print(f"\n[yellow]note[/]   {note}", highlight=False)
-    lines = list(_next(outcome, command))
+    lines = list(hints(outcome, command, name or outcome.run_id))
     if lines:
         console.print()
     width = max((len(typed) for typed, _ in lines), default=0)
@@ -81,7 +85,15 @@ def _show_artifact(result: Result, record: ArtifactRecord, console: Console) -> 
             console.print(Text.assemble(start, reason))
             start = Text(" " * len(start))
     destination = record.properties.get("destination")
-    if isinstance(destination, str):
+    if isinstance(destination, str) and record.properties.get("pending"):
+        console.print(
+            Text.assemble(
+                "\n  push        ",
+                ("pending", "bold yellow"),
+                f"   {record.properties.get('model')} goes to {_near(destination)} when the registry is back",
+            )
+        )
+    elif isinstance(destination, str):
         before = record.properties.get("before")
         was = f" (before: {before})" if before else ""
         console.print(
@@ -118,6 +130,19 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _show_missing(node: str, items: Items, tolerated: bool, console: Console) -> None:
+    """Say which items of a mapped node gave nothing, and why: the first few of them."""
+    said = f"{len(items.missing)} of {items.total} items of {node} gave nothing" + (" (tolerated)" if tolerated else "")
+    console.print(Text.assemble("\n", (said, "yellow" if tolerated else "bold red")))
+    for item, why in list(items.missing.items())[:_MISSING]:
+        console.print(Text(f"  {items.labels.get(item, item)}   {why}"))
+    if len(items.missing) > _MISSING:
+        console.print(Text(f"  and {len(items.missing) - _MISSING} more"))
+
+
+_MISSING = 5
+
+
 def _show_failure(name: str, failure: Failure, console: Console) -> None:
     console.print(Text.assemble("\n", (f"{name} failed", "bold red")))
     console.print(Text.assemble((f"{failure.type}: ", "red"), failure.message))
@@ -131,40 +156,11 @@ def _show_left_out(outcome: Outcome, console: Console) -> None:
     """Say what a failure or a closed gate kept from running, and what is kept."""
     skipped = [result.node for result in outcome.results.values() if result.status == "skipped"]
     kept = [result.node for result in outcome.results.values() if result.ok]
+    some = [result for result in outcome.results.values() if result.items is not None and not result.ok]
+    kept += [f"{result.items.done + result.items.cached} items of {result.node}" for result in some if result.items]
     if outcome.exit_code == FAILED and (skipped or kept):
-        said = f"{', '.join(skipped)} skipped. " if skipped else ""
-        console.print(Text(f"\n{said}{', '.join(kept)} kept." if kept else f"\n{said}"))
+        said = [f"{', '.join(names)} {what}." for names, what in ((skipped, "skipped"), (kept, "kept")) if names]
+        console.print(Text(f"\n{' '.join(said)}"))
     elif outcome.exit_code == CLOSED and skipped:
         reasons = {result.reason for result in outcome.results.values() if result.status == "skipped"}
         console.print(Text(f"\n  skipped     {', '.join(skipped)}: {min(reasons, key=len)}"))
-
-
-def _next(outcome: Outcome, command: str) -> Iterator[tuple[str, str]]:
-    if outcome.exit_code == FAILED:
-        failed = [result.node for result in outcome.results.values() if result.status == "failed"]
-        yield command, f"after mending it; starts at {failed[0]}" if failed else "after mending it"
-        yield f"{_with_debug(command)}", "with whole tracebacks"
-    elif outcome.status == "killed":
-        yield command, "goes on from what was done"
-    else:
-        yield f"{shlex.split(command)[0]} ui", "the run, its metrics and the versions in MLflow"
-        yield f"{_as_plan(command)} --graph", "the graph"
-
-
-def _with_debug(command: str) -> str:
-    words = shlex.split(command)
-    return shlex.join([words[0], "--debug", *words[1:]])
-
-
-def _as_plan(command: str) -> str:
-    words = shlex.split(command.partition(" -- ")[0])
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in ("--jobs", "--fresh"):
-            skip = True
-        elif word not in ("--no-cache", "--json", "--debug") and not word.startswith(("--jobs=", "--fresh=")):
-            kept.append("plan" if word == "run" else word)
-    return shlex.join(kept)
