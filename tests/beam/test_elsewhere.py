@@ -81,7 +81,7 @@ def chatter(ctx: Context, a: Number) -> Number:
 def pick(ctx: Context, *, upto: int) -> Many[Number]:
     """A list whose length nobody knows before."""
     out = ctx.output_many(Number)
-    for n in range(upto):
+    for n in range(1, upto + 1):
         out.add(f"vine {n}").put({**facts(), "n": n})
     return out
 
@@ -285,7 +285,7 @@ def assert_blended(outcome: Outcome, store: Store) -> None:
     counts = {name: str(result.items) for name, result in outcome.results.items() if result.items}
     assert counts == {"ferment": "4 items", "ferment_2": "4 items", "make": "3 items"}
     blend, of_values = made_by(outcome, store, "blend"), made_by(outcome, store, "of_values")
-    assert (blend["n"], of_values["n"]) == (600, 60)
+    assert (blend["n"], of_values["n"]) == (1000, 60)
     assert os.getpid() not in (*blend["pids"], *of_values["pids"], blend["pid"])
 
 
