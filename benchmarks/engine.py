@@ -19,35 +19,45 @@ LEVADA = BIN / "levada"
 
 def main() -> None:
     """Measure, and print a line each with the figure to reach."""
-    home = Path(tempfile.mkdtemp(prefix="levada-benchmark-"))
+    home = Path(tempfile.mkdtemp(prefix="benchmark-of-levada-"))
     try:
         seed = home / "seed"  # a store whose MLflow database exists, as after the first run of a project
         once([LEVADA, "--store", seed, "run", "chain", "--length", "1"], NOOP)
 
-        def fresh(length: int) -> Timing:
-            store = home / "fresh"
+        def new_store(name: str) -> Path:
+            store = home / name
             shutil.rmtree(store, ignore_errors=True)
             store.mkdir()
             shutil.copy(seed / "mlflow.db", store)
+            return store
+
+        def fresh(length: int) -> Timing:
+            store = new_store("fresh")
             return once([LEVADA, "--store", store, "run", "chain", "--length", str(length)], NOOP)
 
         def cached() -> Timing:
             return once([LEVADA, "--store", home / "fresh", "run", "chain", "--length", "50"], NOOP)
 
         def fan() -> Timing:
-            store = home / "fan"
-            shutil.rmtree(store, ignore_errors=True)
-            store.mkdir()
-            shutil.copy(seed / "mlflow.db", store)
+            store = new_store("fan")
             return once([LEVADA, "--store", store, "run", "fan", "--jobs", "20", "--json"], NOOP)
+
+        def own(length: int) -> Timing:
+            store = new_store("own")
+            return once([LEVADA, "--store", store, "run", "isolated", "--length", str(length)], NOOP)
 
         long, short = median(lambda: fresh(150), 3), median(lambda: fresh(50))
         say("chain of 50, fresh", short.cpu, "CPU s", 4.5)
         say("one more no-op node", (long.cpu - short.cpu) / 100 * 1000, "CPU ms", 22)
-        say("chain of 50, all cached", median(cached).cpu, "CPU s", 1)
+        say("chain of 50, all cached", median(cached).cpu, "CPU s", 0.6)
+        more, few = median(lambda: own(9), 3), median(lambda: own(1), 3)
+        say("one more no-op node in a process of its own", (more.cpu - few.cpu) / 8, "CPU s", 0.3)
         spread = median(fan, 3)
         say("fan-out of 20 x sleep(1), whole process", spread.cpu, "CPU s", 3.5)
         say("fan-out, first start to last end", _span(spread.output), "wall s", 2)
+        for line in once([BIN / "python", ROOT / "benchmarks" / "scale.py"]).output.splitlines():
+            what, figure, unit, reach = line.split(";")
+            say(what, float(figure), unit, float(reach))
         say("import levada", median(lambda: once([BIN / "python", "-c", "import levada"])).cpu, "CPU s", 0.15)
         say("levada --help", median(lambda: once([LEVADA, "--help"])).cpu, "CPU s", 0.3)
         say("levada plan flights", median(lambda: once([LEVADA, "plan", "flights"])).cpu, "CPU s", 0.8)
@@ -66,7 +76,7 @@ def _span(output: str) -> float:
 def say(what: str, figure: float, unit: str, reach: float) -> None:
     """Print one measured figure beside the one to reach."""
     verdict = "reached" if figure <= reach else "NOT reached"
-    print(f"{what:<42} {figure:8.2f} {unit:<7} (reach {reach:g}: {verdict})", flush=True)
+    print(f"{what:<44} {figure:8.2f} {unit:<7} (reach {reach:g}: {verdict})", flush=True)
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ def test_a_server_that_is_away_is_a_store_error(monkeypatch: pytest.MonkeyPatch)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     options = {"endpoint_url": "http://127.0.0.1:9", "config_kwargs": {"retries": {"max_attempts": 0}}}
-    with pytest.raises(StoreError, match=r"cannot write s3://bucket/x/probe-\w+: Could not connect"):
+    with pytest.raises(StoreError, match=r"cannot write s3://bucket/x/probe: Could not connect"):
         Store("s3://bucket/x", options).check_writable()
 
 

@@ -49,9 +49,12 @@ def now() -> str:
 
 
 class Journal:
-    """This process's part of a run's journal. Safe to use from several threads."""
+    """This process's part of a run's journal. Safe to use from several threads.
 
-    def __init__(self, store: Store, run_id: str) -> None:
+    Its times never go back, though the clock may, and begin no earlier than `after`.
+    """
+
+    def __init__(self, store: Store, run_id: str, after: str = "") -> None:
         self._store = store
         self.run_id = run_id
         host = "".join(char if char.isalnum() or char in "-." else "-" for char in socket.gethostname())
@@ -60,13 +63,15 @@ class Journal:
         self._lock = threading.Lock()
         self._written = b""
         self._count = 0
+        self._latest = after
 
     def append(self, kind: str, **fields: Any) -> Event:
         """Append one event and return it. It is on disk (or in the object store) when this returns."""
         with self._lock:
+            self._latest = max(self._latest, now())
             event: Event = {
                 "kind": kind,
-                "time": now(),
+                "time": self._latest,
                 "run": self.run_id,
                 "id": f"{self.writer}:{self._count}",
                 **{name: redacted(value) if name in _PROSE else value for name, value in fields.items()},

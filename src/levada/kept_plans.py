@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from levada.errors import LevadaError
+from levada.files import replace
 from levada.plan import Plan
 from levada.project import Project
 from levada.store import file_digest
@@ -30,10 +30,7 @@ def keep_plan(project: Project, plan: Plan, words: list[str]) -> None:
     if path is None:
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(plan.to_json()))
-        temporary.replace(path)
+        replace(path, json.dumps(plan.to_json()).encode())
     except OSError:
         return
 

@@ -66,24 +66,21 @@ class End:
     closed_by: str = ""
 
 
-@contextmanager
-def announced(store: Store, run_id: str) -> Iterator[None]:
-    """Hold the lease of a run that is about to begin, given up again if the block raises.
-
-    What a run finds in the store before it has written down what it uses is safe from collection from here on.
-    """
-    _renew(store, run_id)
-    try:
-        yield
-    except BaseException:
-        give_up(store, run_id)
-        raise
+def take(store: Store, run_id: str) -> None:
+    """Take, or renew, the lease of a run: before anything else of it is written, so that all of it can be found."""
+    lease = {"run": run_id, "process": this_process().to_json(), "renewed": time.time(), "time": now()}
+    store.write(f"open/{run_id}.json", json.dumps(lease).encode())
 
 
 def begin(store: Store, run_id: str, facts: dict[str, Any]) -> None:
-    """Take the lease of a new run, and write down what is known of it."""
-    _renew(store, run_id)
+    """Write down what is known of a run that begins."""
     store.write(f"runs/{run_id}/run.json", utf8(json.dumps(facts, ensure_ascii=False)))
+
+
+def forget(store: Store, run_id: str) -> None:
+    """Remove what there is of a run that never began."""
+    store.delete(f"runs/{run_id}")
+    give_up(store, run_id)
 
 
 def end(store: Store, run_id: str, how: End) -> bool:
@@ -120,7 +117,7 @@ def kept_alive(store: Store, run_id: str) -> Iterator[None]:
     def renew() -> None:
         while not over.wait(RENEWAL):
             with suppress(StoreError):  # the run itself will say so
-                _renew(store, run_id)
+                take(store, run_id)
 
     thread = threading.Thread(target=renew, name="levada-lease", daemon=True)
     thread.start()
@@ -129,8 +126,3 @@ def kept_alive(store: Store, run_id: str) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-def _renew(store: Store, run_id: str) -> None:
-    lease = {"run": run_id, "process": this_process().to_json(), "renewed": time.time(), "time": now()}
-    store.write(f"open/{run_id}.json", json.dumps(lease).encode())

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from levada.ending import KILLED, counts_of, end_run, items_of, results_of
 from levada.errors import LevadaError
-from levada.journal import Journal, Tail, now
-from levada.lease import End, Lease, end, ended, give_up, open_leases
+from levada.journal import now
+from levada.lease import End, Lease, forget, open_leases
 from levada.node.view import cache_key
 from levada.plan import Plan
 from levada.result import Result
-from levada.run import KILLED, counts_of, results_of, say_end, tell_what_is_missing
 from levada.store import Store
 from levada.values import utf8
 
@@ -54,7 +53,7 @@ def _close(store: Store, lease: Lease) -> Killed | None:
     facts: dict[str, Any] | None = store.read_json(f"runs/{run_id}/run.json")
     form = store.read_json(f"runs/{run_id}/plan.json")
     if facts is None or form is None:  # it died before it had begun
-        store.delete(f"open/{run_id}.json")
+        forget(store, run_id)
         return None
     try:
         plan = Plan.from_json(form)
@@ -67,45 +66,13 @@ def _close(store: Store, lease: Lease) -> Killed | None:
     began = datetime.fromisoformat(facts["time"]).timestamp()
     seconds = round(max(0.0, lease.renewed - began), 3)
     how = End("killed", KILLED, seconds, now(), counts_of(results), platform.node())
-    was_first = end(store, run_id, how)
-    _complete_journal(store, run_id, results, how)
-    leftovers = list(leftovers_of(store, run_id, plan, results))
-    for key in leftovers:
-        store.delete(key)
-    give_up(store, run_id)
+    was_first, leftovers = end_run(store, run_id, plan, results, how)
     finished = tuple(result.node for result in results.values() if result.ok)
-    return Killed(run_id, plan.pipeline, facts["time"], finished, len(leftovers)) if was_first else None
-
-
-def _complete_journal(store: Store, run_id: str, results: dict[str, Result], how: End) -> None:
-    """Journal the ends of nodes and of the run that its process did not live to tell."""
-    journal = Journal(store, run_id)
-    tell_what_is_missing(journal, store, results)
-    if not any(event["kind"] == "run_finished" for event in Tail(store, run_id).poll()):
-        say_end(journal, ended(store, run_id) or how)
+    return Killed(run_id, plan.pipeline, facts["time"], finished, leftovers) if was_first else None
 
 
 def _restore_cache(store: Store, run_id: str, plan: Plan, results: dict[str, Result]) -> None:
     """Write the cache entries that a process did not live to write: a commit comes first, its entry second."""
-    for result in [*results.values(), *_items(store, run_id, plan)]:
+    for result in [*results.values(), *items_of(plan, run_id, store)]:
         if result.status == "done" and result.items is None and not store.exists(cache_key(result.key)):
             store.write(cache_key(result.key), utf8(json.dumps(result.to_json(), ensure_ascii=False)))
-
-
-def _items(store: Store, run_id: str, plan: Plan) -> Iterator[Result]:
-    for node in plan.nodes:
-        if node.is_mapped:
-            for key in store.list(f"runs/{run_id}/items/{node.id}"):
-                form = store.read_json(key) if key.endswith(".json") else None
-                if form is not None:
-                    yield Result.from_json(form)
-
-
-def leftovers_of(store: Store, run_id: str, plan: Plan, results: dict[str, Result]) -> Iterator[str]:
-    """Yield the keys of folders that attempts of a run made and no commit names."""
-    committed = {result.attempt for result in [*results.values(), *_items(store, run_id, plan)]}
-    for node in plan.nodes:
-        for key in store.list(f"artifacts/{plan.pipeline}/{node.id}"):
-            attempt = key.rsplit("/", 1)[1]
-            if attempt.startswith(f"{run_id}-") and attempt not in committed:
-                yield key

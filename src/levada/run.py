@@ -12,29 +12,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import levada
+from levada.ending import CLOSED, FAILED, KILLED, OK, STATUS, TERMINATED, counts_of, end_run, results_of
+from levada.errors import StoreError
 from levada.failure import Failure, describe
 from levada.journal import Event, Journal, Tail, follow, new_run_id, now
-from levada.lease import End, announced, begin, end, give_up, kept_alive
+from levada.lease import End, begin, forget, kept_alive, take
 from levada.node import settle_node
 from levada.plan import Plan
 from levada.process import this_process
-from levada.resolved import CodeDigest, check_secrets, resolve_plan
+from levada.resolved import CodeDigest, Resolved, check_secrets, resolve_plan
 from levada.result import Result
 from levada.resumption import cut_short, resumption
 from levada.store import Store
 from levada.values import utf8
-
-OK, FAILED, CLOSED, KILLED, TERMINATED = 0, 1, 3, 130, 143
-STATUS = {OK: "finished", FAILED: "failed", CLOSED: "closed", KILLED: "killed", TERMINATED: "killed"}
-
 
 PATIENCE = 4.0
 """Seconds that a run which is stopped waits for processes of its nodes to end."""
@@ -95,47 +92,28 @@ def run(request: Request) -> Outcome:
     """Run a plan and return how it ended.
 
     Raises the error of what the plan needs and is not there, before anything is run. Ctrl-C and SIGTERM end it as
-    killed: nodes are told, those in processes of their own are stopped.
+    killed: nodes are told, those in processes of their own are stopped. A second one ends the wait for them; one that
+    comes before the run has begun, or after it has ended, is raised as KeyboardInterrupt, with the exit code.
     """
-    plan, store = request.plan, request.store
+    with _terminable():
+        return _run(request)
+
+
+def _run(request: Request) -> Outcome:
+    plan, store, run_id = request.plan, request.store, request.run_id
     started = time.monotonic()
-    store.check_writable()
-    with announced(store, request.run_id):
-        before = cut_short(store, plan.pipeline)
-        resumes = before[0] if request.resume and before else ""
-        resolved = resolve_plan(
-            plan,
-            store,
-            request.root,
-            request.code_digest,
-            request.beam_options,
-            request.fresh,
-            request.use_cache,
-            request.write_cache,
-            resumes,
-        )
-        store.write(f"runs/{request.run_id}/plan.json", plan.dumps().encode())
-        store.write(f"runs/{request.run_id}/resolved.json", _bytes(resolved.to_json()))
-        journal = Journal(store, request.run_id)
-        facts = {
-            "pipeline": plan.pipeline,
-            "plan": plan.digest,
-            "arguments": plan.arguments,
-            "nodes": [node.id for node in plan.nodes],
-            "command": request.command,
-            "code": resolved.code,
-            "packages": resolved.packages,
-            "project": keep_code(request.packages, store),
-            "resumes": resumes,
-            **facts_of(request.root),
-        }
-        begin(store, request.run_id, {"run": request.run_id, "time": now(), **facts})
-    journal.append("run_started", **facts)
+    take(store, run_id)
+    try:
+        journal, before, resolved = _begin(request)
+    except BaseException:
+        with suppress(StoreError):  # the next command will see to it
+            forget(store, run_id)
+        raise
     error: Failure | None = None
     with _following(request, store):
-        with kept_alive(store, request.run_id), _terminable():
+        with kept_alive(store, run_id):
             try:
-                pending = _settle(plan, request.run_id, store)
+                pending = _settle(plan, run_id, store)
                 if before is not None and (taken := resumption(store, before, plan, resolved, pending)):
                     journal.append("resumed", **taken.to_json())
                 if pending:
@@ -143,20 +121,62 @@ def run(request: Request) -> Outcome:
                     _run_on_beam(request)
                 code = None
             except KeyboardInterrupt as caught:
-                code = caught.args[0] if caught.args else KILLED
+                code = exit_code_of(caught)
             except Exception as caught:  # noqa: BLE001  whatever stopped the job ends up in the journal
                 error, code = describe(caught), FAILED
-        results = results_of(plan, request.run_id, store)
-        tell_what_is_missing(journal, store, results)
-        if code is None:
-            code = _exit_code(plan, results)
-        seconds = time.monotonic() - started
-        how = End(STATUS[code], code, round(seconds, 3), now(), counts_of(results))
-        if end(store, request.run_id, how):
-            say_end(journal, how, error)
-        give_up(store, request.run_id)
+        results: dict[str, Result] = {}
+        try:
+            results = results_of(plan, run_id, store)
+            if code is None:
+                code = _exit_code(plan, results)
+            seconds = time.monotonic() - started
+            how = End(STATUS[code], code, round(seconds, 3), now(), counts_of(results))
+            end_run(store, run_id, plan, results, how, error, journal)
+        except StoreError as caught:  # the lease stays, so that the next command can end what this one could not
+            error, code = error or describe(caught), code or FAILED
     ran = sum(result.status in ("done", "failed") for result in results.values())
-    return Outcome(request.run_id, plan, results, code, seconds, error, ran)
+    return Outcome(run_id, plan, results, code, time.monotonic() - started, error, ran)
+
+
+def _begin(request: Request) -> tuple[Journal, tuple[str, str] | None, Resolved]:
+    """Look at all that the plan needs and write down how the run begins."""
+    plan, store, run_id = request.plan, request.store, request.run_id
+    before = cut_short(store, plan.pipeline)
+    resumes = before[0] if request.resume and before else ""
+    resolved = resolve_plan(
+        plan,
+        store,
+        request.root,
+        request.code_digest,
+        request.beam_options,
+        request.fresh,
+        request.use_cache,
+        request.write_cache,
+        resumes,
+    )
+    facts = {
+        "pipeline": plan.pipeline,
+        "plan": plan.digest,
+        "arguments": plan.arguments,
+        "nodes": [node.id for node in plan.nodes],
+        "command": request.command,
+        "code": resolved.code,
+        "packages": resolved.packages,
+        "project": keep_code(request.packages, store),
+        "resumes": resumes,
+        **facts_of(request.root),
+    }
+    store.write(f"runs/{run_id}/plan.json", plan.dumps().encode())
+    store.write(f"runs/{run_id}/resolved.json", _bytes(resolved.to_json()))
+    begin(store, run_id, {"run": run_id, "time": now(), **facts})
+    journal = Journal(store, run_id)
+    journal.append("run_started", **facts)
+    return journal, before, resolved
+
+
+def exit_code_of(interrupt: KeyboardInterrupt) -> int:
+    """Return the exit code of a command that was interrupted: by Ctrl-C, or by a signal that names its own."""
+    return interrupt.args[0] if interrupt.args else KILLED
 
 
 def keep_code(packages: Mapping[str, Path], store: Store) -> str:
@@ -253,7 +273,10 @@ def _terminable() -> Iterator[None]:
     def interrupt(number: int, _: Any) -> None:
         raise KeyboardInterrupt(TERMINATED)
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # of nohup
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
@@ -295,38 +318,6 @@ def _following(request: Request, store: Store) -> Iterator[None]:
         stop.set()
         for thread in threads:
             thread.join()
-
-
-def results_of(plan: Plan, run_id: str, store: Store) -> dict[str, Result]:
-    """Return the committed results of a run by node, in the plan's order."""
-    found: dict[str, Result] = {}
-    for node in plan.nodes:
-        form = store.read_json(f"runs/{run_id}/nodes/{node.id}.json")
-        if form is not None:
-            found[node.id] = Result.from_json(form)
-    return found
-
-
-def counts_of(results: Mapping[str, Result]) -> dict[str, int]:
-    """Return how many nodes ended how."""
-    return dict(Counter(result.status for result in results.values()))
-
-
-def tell_what_is_missing(journal: Journal, store: Store, results: Mapping[str, Result]) -> None:
-    """Journal the end of nodes whose worker died between committing and saying so."""
-    events = Tail(store, journal.run_id).poll()
-    told = {event["node"] for event in events if event["kind"] == "node_finished"}
-    for result in results.values():
-        if result.node not in told:
-            journal.append("node_finished", **result.to_json())
-
-
-def say_end(journal: Journal, how: End, error: Failure | None = None) -> None:
-    """Journal how a run ended: its last event."""
-    more: dict[str, Any] = {"closed_by": how.closed_by} if how.closed_by else {}
-    if error is not None:
-        more["error"] = error.to_json()
-    journal.append("run_finished", status=how.status, exit_code=how.exit_code, seconds=how.seconds, **more)
 
 
 def _exit_code(plan: Plan, results: dict[str, Result]) -> int:

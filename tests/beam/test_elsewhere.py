@@ -20,6 +20,7 @@ import pytest
 import levada
 from levada.project import Project
 from levada.run import FAILED, OK, Outcome, Request, run
+from levada.settings import Settings
 from levada.store import Store
 from tests.inline import events
 from tests.stores import CREDENTIALS, s3_address  # noqa: F401
@@ -46,7 +47,7 @@ class Number(Artifact):
 import json, os, sys
 from pathlib import Path
 import apache_beam as beam
-from levada import Context, component
+from levada import Context, Many, component
 from levada.store import Store
 from vineyard.numbers import SCALE, Number
 
@@ -75,6 +76,22 @@ def chatter(ctx: Context, a: Number) -> Number:
     sys.stdout.flush()
     os.write(1, b"x" * 300_000)
     return put(ctx, n=a.get()["n"])
+
+@component
+def pick(ctx: Context, *, upto: int) -> Many[Number]:
+    """A list whose length nobody knows before."""
+    out = ctx.output_many(Number)
+    for n in range(1, upto + 1):
+        out.add(f"vine {n}").put({**facts(), "n": n})
+    return out
+
+@component
+def ferment(ctx: Context, a: Number) -> Number:
+    return put(ctx, n=a.get()["n"] * SCALE)
+
+@component
+def blend(ctx: Context, parts: Many[Number]) -> Number:
+    return put(ctx, n=sum(part.get()["n"] for part in parts), pids=sorted({part.get()["pid"] for part in parts}))
 
 class HarvestError(Exception):
     def __init__(self, row, why):
@@ -113,8 +130,8 @@ class Keep(beam.DoFn):
 ''',
     "pipelines.py": '''
 """What the test draws."""
-from levada import pipeline
-from vineyard.steps import add, chatter, job, make, spoil
+from levada import each, gather, pipeline
+from vineyard.steps import add, blend, chatter, ferment, job, make, pick, spoil
 
 @pipeline
 def vintage():
@@ -127,6 +144,11 @@ def spoilt():
     a = make(n=1)
     add(spoil(a), a)
     add.with_options(name="beside")(a, a)
+
+@pipeline
+def blended():
+    blend(gather(ferment(ferment(each(pick(upto=4))))))
+    blend.with_options(name="of_values")(gather(make(n=each([1, 2, 3]))))
 
 @pipeline
 def pressed():
@@ -144,7 +166,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     (root / "vineyard").mkdir()
     for name, text in CODE.items():
         (root / "vineyard" / name).write_text(text)
-    project = Project(root, ("vineyard",))
+    project = Project(root, Settings(code=("vineyard",)))
     project.make_importable()
     yield project
     sys.path.remove(str(root))
@@ -200,13 +222,19 @@ def far(s3_address: str) -> Store:
 
 
 def run_there(project: Project, pool: str, store: Store, name: str) -> Outcome:
-    plan = project.load_pipeline(f"python:vineyard.pipelines:{name}").plan_from(project.root)
-    options = (
+    return run_with(
+        project,
+        store,
+        name,
         "--runner=PortableRunner",
         "--job_endpoint=embed",
         "--environment_type=EXTERNAL",
         f"--environment_config={pool}",
     )
+
+
+def run_with(project: Project, store: Store, name: str, *options: str) -> Outcome:
+    plan = project.load_pipeline(f"python:vineyard.pipelines:{name}").plan_from(project.root)
     return run(Request(plan, store, project.root, project.code_digest, project.packages, beam_options=options))
 
 
@@ -250,6 +278,29 @@ def test_nodes_run_in_the_pool(project: Project, pool: str, far: Store) -> None:
 
     again = run_there(project, pool, far, "vintage")
     assert {result.status for result in again.results.values()} == {"cached"}
+
+
+def assert_blended(outcome: Outcome, store: Store) -> None:
+    assert outcome.error is None
+    counts = {name: str(result.items) for name, result in outcome.results.items() if result.items}
+    assert counts == {"ferment": "4 items", "ferment_2": "4 items", "make": "3 items"}
+    blend, of_values = made_by(outcome, store, "blend"), made_by(outcome, store, "of_values")
+    assert (blend["n"], of_values["n"]) == (1000, 60)
+    assert os.getpid() not in (*blend["pids"], *of_values["pids"], blend["pid"])
+
+
+def test_items_of_mapped_nodes_run_in_the_pool(project: Project, pool: str, far: Store) -> None:
+    """Those of a list that is made there, too; afterwards all are cache hits."""
+    assert_blended(run_there(project, pool, far, "blended"), far)
+    again = run_there(project, pool, far, "blended")
+    assert {result.status for result in again.results.values()} == {"cached"}
+
+
+def test_items_of_mapped_nodes_run_in_beams_own_processes(project: Project, tmp_path: Path) -> None:
+    """With Beam's direct runner in several processes, on a local store."""
+    store = Store(tmp_path)
+    options = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    assert_blended(run_with(project, store, "blended", *options), store)
 
 
 def test_a_failure_in_the_pool_is_the_users_own(project: Project, pool: str, far: Store) -> None:

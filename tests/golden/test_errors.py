@@ -93,13 +93,15 @@ def test_a_store_below_a_file_is_told_before_anything_runs(golden: Any, tmp_path
     (tmp_path / "notes.txt").touch()
     store = Store(tmp_path / "notes.txt" / "store")
     text = text_of(lambda: run_plan(plan_of(ingested), store))
-    golden("errors/store_below_a_file.txt", re.sub(r"probe-\w+", "<probe>", text.replace(str(tmp_path), "<folder>")))
+    golden(
+        "errors/store_below_a_file.txt", re.sub(r"\d{8}-\d{6}-\w+", "<run>", text.replace(str(tmp_path), "<folder>"))
+    )
 
 
 def test_a_store_that_may_not_be_written_is_told(golden: Any) -> None:
     """/proc takes no files, whoever asks."""
     text = text_of(lambda: run_plan(plan_of(ingested), Store("/proc/levada")))
-    golden("errors/store_unwritable.txt", re.sub(r"probe-\w+", "<probe>", text))
+    golden("errors/store_unwritable.txt", re.sub(r"\d{8}-\d{6}-\w+", "<run>", text))
 
 
 def test_a_store_on_an_unknown_file_system_is_told(golden: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 from levada import Artifact, Context, component, pipeline
@@ -66,3 +68,41 @@ def fan(*, width: int = 20, seconds: float = 1.0) -> None:
     """
     first = start()
     collect([wait(first, seconds=seconds, index=index) for index in range(width)])
+
+
+@component
+def parent(ctx: Context, number: Number, *, seconds: float, index: int) -> Number:
+    """Start a child, sleep, and let the child go on."""
+    out = ctx.output(Number)
+    (out.path / "half.bin").write_bytes(b"x" * 1000)
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdout=subprocess.DEVNULL)
+    for _ in range(int(seconds * 10)):
+        ctx.progress(0, None, "")  # here a stopped run is noticed
+        time.sleep(0.1)
+    out.properties["value"] = index
+    return out
+
+
+@pipeline
+def families(*, width: int = 2, seconds: float = 1.0) -> None:
+    """One node, then some in processes of their own that start children, then one.
+
+    Args:
+        width: how many have children.
+        seconds: how long each sleeps.
+    """
+    first = start()
+    own = parent.with_options(process="own")
+    collect([own(first, seconds=seconds, index=index) for index in range(width)])
+
+
+@pipeline
+def isolated(*, length: int = 5) -> None:
+    """A chain whose nodes have processes of their own.
+
+    Args:
+        length: how many nodes.
+    """
+    number = start()
+    for _ in range(length):
+        number = step.with_options(process="own")(number)

@@ -28,7 +28,9 @@ Exit codes: 0 all went well, 1 a node failed, 2 the command or the pipeline is w
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
 
 
 def main(words: list[str] | None = None) -> None:
@@ -36,6 +38,12 @@ def main(words: list[str] | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's banners would break the progress display
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    from levada.cli.commands import execute
+    try:
+        from levada.cli.commands import execute
 
-    sys.exit(execute(sys.argv[1:] if words is None else words))
+        code = execute(sys.argv[1:] if words is None else words)
+    except KeyboardInterrupt:  # while it was starting
+        code = 130
+    with suppress(ValueError):  # not the main thread: a test
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own end has nothing to say of an interrupt
+    sys.exit(code)

@@ -82,8 +82,8 @@ def execute(words: list[str]) -> int:
         return WRONG
     except click.Abort:
         return 130
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as interrupt:
+        return interrupt.args[0] if interrupt.args else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -11,13 +11,15 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levada.ending import STATUS
 from levada.history import History
+from levada.lease import take
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
 from levada.process import adopt_orphans, kill_children
 from levada.project import Project
 from levada.readers import guests
-from levada.run import STATUS, Outcome, Reader, Request, run
+from levada.run import Outcome, Reader, Request, exit_code_of, run
 from levada.store import Store
 from levada.terminal.quiet import quieten
 
@@ -39,6 +41,24 @@ def run_and_show(
     """Run a plan, show how it goes and what came out, and return the exit code."""
     quieten()
     adopt_orphans()
+    try:
+        code = _run_and_show(project, plan, beam_options, debug, jobs, no_cache, fresh, resume, as_json)
+    except KeyboardInterrupt as interrupt:
+        code = exit_code_of(interrupt)
+    return _leave(code)
+
+
+def _run_and_show(
+    project: Project,
+    plan: Plan,
+    beam_options: tuple[str, ...],
+    debug: bool,
+    jobs: int | None,
+    no_cache: bool,
+    fresh: tuple[str, ...],
+    resume: bool,
+    as_json: bool,
+) -> int:
     project.make_importable()
     settings = project.settings
     command = shlex.join([_program(), *sys.argv[1:]])
@@ -63,7 +83,7 @@ def run_and_show(
         from levada.terminal.lines import JsonReader
 
         request.readers = [*readers, JsonReader(sys.stdout)]
-        return _leave(run(request).exit_code)
+        return run(request).exit_code
     from rich.console import Console
 
     # The stream of now: while nodes run, sys.stdout is where they write.
@@ -81,7 +101,7 @@ def run_and_show(
 
     notes = [*(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
     show_summary(outcome, console, command, notes, History(project.store).short(request.run_id))
-    return _leave(outcome.exit_code)
+    return outcome.exit_code
 
 
 def _leave(code: int) -> int:
@@ -113,7 +133,7 @@ def _undisturbed(store: Store, run_id: str, debug: bool) -> AbstractContextManag
         return nullcontext()
     from levada.terminal.quiet import stderr_into
 
-    store.check_writable()
+    take(store, run_id)
     return stderr_into(store.local / "runs" / run_id / "stderr.log")
 
 

@@ -29,7 +29,7 @@ def execute(view: RunView, plan: Plan, node: Node, item: Item | None, stopped: C
     key = key_of(view, node, call)
     policy = Policy.of(node.retry)
     earlier: list[Attempt] = []
-    while True:
+    while not stopped():
         name = f"{view.run_id}-{secrets.token_hex(3)}"
         this = Try(plan, node, item, call, key, name, number=len(earlier) + 1)
         _tell(view, this, "item_started" if item else "node_started", key=key, inputs=_input_facts(call.inputs))
@@ -42,6 +42,7 @@ def execute(view: RunView, plan: Plan, node: Node, item: Item | None, stopped: C
         earlier.append(Attempt(name, this.number, seconds, wait, result.failure))
         _tell(view, this, "attempt_failed", number=this.number, failure=result.failure.to_json(), wait=wait)
         _sleep(wait, stopped)
+    raise Stopped
 
 
 def _attempt(view: RunView, this: Try, stopped: Callable[[], bool]) -> Result:
@@ -57,7 +58,7 @@ def _attempt(view: RunView, this: Try, stopped: Callable[[], bool]) -> Result:
         if result.failure is not None:
             view.store.delete(this.home)  # nothing names it
             with suppress(OSError):  # a full disk, which may be what the failure is about
-                log.text.write(result.failure.traceback)
+                log.write(result.failure.traceback)
     except Stopped:
         view.store.delete(this.home)
         raise
@@ -68,9 +69,7 @@ def _attempt(view: RunView, this: Try, stopped: Callable[[], bool]) -> Result:
 
 def _sleep(seconds: float, stopped: Callable[[], bool]) -> None:
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        if stopped():
-            raise Stopped
+    while (left := until - time.monotonic()) > 0 and not stopped():
         time.sleep(min(left, _LOOK))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import sys
 import tempfile
 import threading
@@ -23,32 +22,44 @@ from levada.store import Store
 
 
 class Log:
-    """One attempt's log while it is written; `key` is its place in the store, empty if nothing was written."""
+    """One attempt's log while it is written; there is none until something is."""
 
     def __init__(self, store: Store, key: str) -> None:
         self._store = store
         self._key = key
-        if store.local is not None:
-            self._path = store.local / key
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self.file: BinaryIO = self._path.open("ab")
-            except OSError as error:
-                raise store.broken("write", key, error) from error
-        else:
-            self._path = None
-            self.file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  closed by `close`
-        self.text = io.TextIOWrapper(self.file, encoding="utf-8", errors="backslashreplace", write_through=True)
+        self._path = store.local / key if store.local is not None else None
+        self._file: BinaryIO | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def file(self) -> BinaryIO:
+        """The file to write to; raises StoreError if there can be none."""
+        with self._opening:
+            if self._file is None:
+                self._file = self._open()
+        return self._file
+
+    def _open(self) -> BinaryIO:
+        if self._path is None:
+            return cast("BinaryIO", tempfile.TemporaryFile())
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return self._path.open("ab", buffering=0)  # what is written is there, also if this process is killed
+        except OSError as error:
+            raise self._store.broken("write", self._key, error) from error
+
+    def write(self, text: str) -> None:
+        """Add text; raises ValueError when the log is closed."""
+        self.file.write(text.encode(errors="backslashreplace"))
 
     def close(self) -> str:
         """Bring the log to its place and return its key; an empty one leaves nothing.
 
-        A disk that is full cuts it off: what became of the node counts more than what it said. What other processes
-        wrote, or in several parts, may hold the value of a secret until now.
+        What other processes wrote, or in several parts, may hold the value of a secret until now.
         """
-        with suppress(OSError):
-            self.text.flush()
-        size = os.fstat(self.file.fileno()).st_size
+        if self._file is None:
+            return ""
+        size = self.file.seek(0, io.SEEK_END)
         if self._path is None and size:
             self.file.seek(0)
             self._store.write(self._key, redact_bytes(self.file.read()))
@@ -56,8 +67,8 @@ class Log:
             content = self._path.read_bytes()
             if (clean := redact_bytes(content)) != content:
                 self._store.write(self._key, clean)
-        with suppress(OSError):
-            self.text.close()
+        with suppress(OSError):  # a full disk, which may be what the failure is about
+            self.file.close()
         if self._path is not None and not size:
             self._path.unlink(missing_ok=True)
             with suppress(OSError):  # other attempts may have left something there
@@ -126,7 +137,7 @@ class _Router(io.TextIOBase):
         if log in _echoed:
             self.real.write(redact(text))
         with suppress(ValueError):  # a thread of a component that has returned: its log is closed
-            log.text.write(redact(text))
+            log.write(redact(text))
         return len(text)
 
     def flush(self) -> None:

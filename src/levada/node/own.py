@@ -55,7 +55,6 @@ def attempt_in_own_process(view: RunView, this: Try, log: Log, stopped: Callable
     this.guard_secrets()
     alive_read, alive_write = os.pipe()  # its end in the child is closed when this process is no more
     said_read, said_write = os.pipe()
-    log.text.flush()
     child = subprocess.Popen(
         [sys.executable, "-m", "levada.node.child", str(alive_read), str(said_write)],
         stdin=subprocess.PIPE,

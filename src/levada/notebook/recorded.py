@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from levada.draw import Drawing
+from levada.ending import OK, STATUS, counts_of, end_run, results_of
 from levada.journal import new_run_id, now
-from levada.lease import End, begin, end, give_up, kept_alive
+from levada.lease import End, begin, kept_alive, take
 from levada.node import run_node, view_of
 from levada.node.view import IN_SIGHT
 from levada.plan import Node, Plan
 from levada.resolved import Resolved
 from levada.result import Result
-from levada.run import OK, STATUS, counts_of, facts_of, keep_code, results_of, say_end
+from levada.run import facts_of, keep_code
 from levada.store import Store
 from levada.values import utf8
 
@@ -79,6 +80,8 @@ class Recorded:
         self.resolved = resolved if self.resolved is None else _merged(self.resolved, resolved)
         self._nodes.append(node)
         plan = self.plan
+        if is_first:
+            take(self.store, self.run_id)
         self._write("plan.json", plan.dumps().encode())
         self._write("resolved.json", _bytes(self.resolved.to_json()))
         if is_first:
@@ -108,9 +111,8 @@ class Recorded:
         self._alive.close()
         seconds = round(time.monotonic() - self._began, 3)
         how = End(STATUS[OK], OK, seconds, now(), counts_of(self.results))
-        if end(self.store, self.run_id, how):
-            say_end(view_of(self.run_id, self.store).journal, how)
-        give_up(self.store, self.run_id)
+        journal = view_of(self.run_id, self.store).journal
+        end_run(self.store, self.run_id, self.plan, self.results, how, journal=journal)
 
     def _begin(self, plan: Plan) -> None:
         assert self.resolved is not None

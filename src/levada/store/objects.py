@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import os
-import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from levada import files
 from levada.errors import SecretError, StoreError
 from levada.secret import redact, revealed
 from levada.store.documents import opened
@@ -136,8 +134,7 @@ class Objects:
         """Put bytes at a key, replacing what is there. Readers see the old or the new, never a part."""
         try:
             if self.local is not None:
-                with self._beside(key, content) as temporary:
-                    os.replace(temporary, self.local / key)
+                files.replace(self.local / key, content)
             else:
                 self.fs.pipe_file(self.uri_of(key), content)
         except self.errors as error:
@@ -147,8 +144,7 @@ class Objects:
         """Put bytes at a key that has none; returns False, changing nothing, if another was first."""
         try:
             if self.local is not None:
-                with self._beside(key, content) as temporary:
-                    os.link(temporary, self.local / key)
+                files.create(self.local / key, content)
             elif self.uri.startswith("memory://"):
                 with _IN_MEMORY:  # fsspec looks first and writes then
                     self.fs.pipe_file(self.uri_of(key), content, mode="create")
@@ -160,30 +156,6 @@ class Objects:
             raise self.broken("write", key, error) from error
         return True
 
-    @contextlib.contextmanager
-    def _beside(self, key: str, content: bytes) -> Iterator[str]:
-        """Write a temporary file in the folder of a local key, synced to disk; removed at the end."""
-        assert self.local is not None
-        target = self.local / key
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:  # a file where a folder should be; not that another was first
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(target.parent)) from None
-        temporary = f"{target.parent}/.{target.name}.{secrets.token_hex(6)}.tmp"
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            try:
-                view = memoryview(content)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            yield temporary
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-
     def append(self, key: str, lines: bytes, before: bytes) -> None:
         """Add lines to an object that this process alone writes; `before` is all it has written there.
 
@@ -191,10 +163,7 @@ class Objects:
         """
         try:
             if self.local is not None:
-                path = self.local / key
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("ab") as file:
-                    file.write(lines)
+                files.append(self.local / key, lines)
             else:
                 self.fs.pipe_file(self.uri_of(key), before + lines)
         except self.errors as error:
@@ -278,9 +247,8 @@ class Objects:
 
     def check_writable(self) -> None:
         """Raise StoreError, naming the reason, if the store cannot be written."""
-        probe = f"probe-{secrets.token_hex(4)}"
-        self.write(probe, b"")
-        self.delete(probe)
+        self.write("probe", b"")
+        self.delete("probe")
 
     @property
     def errors(self) -> type[Exception]:

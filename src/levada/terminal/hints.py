@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from levada.result import Result
-from levada.run import CLOSED, FAILED, KILLED, Outcome
+from levada.run import CLOSED, FAILED, Outcome
 
 Hint = tuple[str, str]
 
@@ -16,7 +16,7 @@ def hints(outcome: Outcome, command: str, name: str) -> Iterator[Hint]:
     program = program_of(command)
     if outcome.exit_code == FAILED:
         yield from _failed(outcome, command, program, name)
-    elif outcome.exit_code == KILLED:
+    elif outcome.status == "killed":
         yield command, "goes on from what was done"
         yield f"{program} show {name}", "what was done"
     elif outcome.exit_code == CLOSED:

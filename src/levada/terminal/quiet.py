@@ -33,9 +33,9 @@ def stderr_into(path: Path) -> Iterator[TextIO]:
         for descriptor in (kept, file):
             os.close(descriptor)
         real.close()
-        content = path.read_bytes()
+        content = path.read_bytes() if path.exists() else b""  # a run that never began leaves nothing
         if not content:
-            path.unlink()
+            path.unlink(missing_ok=True)
         elif (clean := redact_bytes(content)) != content:
             path.write_bytes(clean)
 

@@ -18,7 +18,7 @@ from rich.text import Text
 from levada.artifact import ArtifactRecord
 from levada.failure import Failure
 from levada.result import Items, Result
-from levada.run import CLOSED, FAILED, KILLED, Outcome
+from levada.run import CLOSED, FAILED, Outcome
 from levada.terminal.hints import hints
 
 
@@ -61,7 +61,7 @@ def _headline(outcome: Outcome) -> str:
         "skipped": statuses.count("skipped"),
     }
     shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    style = {0: "green", FAILED: "red", CLOSED: "yellow", KILLED: "red"}[outcome.exit_code]
+    style = {"finished": "green", "closed": "yellow"}.get(outcome.status, "red")
     took = f"{outcome.seconds:.1f} s" if outcome.seconds < 100 else f"{outcome.seconds / 60:.1f} min"
     word = {CLOSED: "ended with a closed gate"}.get(outcome.exit_code, outcome.status)
     return f"[bold]run {outcome.run_id} [{style}]{word}[/][/] in {took}" + (f" · {shown}" if shown else "")
