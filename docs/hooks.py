@@ -1,37 +1,80 @@
 """What MkDocs does by our own code while it builds these pages.
 
-`guides/*` in the navigation stands for every page of that folder. A line `::: public levada.components` in a page
-stands for everything that the package exports, so that the reference cannot fall behind the code.
+`guides/*` in the navigation stands for every page of that folder that is not named beside it. On a line of its own
+`::: public levada.components` stands for everything that the package exports, so that the reference cannot fall behind
+the code.
+Each notebook of the repository becomes a page, `notebooks/NAME.md`, with the outputs that it was committed with.
 """
 
 from __future__ import annotations
 
 import ast
+import html
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 SOURCE = Path(__file__).parent.parent / "src"
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
 def on_config(config: Any) -> Any:
-    """Replace each `folder/*` of the navigation by the folder's pages, its index first; drop empty folders."""
+    """Replace each `folder/*` of the navigation by the pages of the folder that it does not name; drop empty ones."""
     root = Path(config["docs_dir"])
     expanded: list[Any] = []
     for entry in config["nav"]:
         name, target = next(iter(entry.items()))
-        if isinstance(target, str) and target.endswith("/*"):
-            found = sorted((root / target[:-2]).glob("*.md"), key=lambda path: (path.stem != "index", path.name))
-            if found:
-                expanded.append({name: [path.relative_to(root).as_posix() for path in found]})
-        else:
-            expanded.append(entry)
+        named = target if isinstance(target, list) else [target]
+        pages = [page for one in named for page in (_others(root, one, named) if one.endswith("/*") else [one])]
+        if pages:
+            expanded.append({name: pages if isinstance(target, list) or target.endswith("/*") else target})
     config["nav"] = expanded
     return config
 
 
+def _others(root: Path, pattern: str, named: list[str]) -> list[str]:
+    """Return the pages of a folder that are not named themselves, its index first."""
+    found = sorted((root / pattern[:-2]).glob("*.md"), key=lambda path: (path.stem != "index", path.name))
+    return [page for path in found if (page := path.relative_to(root).as_posix()) not in named]
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add a page for each notebook."""
+    from mkdocs.structure.files import File
+
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        files.append(File.generated(config, f"notebooks/{path.stem}.md", content=notebook_page(path)))
+    return files
+
+
+def notebook_page(path: Path) -> str:
+    """Return a notebook as Markdown: its prose, its code, and what the cells showed."""
+    parts: list[str] = []
+    for cell in json.loads(path.read_text())["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(source)
+        elif cell["cell_type"] == "code":
+            parts.append(f"```python\n{source}\n```")
+            parts += [shown for output in cell["outputs"] if (shown := _output(output))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _output(output: Any) -> str:
+    """Return an output as markup on one line, which Markdown leaves alone."""
+    data = output.get("data", {})
+    if "text/html" in data:
+        shown = "".join(data["text/html"])
+    else:
+        text = "".join(data.get("text/plain") or output.get("text") or output.get("traceback") or "")
+        shown = f"<pre>{html.escape(text)}</pre>".replace("\n", "&#10;")
+    return f'<div class="output">{shown}</div>'.replace("\n", " ") if shown else ""
+
+
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace each `::: public package` by one entry for every name that the package exports."""
+    """Replace each `::: public package` by one entry for every name that it exports; drop what is for tests only."""
+    markdown = re.sub(r"^<!--(python|console)\n.*?-->\n", "", markdown, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^::: public ([\w.]+)$", lambda found: _entries(found[1]), markdown, flags=re.MULTILINE)
 
 

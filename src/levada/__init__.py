@@ -8,6 +8,7 @@ from levada.fanout import Many as Many
 from levada.fanout import Values as Values
 from levada.fanout import each as each
 from levada.fanout import gather as gather
+from levada.notebook.session import session as session
 from levada.pipeline import pipeline as pipeline
 from levada.retry import Retry as Retry
 from levada.secret import Secret as Secret

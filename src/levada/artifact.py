@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar
 
 from levada.errors import ComponentError, StoreError, WiringError
+from levada.html import VIEWS
 from levada.references import load, reference_of
 from levada.values import Json, digest_of
 
@@ -158,11 +159,17 @@ class Home(Protocol):
 
 @dataclass
 class Made:
-    """An artifact that is committed: its record, and what brings its files to this machine."""
+    """An artifact that is committed: its record, and what brings its files to this machine.
+
+    `place` names the output of a run that it is (`RUN/NODE:OUTPUT`), where it was asked for as that; `told` is
+    what a notebook says beside it.
+    """
 
     record: ArtifactRecord
     home: Home
     local: Path | None = None
+    place: str = ""
+    told: tuple[str, ...] = ()
 
 
 class Artifact:
@@ -284,6 +291,10 @@ class Artifact:
         if isinstance(self._state, Drawn):
             self._refuse(why)
 
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows; nothing of its own before the artifact is made."""
+        return VIEWS["artifact"](self, self._state.told) if isinstance(self._state, Made) else None
+
     def __repr__(self) -> str:
         name = type(self).__name__
         match self._state:
@@ -293,6 +304,26 @@ class Artifact:
                 return f"<{name} '{output}', being made>"
             case Made(record=record):
                 return f"<{name} {record.digest[:12]} at {self.uri}>"
+
+
+A = TypeVar("A", bound=Artifact)
+
+
+def place_of(artifact: Artifact) -> str:
+    """Return the output of a run that a made artifact is, `RUN/NODE:OUTPUT`; empty if it was not asked for as that."""
+    state = artifact._state  # pyright: ignore[reportPrivateUsage]
+    return state.place if isinstance(state, Made) else ""
+
+
+def items_of(artifact: A) -> list[A] | None:
+    """Return what a mapped node made, where an artifact stands for all of it in a notebook; else None."""
+    state = artifact._state  # pyright: ignore[reportPrivateUsage]
+    if not isinstance(state, Made) or state.record.items is None:
+        return None
+    return [
+        type(artifact)(Made(record, state.home, place=f"{state.place}#{index}", told=(record.label,)))
+        for index, record in enumerate(state.record.items)
+    ]
 
 
 def made(record: ArtifactRecord, home: Home) -> Artifact:

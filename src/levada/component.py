@@ -4,25 +4,26 @@
     def train(ctx: Context, examples: Examples, *, epochs: int = 5) -> Model:
         \"\"\"Fit the model.\"\"\"
 
-Calling a component inside a `@pipeline` draws a node. Elsewhere, `train.function(ctx, ...)` is the plain
-function; unit tests call that.
+Calling a component inside a `@pipeline` draws a node; in a notebook session it runs at once. Elsewhere,
+`train.function(ctx, ...)` is the plain function; unit tests call that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
-from levada.artifact import Artifact, Drawn
-from levada.draw import Drawing, caller_position, current
-from levada.errors import LevadaError, Position, WiringError
+from levada.artifact import Artifact, Drawn, items_of, place_of
+from levada.draw import Drawing, caller, caller_position, current
+from levada.errors import GateError, LevadaError, Position, WiringError
+from levada.externals import binding_of, binding_of_list
 from levada.fanout import EachItem, Many, Values
 from levada.options import Options, check_name, check_needs, how_to_run
 from levada.plan import Binding, Each, Node, Output
-from levada.references import reference_of
+from levada.references import CELLS, LIVE, is_cell, reference_of
 from levada.retry import Retry
 from levada.signature import Signature, bind_arguments, bind_input, encode_parameter, read_signature
 from levada.values import Json
@@ -49,7 +50,11 @@ class Component(Generic[P, R]):
 
     @property
     def reference(self) -> str:
-        return reference_of(self.function)
+        """The component's address in plans."""
+        reference = reference_of(self.function)
+        if is_cell(reference):
+            CELLS[reference] = self
+        return reference
 
     @property
     def name(self) -> str:
@@ -58,6 +63,10 @@ class Component(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         drawing = current()
         if drawing is None:
+            session = caller()
+            if session is not None:
+                __tracebackhide__ = True  # a notebook shows the user's own frames
+                return cast("R", session.call(self, args, kwargs))
             name = self.function.__name__
             raise WiringError(
                 f"{name}(...) was called outside a pipeline.",
@@ -65,7 +74,7 @@ class Component(Generic[P, R]):
                 hint=f"Inside a @pipeline function a call draws a node. To run the plain function, in a test or in "
                 f"another component, call {name}.function(ctx, ...).",
             )
-        return cast("R", self._draw(drawing, args, kwargs))
+        return cast("R", self.draw(drawing, args, kwargs))
 
     def with_options(
         self,
@@ -100,7 +109,10 @@ class Component(Generic[P, R]):
             chosen = replace(chosen, name=check_name(name, position))
         if after is not None:
             items = after if isinstance(after, Sequence) and not isinstance(after, str) else [after]
-            chosen = replace(chosen, after=(*chosen.after, *(_node_of(item, label, position) for item in items)))
+            waits = [
+                item for item in items if not (isinstance(item, Artifact) and place_of(item))
+            ]  # what is made is waited for
+            chosen = replace(chosen, after=(*chosen.after, *(_node_of(item, label, position) for item in waits)))
         if requires is not None:
             gates = requires if isinstance(requires, Sequence) else [requires]
             chosen = replace(chosen, requires=(*chosen.requires, *(_gate_of(gate, label, position) for gate in gates)))
@@ -112,7 +124,8 @@ class Component(Generic[P, R]):
         chosen = how_to_run(chosen, retry, timeout, process, at_once, position)
         return Component(self.function, chosen)
 
-    def _draw(self, drawing: Drawing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def draw(self, drawing: Drawing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Add a node for a call to a drawing, and return what stands for its outputs. Raises WiringError."""
         position = caller_position()
         signature, options = self.signature, self._options
         arguments = bind_arguments(self.function.__name__, signature.bound, signature.inputs, args, kwargs, position)
@@ -126,7 +139,7 @@ class Component(Generic[P, R]):
             elif name in signature.inputs:
                 binding = bind_input(self.function.__name__, signature.inputs[name], value, position)
                 if binding is not None:
-                    root = value.drawn.mapped if isinstance(value, Artifact) and value.drawn else ""
+                    root = _mapped(value)
                     inputs[name] = Each(binding) if root else binding
                     mapped.update({root} - {""})
             else:
@@ -140,10 +153,14 @@ class Component(Generic[P, R]):
                 hint="One call runs over one list: gather() the others first.",
             )
         reference, outputs = self._references(signature, position)
-        node_id = drawing.claim(self.name, options.name is not None, position)
+        gates = [value for name in options.required_inputs if isinstance(value := arguments.get(name), Artifact)]
         wanted = [inputs.get(name) for name in options.required_inputs]
-        gates = [binding.source if isinstance(binding, Each) else binding for binding in wanted]
-        requires = options.requires + tuple(gate for gate in gates if isinstance(gate, Output))
+        mapped_gates = [binding.source for binding in wanted if isinstance(binding, Each)]
+        requires = (
+            *_required([*options.requires, *gates], self.function.__name__, position),
+            *(gate for gate in mapped_gates if isinstance(gate, Output)),
+        )
+        node_id = drawing.claim(self.name, options.name is not None, position)
         drawing.nodes.append(
             Node(
                 id=node_id,
@@ -155,7 +172,7 @@ class Component(Generic[P, R]):
                 after=tuple(dict.fromkeys(_scoped(name, drawing) for name in options.after)),
                 needs=dict(options.needs),
                 packages=options.packages,
-                cache=options.cache,
+                cache=options.cache and reference not in LIVE,
                 retry=dict(options.retry),
                 timeout=options.timeout,
                 process=options.process,
@@ -191,7 +208,7 @@ class Component(Generic[P, R]):
             if not fits or not (item.kind is Artifact or issubclass(item.kind or Artifact, wanted.kinds)):
                 got = item.kind.__name__ if item.kind else "a value"
                 raise WiringError(f"{label}({name}=each(...)) wants {wanted}, got {got}.", where=position)
-            return Each(item.source)
+            return Each(item.source if item.made is None else binding_of_list(item.made))
         if item.kind not in (None, Values):
             raise WiringError(
                 f"{label}({name}=each(...)) is a parameter, and the items are artifacts.",
@@ -214,6 +231,16 @@ class Component(Generic[P, R]):
         return f"<component {self.function.__name__}>"
 
 
+def _mapped(value: Any) -> str:
+    """Return the node whose `each` an artifact is one item of, or all of it."""
+    if not isinstance(value, Artifact):
+        return ""
+    if value.drawn is None and items_of(value) is not None:
+        binding = binding_of(value)
+        return binding.node if isinstance(binding, Output) else ""
+    return value.drawn.mapped if value.drawn else ""
+
+
 def _scoped(name: str, drawing: Drawing) -> str:
     return name[1:] if name.startswith("/") else "/".join((*drawing.scope, name))
 
@@ -231,15 +258,32 @@ def _node_of(item: Artifact | str, label: str, position: Position | None) -> str
     return f"/{binding.node}"
 
 
-def _gate_of(gate: Artifact, label: str, position: Position | None) -> Output:
-    binding = gate.drawn.binding if isinstance(gate, Artifact) and gate.drawn else None  # pyright: ignore[reportUnnecessaryIsInstance]
-    if not isinstance(binding, Output) or not gate.is_gate:
+def _gate_of(gate: Artifact, label: str, position: Position | None) -> Artifact:
+    binding = binding_of(gate) if isinstance(gate, Artifact) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not (isinstance(binding, Output) or (binding and place_of(gate))) or not gate.is_gate:
         raise WiringError(
             f"{label}.with_options(requires=...) wants a gate (an artifact with a verdict), got {type(gate).__name__}.",
             where=position,
             hint="Anomalies and Blessing are gates; to only wait for a node, use after=.",
         )
-    return binding
+    return gate
+
+
+def _required(gates: Iterable[Artifact], label: str, position: Position | None) -> tuple[Output, ...]:
+    """Return the gates that a plan must hold; raises GateError for one that an earlier run closed."""
+    required: list[Output] = []
+    for gate in gates:
+        binding = binding_of(gate)
+        if isinstance(binding, Output):
+            required.append(binding)
+        elif place_of(gate) and not gate.record.open:
+            reasons = gate.record.reasons
+            raise GateError(
+                f"{label}(...) requires an open gate, and this {type(gate).__name__} is closed"
+                + (f": {reasons[0]}." if reasons else "."),
+                where=position,
+            )
+    return tuple(required)
 
 
 @overload

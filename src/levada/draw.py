@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any, Protocol
 
 from levada.errors import Position, WiringError
 from levada.plan import Node, in_order
@@ -23,9 +24,13 @@ UNPACKED: list[Path] = []
 
 @dataclass
 class Drawing:
-    """The nodes drawn so far, and the names that are taken. `root` is what source files are named from."""
+    """The nodes drawn so far, and the names that are taken. `root` is what source files are named from.
+
+    `run` is the run that a session's drawing goes with: what that run made is an output of its nodes.
+    """
 
     root: Path
+    run: str = ""
     nodes: list[Node] = field(default_factory=list[Node])
     scope: tuple[str, ...] = ()
     taken: set[str] = field(default_factory=set[str])
@@ -33,10 +38,11 @@ class Drawing:
     def claim(self, name: str, explicit: bool, position: Position | None) -> str:
         """Return the node id for a name in the current scope: `ingest`, then `ingest_2`, and so on.
 
-        Raises WiringError if a name that the user chose is taken.
+        Raises WiringError if a name that the user chose is taken; in a session, where a cell may be executed again,
+        that is numbered too.
         """
         path = "/".join((*self.scope, name))
-        if path in self.taken and explicit:
+        if path in self.taken and explicit and not self.run:
             raise WiringError(f"there is already a node '{path}'.", where=position, hint="Choose another name=.")
         chosen, count = path, 1
         while chosen in self.taken:
@@ -59,6 +65,36 @@ class Drawing:
         return in_order(self.nodes)
 
 
+class Caller(Protocol):
+    """What runs a call at once, outside a drawing: a notebook session."""
+
+    @property
+    def is_idle(self) -> bool: ...
+
+    def call(self, component: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+
+    def call_pipeline(self, pipeline: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+
+
+_callers: list[Caller] = []
+
+
+def caller() -> Caller | None:
+    """Return the session in which a call runs at once; None without one, and within a component that it runs."""
+    return _callers[-1] if _callers and _callers[-1].is_idle else None
+
+
+def open_session(session: Caller) -> None:
+    """Let calls outside a drawing run at once in `session`, until it is closed."""
+    _callers.append(session)
+
+
+def close_session(session: Caller) -> None:
+    """Let calls run in the session before again, or in none; nothing happens to one that is closed."""
+    if session in _callers:
+        _callers.remove(session)
+
+
 _current: ContextVar[Drawing | None] = ContextVar("levada_drawing", default=None)
 
 
@@ -70,10 +106,16 @@ def current() -> Drawing | None:
 @contextmanager
 def drawing(root: Path) -> Iterator[Drawing]:
     """Start a drawing; component calls in this context add to it."""
-    fresh = Drawing(root)
-    token = _current.set(fresh)
-    try:
+    with continued(Drawing(root)) as fresh:
         yield fresh
+
+
+@contextmanager
+def continued(drawing: Drawing) -> Iterator[Drawing]:
+    """Go on with a drawing; component calls in this context add to it."""
+    token = _current.set(drawing)
+    try:
+        yield drawing
     finally:
         _current.reset(token)
 

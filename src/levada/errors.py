@@ -8,6 +8,7 @@
     │   └── SecretError       a secret that is not where its reference says
     ├── StoreError        the store cannot be read or written, or an artifact in it is damaged
     ├── ComponentError    a component broke its contract (returned the wrong thing)
+    ├── GateError         a closed gate stands before what was called in a notebook
     ├── ProcessError      a node's own process ended without a result: a crash, an exit, no memory left
     │   └── NodeTimeoutError  it took longer than its timeout and was stopped
     ├── DataError         data that cannot be read, with file and line
@@ -20,7 +21,7 @@ Each says what was wanted, what came, where in the user's own file, and what to 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,13 @@ class LevadaError(Exception):
             parts.append(self.hint)
         return "\n".join(parts)
 
+    @property
+    def _render_traceback_(self) -> Callable[[], list[str]]:
+        """What a notebook shows of an error that knows the user's line: the message, which says it, and no frames."""
+        if self.where is None:
+            raise AttributeError("_render_traceback_")
+        return lambda: [f"{type(self).__name__}: {self}"]
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.message, self.where, self.hint))
 
@@ -95,6 +103,10 @@ class StoreError(LevadaError):
 
 class ComponentError(LevadaError):
     """A component broke its contract, by returning the wrong thing for instance."""
+
+
+class GateError(LevadaError):
+    """A closed gate stands before a component that was called in a notebook; in a run it would be skipped."""
 
 
 class ProcessError(LevadaError):

@@ -2,21 +2,25 @@
 
     schema_file("schemas/flights.pbtxt")    the file as it is now, copied into the store
     champion("flights")                     the model that is live now, or nothing
+    an artifact in a notebook               what a node of another run made
 
-A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`.
+A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`, `made:20261123-101502-7f3a/train:output`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from levada.artifact import Artifact, ArtifactRecord, Drawn, FileEntry
+from levada.artifact import Artifact, ArtifactRecord, Drawn, FileEntry, place_of
+from levada.draw import current
 from levada.errors import DataError, PlanError
-from levada.plan import External
+from levada.extensions import installed, load_one
+from levada.fanout import Many
+from levada.plan import Binding, External, Output, Sequence
 from levada.registry import NAME, Registry
 from levada.store import INSIDE, Store, artifact_digest
 
@@ -66,11 +70,10 @@ def file_artifact(kind: type[A], path: str | Path) -> A:
 def resolve(binding: External, store: Store, root: Path) -> Resolution:
     """Return what a reference stands for now; raises DataError or PlanError if that cannot be said."""
     scheme, _, rest = binding.reference.partition(":")
-    resolver = SCHEMES.get(scheme)
+    resolver: Resolver | None = SCHEMES.get(scheme) or load_one("levada.externals", scheme)
     if resolver is None:
-        raise PlanError(
-            f"'{binding.reference}' has the unknown scheme '{scheme}'.", hint=f"Known: {', '.join(SCHEMES)}."
-        )
+        known = ", ".join((*SCHEMES, *installed("levada.externals")))
+        raise PlanError(f"'{binding.reference}' has the unknown scheme '{scheme}'.", hint=f"Known: {known}.")
     return resolver(rest, binding.type, store, root)
 
 
@@ -80,6 +83,11 @@ def _resolve_file(rest: str, type_: str, store: Store, root: Path) -> Resolution
         there = sorted(item.name for item in path.parent.glob("*") if item.is_file()) if path.parent.is_dir() else []
         hint = f"{path.parent.name}/ has {', '.join(there)}." if there else f"There is no folder {path.parent}."
         raise DataError(f"there is no file {rest} in {root}.", hint=hint)
+    return Resolution(keep_file(path, type_, store, rest))
+
+
+def keep_file(path: Path, type_: str, store: Store, source: str) -> ArtifactRecord:
+    """Copy a file into the store, once, and return its record; `source` says for people where it is from."""
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     key = f"files/{digest}/{path.name}"
@@ -87,9 +95,8 @@ def _resolve_file(rest: str, type_: str, store: Store, root: Path) -> Resolution
         store.write(key, content)
     folder = f"files/{digest}"
     entries = (FileEntry(path.name, len(content), digest),)
-    properties: dict[str, Any] = {"source": rest}
-    record = ArtifactRecord(type_, f"{INSIDE}{folder}", artifact_digest(entries, {}), properties, entries)
-    return Resolution(record)
+    properties: dict[str, Any] = {"source": source}
+    return ArtifactRecord(type_, f"{INSIDE}{folder}", artifact_digest(entries, {}), properties, entries)
 
 
 def _resolve_champion(rest: str, type_: str, store: Store, root: Path) -> Resolution:
@@ -102,7 +109,50 @@ def _resolve_champion(rest: str, type_: str, store: Store, root: Path) -> Resolu
     return Resolution(ArtifactRecord.from_json(promotion.champion), challenged)
 
 
-SCHEMES: dict[str, Callable[[str, str, Store, Path], Resolution]] = {
+def binding_of(artifact: Artifact) -> Output | External | None:
+    """Return what a plan that is being drawn says of an artifact: drawn in it, or made by a run; None if neither."""
+    if artifact.drawn is not None:
+        return artifact.drawn.binding
+    place = place_of(artifact)
+    return _binding_at(place, artifact.record.type) if place else None
+
+
+def _binding_at(place: str, type_: str) -> Output | External:
+    run, _, rest = place.partition("/")
+    drawing = current()
+    if drawing is not None and drawing.run == run and "#" not in rest:
+        node, _, output = rest.rpartition(":")
+        return Output(node, output)
+    return External(f"made:{place}", type_)
+
+
+def binding_of_list(many: Many[Any] | Iterable[Artifact]) -> Binding:
+    """Return what a plan that is being drawn says of a list that a run made, or of several made artifacts."""
+    if isinstance(many, Many):
+        whole = _binding_at(many.place, Artifact.type_reference())
+        if isinstance(whole, Output):
+            return whole
+    return Sequence(tuple(binding for item in many if (binding := binding_of(item)) is not None))
+
+
+def _resolve_made(rest: str, type_: str, store: Store, root: Path) -> Resolution:
+    run, _, place = rest.partition("/")
+    node, _, output = place.rpartition(":")
+    output, _, number = output.partition("#")
+    form = store.read_json(f"runs/{run}/nodes/{node}.json")
+    if form is None or output not in form.get("outputs", {}):
+        raise DataError(
+            f"run {run} has no '{output}' of {node} any more.", hint="It was removed from the store: make it again."
+        )
+    record = ArtifactRecord.from_json(form["outputs"][output])
+    return Resolution(record.items[int(number)] if number and record.items is not None else record)
+
+
+Resolver = Callable[[str, str, Store, Path], Resolution]
+"""From what stands behind the scheme, the artifact type's reference, the store and the project's root."""
+
+SCHEMES: dict[str, Resolver] = {
     "file": _resolve_file,
     "champion": _resolve_champion,
+    "made": _resolve_made,
 }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast, overload
 
 from levada import plan
-from levada.artifact import Artifact, Making
+from levada.artifact import Artifact, Making, items_of, place_of
 from levada.draw import caller_position
 from levada.errors import WiringError
 from levada.store import Store
@@ -33,6 +33,7 @@ class EachItem:
     source: plan.Binding | None
     values: tuple[Any, ...] = ()
     kind: type[Artifact] | None = None
+    made: Many[Any] | tuple[Artifact, ...] | None = None
 
 
 class Values(Artifact, Generic[V]):
@@ -53,10 +54,14 @@ class Values(Artifact, Generic[V]):
 class Many(Generic[T]):
     """Several artifacts of one type, in order: the annotation of an input that takes a `gather`."""
 
-    def __init__(self, items: Sequence[T], binding: plan.Binding | None = None, kind: type | None = None) -> None:
+    def __init__(
+        self, items: Sequence[T], binding: plan.Binding | None = None, kind: type | None = None, place: str = ""
+    ) -> None:
         self._items = tuple(items)
         self.binding = binding
         self.kind = kind
+        self.place = place
+        """The output of a run that a made list is, as an artifact's."""
 
     def _made(self) -> tuple[T, ...]:
         if self.binding is not None:
@@ -115,8 +120,10 @@ def each(items: Any) -> Any:
     `Many[...]` or `Values[...]`. Raises WiringError for an empty list or a mix of the two.
     """
     if isinstance(items, Many):
-        return EachItem(items.binding, kind=items.kind)
+        return EachItem(items.binding, kind=items.kind, made=items if items.place else None)
     if isinstance(items, Values):
+        if place_of(items):
+            return EachItem(None, tuple(items.get()))
         if items.drawn is None:
             raise WiringError("each() wants values of this pipeline.", where=caller_position())
         return EachItem(items.drawn.binding, kind=Values)
@@ -125,13 +132,16 @@ def each(items: Any) -> Any:
     artifacts = [item for item in items if isinstance(item, Artifact)]
     if not artifacts:
         return EachItem(None, tuple(items))
-    if len(artifacts) != len(items) or any(item.drawn is None for item in artifacts):
+    if len(artifacts) != len(items) or any(item.drawn is None and not place_of(item) for item in artifacts):
         raise WiringError(
             "each() wants artifacts of this pipeline, or plain values, not both.", where=caller_position()
         )
-    bindings: list[Any] = [item.drawn.binding for item in artifacts if item.drawn]
     kinds = {type(item) for item in artifacts}
-    return EachItem(plan.Sequence(tuple(bindings)), kind=kinds.pop() if len(kinds) == 1 else Artifact)
+    kind = kinds.pop() if len(kinds) == 1 else Artifact
+    if any(place_of(item) for item in artifacts):
+        return EachItem(None, kind=kind, made=tuple(artifacts))
+    bindings: list[Any] = [item.drawn.binding for item in artifacts if item.drawn]
+    return EachItem(plan.Sequence(tuple(bindings)), kind=kind)
 
 
 def gather(item: A, *, partial: bool = False) -> Many[A]:
@@ -140,6 +150,9 @@ def gather(item: A, *, partial: bool = False) -> Many[A]:
     If one of them failed, who takes it does not run; with `partial=True` it gets those that there are, if any.
     Raises WiringError for an artifact that does not come from an `each`.
     """
+    items = items_of(item) if isinstance(item, Artifact) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    if items is not None:
+        return Many(items, kind=type(item), place=place_of(item))
     drawn = item.drawn if isinstance(item, Artifact) else None  # pyright: ignore[reportUnnecessaryIsInstance]
     if drawn is None or not drawn.mapped:
         raise WiringError(

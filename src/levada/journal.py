@@ -4,6 +4,7 @@ The terminal, MLflow and logs are readers of journals; the engine knows none of 
 objects, one a line; `schemas/journal.schema.json` in the repository describes them. The kinds:
 
     run_started     pipeline, plan, arguments, host, user, git, versions, command
+    plan_grew       plan, nodes   a notebook session goes on with these nodes
     resumed         before, status, reused, changed               it goes on from a run that was cut short
     node_started    node, attempt, key; of a mapped node: total, settled
     item_started    node, item, label, place, attempt, key        a mapped node's call for one item

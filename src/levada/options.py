@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from levada.artifact import Artifact
 from levada.errors import Position, WiringError
-from levada.plan import Output
 from levada.retry import Retry, retry_form
 from levada.values import Json
 
@@ -18,7 +18,7 @@ class Options:
 
     name: str | None = None
     after: tuple[str, ...] = ()
-    requires: tuple[Output, ...] = ()
+    requires: tuple[Artifact, ...] = ()
     required_inputs: tuple[str, ...] = ()
     needs: tuple[tuple[str, Json], ...] = ()
     packages: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from levada import draw
+from levada.artifact import Artifact
 from levada.errors import ParameterError, WiringError
 from levada.options import check_name
 from levada.plan import Plan
@@ -52,6 +53,10 @@ class Pipeline(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         drawing = draw.current()
         if drawing is None:
+            session = draw.caller()
+            if session is not None:
+                __tracebackhide__ = True  # a notebook shows the user's own frames
+                return cast("R", session.call_pipeline(self, args, kwargs))
             raise WiringError(
                 f"{self.function.__name__}(...) was called outside a pipeline.",
                 where=draw.caller_position(),
@@ -71,16 +76,22 @@ class Pipeline(Generic[P, R]):
 
     def plan_from(self, root: Path, *args: P.args, **kwargs: P.kwargs) -> Plan:
         """Like `plan`, naming source files from `root`."""
-        arguments = self._encode(self._bind(args, kwargs))
+        return self.drawn(root, args, kwargs)[0]
+
+    def drawn(self, root: Path, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Plan, Any]:
+        """Return the plan, and what the function returned: artifacts that stand for outputs of its nodes."""
+        given = self._bind(args, kwargs)
+        arguments = self._encode({name: value for name, value in given.items() if not isinstance(value, Artifact)})
         with draw.drawing(root) as drawing:
-            self.function(*args, **kwargs)
-        return Plan(
+            returned = self.function(*args, **kwargs)
+        plan = Plan(
             pipeline=self.name,
             reference=self.reference,
             arguments=arguments,
             nodes=drawing.ordered(),
             description=inspect.getdoc(self.function) or "",
         )
+        return plan, returned
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return every argument by name, held against the annotations; raises WiringError where one does not fit."""

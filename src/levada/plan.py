@@ -15,6 +15,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from levada.errors import PlanError, Position, WiringError, did_you_mean
+from levada.html import VIEWS
 from levada.values import Json, digest_of, utf8
 
 FORMAT = 1
@@ -321,6 +322,10 @@ class Plan:
             if any(upstream in reached for upstream in node.upstream):
                 reached.add(node.id)
         return reached
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return VIEWS["plan"](self)
 
     def to_json(self, positions: bool = True) -> dict[str, Any]:
         return {

@@ -125,9 +125,9 @@ def run(request: Request) -> Outcome:
             "command": request.command,
             "code": resolved.code,
             "packages": resolved.packages,
-            "project": _keep_code(request, store),
+            "project": keep_code(request.packages, store),
             "resumes": resumes,
-            **_facts(request.root),
+            **facts_of(request.root),
         }
         begin(store, request.run_id, {"run": request.run_id, "time": now(), **facts})
     journal.append("run_started", **facts)
@@ -159,11 +159,11 @@ def run(request: Request) -> Outcome:
     return Outcome(request.run_id, plan, results, code, seconds, error, ran)
 
 
-def _keep_code(request: Request, store: Store) -> str:
+def keep_code(packages: Mapping[str, Path], store: Store) -> str:
     """Put the project's code into the store as it is now, for later questions; return its digest."""
     from levada.beam.package import CodePackage
 
-    package = CodePackage.of(request.packages)
+    package = CodePackage.of(packages)
     key = f"code/{package.digest}.zip"
     if package.content and not store.exists(key):
         store.write(key, package.content)
@@ -337,7 +337,7 @@ def _exit_code(plan: Plan, results: dict[str, Result]) -> int:
     return OK
 
 
-def _facts(root: Path) -> dict[str, Any]:
+def facts_of(root: Path) -> dict[str, Any]:
     """Who ran this, where, and from which commit."""
     return {
         "host": platform.node(),

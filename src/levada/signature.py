@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Union, cast, get_args, get_origin
 
-from levada.artifact import Artifact
+from levada.artifact import Artifact, place_of
 from levada.draw import caller_frame, current, shown_path
 from levada.errors import ParameterError, Position, WiringError, did_you_mean
+from levada.externals import binding_of, binding_of_list
 from levada.fanout import Many
 from levada.plan import Binding, Output, Sequence
 from levada.references import short_name
@@ -213,19 +214,30 @@ def bind_input(name: str, wanted: Input, value: Any, where: Position | None) -> 
         return None
     if wanted.many == "gather" and isinstance(value, Many):
         many = cast("Many[Any]", value)
-        if many.binding is not None and many.kind is not None and issubclass(many.kind, wanted.kinds):
-            return many.binding
+        if many.kind is not None and issubclass(many.kind, wanted.kinds):
+            binding = many.binding or (binding_of_list(many) if many.place else None)
+            if binding is not None:
+                return binding
     elif wanted.many == "list" and isinstance(value, list | tuple):
         items = cast("list[Any]", value)
         named = [(Input(f"{wanted.name}[{place}]", wanted.kinds), item) for place, item in enumerate(items)]
         return Sequence(tuple(cast("Binding", bind_input(name, one, item, where)) for one, item in named))
-    elif not wanted.many and isinstance(value, wanted.kinds) and value.drawn is not None:
-        return value.drawn.binding
+    elif not wanted.many and isinstance(value, Artifact) and _fits(value, wanted.kinds):
+        binding = binding_of(value)
+        if binding is not None:
+            return binding
     raise WiringError(
         f"{name}({wanted.name}=...) wants {wanted}, got {_describe(value)}.",
         where=where,
         hint=_field_offer(wanted, value) or _offer(wanted.kinds),
     )
+
+
+def _fits(value: Artifact, kinds: tuple[type[Artifact], ...]) -> bool:
+    """Whether an artifact is of one of the types; a made one, also of one that was defined again in the meantime."""
+    if isinstance(value, kinds):
+        return True
+    return bool(place_of(value)) and value.record.type in {kind.type_reference() for kind in kinds}
 
 
 def _describe(value: Any) -> str:

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Any
 
 from levada.beam.failures import original
-from levada.beam.options import make_runner, pipeline_options
 
 
 class BeamJob:
@@ -24,9 +23,9 @@ class BeamJob:
         self.counters: dict[str, int] = {}
 
     def __enter__(self) -> Any:
-        import apache_beam as beam
+        from levada.beam.pipeline import new_pipeline
 
-        self._pipeline = beam.Pipeline(runner=make_runner(self._options), options=pipeline_options(self._options))
+        self._pipeline = new_pipeline(self._options)
         return self._pipeline
 
     def __exit__(
@@ -38,8 +37,9 @@ class BeamJob:
 
         def work() -> None:
             try:
-                result = self._pipeline.run()
-                result.wait_until_finish()
+                from levada.beam.pipeline import run_to_the_end
+
+                result = run_to_the_end(self._pipeline)
                 for counter in result.metrics().query()["counters"]:  # one per step that counts
                     name = counter.key.metric.name
                     self.counters[name] = self.counters.get(name, 0) + counter.result

@@ -20,8 +20,9 @@ import apache_beam as beam
 from apache_beam.internal.cloudpickle import register_pickle_by_value
 from apache_beam.pvalue import AsList
 
-from levada.beam.options import check_options, is_in_process, make_runner, pipeline_options, stays_in_memory
+from levada.beam.options import check_options, is_in_process, stays_in_memory
 from levada.beam.package import CodePackage
+from levada.beam.pipeline import new_pipeline, run_to_the_end
 from levada.beam.scheduler import Scheduler, alone
 from levada.node import close_node, open_node, run_item, run_node
 from levada.plan import Node, Plan
@@ -156,12 +157,12 @@ def run_job(
     task = Task(plan.dumps(), run_id, store.uri, CodePackage.of(shipped), store.options, tuple(shipped))
     _live[run_id] = (store, stopped)
     try:
-        pipeline: Any = beam.Pipeline(runner=make_runner(options), options=pipeline_options(options))
+        pipeline = new_pipeline(options)
         if is_in_process(options):
             _ = pipeline | "the graph" >> beam.Create([jobs]) | "run" >> beam.ParDo(RunGraph(task))
         else:
             _by_levels(pipeline, plan, task)
-        pipeline.run().wait_until_finish()
+        run_to_the_end(pipeline)
     finally:
         del _live[run_id]
 

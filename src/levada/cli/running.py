@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import shutil
@@ -12,12 +11,15 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levada.history import History
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
 from levada.process import adopt_orphans, kill_children
 from levada.project import Project
+from levada.readers import guests
 from levada.run import STATUS, Outcome, Reader, Request, run
 from levada.store import Store
+from levada.terminal.quiet import quieten
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +37,7 @@ def run_and_show(
     as_json: bool,
 ) -> int:
     """Run a plan, show how it goes and what came out, and return the exit code."""
-    _quieten()
+    quieten()
     adopt_orphans()
     project.make_importable()
     settings = project.settings
@@ -55,7 +57,8 @@ def run_and_show(
         command=command,
     )
     mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
-    readers: list[Reader] = [mlflow] if mlflow else []
+    others = guests(request)
+    readers: list[Reader] = [*([mlflow] if mlflow else []), *others]
     if as_json:
         from levada.terminal.lines import JsonReader
 
@@ -76,7 +79,8 @@ def run_and_show(
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    show_summary(outcome, console, command, mlflow.notes if mlflow else [])
+    notes = [*(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
+    show_summary(outcome, console, command, notes, History(project.store).short(request.run_id))
     return _leave(outcome.exit_code)
 
 
@@ -131,11 +135,3 @@ def _print_tracebacks(outcome: Outcome) -> None:
     for failure in failures:
         if failure is not None:
             sys.stderr.write(failure.traceback)
-
-
-def _quieten() -> None:
-    """Keep the libraries' own log lines off the progress display; what matters is in the journal."""
-    logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
-    for name in ("apache_beam", "mlflow", "alembic", "tensorflow", "absl", "urllib3"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from levada.code.modules import Modules
 from levada.code.reach import Reach
+from levada.code.scan import Reference, Scan
 from levada.errors import ProjectError, did_you_mean
 from levada.references import split
 
@@ -17,11 +18,12 @@ class CodeIndex:
     """The project's code on disk. Files are read when they are reached, once: make a new index after edits.
 
     `packages` gives the folder (or file) of each package (or module) that holds project code, by its
-    dotted name: `{"components": Path("components"), "levada.components": ...}`.
+    dotted name: `{"components": Path("components"), "levada.components": ...}`. `imported` gives the content of
+    modules that this process runs in another form than their files have now.
     """
 
-    def __init__(self, packages: Mapping[str, Path]) -> None:
-        self._modules = Modules(packages)
+    def __init__(self, packages: Mapping[str, Path], imported: Mapping[str, bytes] | None = None) -> None:
+        self._modules = Modules(packages, imported or {})
         self._parts: dict[str, dict[str, str]] = {}
 
     def digest(self, reference: str) -> str:
@@ -42,6 +44,21 @@ class CodeIndex:
             self._check(module, name.partition(".")[0])
             self._parts[reference] = Reach(self._modules).parts(module, name)
         return dict(self._parts[reference])
+
+    def reached(self, names: Iterable[Reference], scans: Iterable[Scan]) -> dict[str, str]:
+        """Return the pieces, as `parts` does, that names in modules and statements from outside the project reach.
+
+        What they use of installed libraries reaches nothing, unless it runs code that nobody can name.
+        """
+        return Reach(self._modules).reached(names, scans)
+
+    def file(self, module: str) -> Path | None:
+        """Return the file of a module of the project, None if there is none."""
+        return self._modules.file(module)
+
+    def modules(self) -> list[str]:
+        """Return the names of the project's modules."""
+        return list(self._modules.names())
 
     def _check(self, module: str, name: str) -> None:
         source = self._modules.get(module)

@@ -19,7 +19,8 @@ from levada.errors import Position, ProjectError
 class Modules:
     """The modules of the project, each read when it is asked for, once."""
 
-    def __init__(self, packages: Mapping[str, Path]) -> None:
+    def __init__(self, packages: Mapping[str, Path], imported: Mapping[str, bytes]) -> None:
+        self._imported = imported
         self._packages = {name: path.absolute() for name, path in packages.items()}
         self._sources: dict[str, Source | None] = {}
         self._effects: dict[str, bool] = {}
@@ -43,6 +44,11 @@ class Modules:
         if name not in self._sources:
             self._sources[name] = self._read(name)
         return self._sources[name]
+
+    def file(self, name: str) -> Path | None:
+        """Return the file of a module, None if there is none."""
+        place = self._place(name)
+        return place if place is not None and place.is_file() else None
 
     def leads_to_project(self, name: str) -> bool:
         """Whether a package that is not the project's has one of the project's below it."""
@@ -108,7 +114,7 @@ class Modules:
         is_package = not _is_module(place)
         label = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
         try:
-            content = place.read_bytes()
+            content = self._imported.get(name) or place.read_bytes()
             tree = ast.parse(content, label) if place.suffix == ".py" else None
         except SyntaxError as error:
             where = Position(label, error.lineno or 1, (error.text or "").strip())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from levada.code.modules import Modules
-from levada.code.scan import DOTTED, IMPORT_MODULE, Chain, Import
+from levada.code.scan import DOTTED, IMPORT_MODULE, Chain, Import, Reference, Scan
 from levada.code.source import Source, Statement
 
 DYNAMIC = frozenset({
@@ -48,7 +48,13 @@ class Reach:
         self._reads_text = False
 
     def parts(self, module: str, name: str) -> dict[str, str]:
-        self._follow(module, tuple(name.split(".")))
+        return self.reached([(module, tuple(name.split(".")))], [])
+
+    def reached(self, names: Iterable[Reference], scans: Iterable[Scan]) -> dict[str, str]:
+        for module, chain in names:
+            self._follow(module, chain)
+        for scan in scans:
+            self._follow_outside(scan)
         while self._todo:
             self._step(*self._todo.pop())
         parts = {f"{source.name}:{name}": said for source in self._run.values() for name, said in self._said(source)}
@@ -153,6 +159,10 @@ class Reach:
                 self._names.setdefault(source.name, set()).add(chain[0])
             else:
                 self._follow(source.name, chain)
+        self._follow_outside(scan)
+
+    def _follow_outside(self, scan: Scan) -> None:
+        """Reach what a statement names in modules other than its own."""
         for module, chain in scan.refers:
             self._follow(module, chain)
         for found in scan.imports:

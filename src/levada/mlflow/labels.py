@@ -46,7 +46,7 @@ def origin_tags(story: Story) -> dict[str, str]:
         {
             "mlflow.user": said.get("user"),
             "mlflow.source.name": said.get("command") or story.plan.reference.removeprefix("python:"),
-            "mlflow.source.type": "LOCAL",
+            "mlflow.source.type": "NOTEBOOK" if said.get("session") else "LOCAL",
             "mlflow.source.git.commit": git.get("commit"),
             "mlflow.source.git.branch": git.get("branch"),
             "levada.git.dirty": str(git["dirty"]).lower() if "dirty" in git else None,

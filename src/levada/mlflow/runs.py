@@ -254,6 +254,8 @@ class RunDelivery:
     def _put_tables(self, run_id: str, tables: list[str]) -> None:
         """Put documents among the run's artifacts; the names of those that are tables are added to `tables`."""
         run = self._client.get_run(run_id)
+        if (self.story.started or {}).get("session"):
+            self._put(run, "plan.json", self.story.plan.dumps())  # it has grown since the run began
         artifacts = labels.artifacts_document(self.story)
         if artifacts:
             self._put(run, "artifacts.json", artifacts)

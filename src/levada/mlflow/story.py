@@ -6,7 +6,7 @@ Nothing here knows MLflow. Taking the same events again gives the same story.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -219,6 +219,8 @@ class Story:
         match event["kind"]:
             case "run_started":
                 self.started = event
+            case "plan_grew":
+                self._grow(event)
             case "run_finished":
                 self.finished = event
             case "promoted":
@@ -229,6 +231,12 @@ class Story:
                 node.take(event)
             case _:
                 pass
+
+    def _grow(self, event: Event) -> None:
+        """Take the new nodes of a session, unless the plan was read when it had them."""
+        new = [Node.from_json(form) for form in event["nodes"] if form["id"] not in self.nodes]
+        self.plan = replace(self.plan, nodes=(*self.plan.nodes, *new))
+        self.nodes |= {node.id: NodeStory(node) for node in new}
 
     @property
     def status(self) -> str:

@@ -18,3 +18,4 @@ from levada.node.contract import run_item as run_item
 from levada.node.contract import run_node as run_node
 from levada.node.contract import settle_node as settle_node
 from levada.node.view import RunView as RunView
+from levada.node.view import view_of as view_of

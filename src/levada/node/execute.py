@@ -52,7 +52,7 @@ def _attempt(view: RunView, this: Try, stopped: Callable[[], bool]) -> Result:
 
             result = attempt_in_own_process(view, this, log, stopped)
         else:
-            with captured(log):
+            with captured(log, echo=view.is_in_sight):
                 result = attempt_here(view, this, stopped)
         if result.failure is not None:
             view.store.delete(this.home)  # nothing names it

@@ -83,21 +83,25 @@ def log_key(run_id: str, node_id: str, item: str, attempt: str) -> str:
 
 
 _open: dict[int, Log] = {}
+_echoed: set[Log] = set()
 _lock = threading.Lock()
 
 
 @contextmanager
-def captured(log: Log) -> Iterator[None]:
-    """Send what this thread writes into a log."""
+def captured(log: Log, echo: bool = False) -> Iterator[None]:
+    """Send what this thread writes into a log; with `echo` also to where it would have gone."""
     _install()
     thread = threading.get_ident()
     with _lock:
         _open[thread] = log
+        if echo:
+            _echoed.add(log)
     try:
         yield
     finally:
         with _lock:
             del _open[thread]
+            _echoed.discard(log)
 
 
 def _log_of_this_thread() -> Log | None:
@@ -119,6 +123,8 @@ class _Router(io.TextIOBase):
         log = _log_of_this_thread()
         if log is None:
             return self.real.write(text)
+        if log in _echoed:
+            self.real.write(redact(text))
         with suppress(ValueError):  # a thread of a component that has returned: its log is closed
             log.text.write(redact(text))
         return len(text)

@@ -14,6 +14,9 @@ from levada.result import Result
 from levada.store import Store
 from levada.values import utf8
 
+IN_SIGHT: set[str] = set()
+"""Runs that somebody watches from a notebook: what their nodes print is shown there, what they raise is kept."""
+
 
 class RunView:
     """A run in a store. Results are read once: what is committed never changes."""
@@ -26,7 +29,13 @@ class RunView:
         if form is None:
             raise StoreError(f"{store.uri} has no run {run_id}.", hint="A node runs as part of a run in its store.")
         self.resolved = Resolved.from_json(form)
+        self.raised: dict[str, BaseException] = {}
         self._results: dict[str, Result] = {}
+
+    @property
+    def is_in_sight(self) -> bool:
+        """Whether somebody watches the run from this process."""
+        return self.run_id in IN_SIGHT
 
     def result(self, node_id: str, item: str = "") -> Result | None:
         """Return the committed result of a node, or of an item of it; None while there is none."""

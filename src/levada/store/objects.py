@@ -113,6 +113,20 @@ class Objects:
         except self.errors as error:
             raise self.broken("read", key, error) from error
 
+    def read_part(self, key: str, start: int, length: int) -> bytes:
+        """Return at most `length` bytes of an object from byte `start` on; none behind its end or without one."""
+        try:
+            if self.local is not None:
+                with (self.local / key).open("rb") as file:
+                    file.seek(start)
+                    return file.read(length)
+            end = min(cast("int", self.fs.size(self.uri_of(key))), start + length)
+            return cast("bytes", self.fs.cat_file(self.uri_of(key), start=start, end=end)) if start < end else b""
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return b""
+        except self.errors as error:
+            raise self.broken("read", key, error) from error
+
     def read_json(self, key: str) -> Any:
         """Return the JSON document at a key, or None if there is nothing; raises StoreError if it is damaged."""
         content = self.read(key)

@@ -1,7 +1,8 @@
-"""Keep what libraries write to standard error off the progress display."""
+"""Keep what libraries write off the progress display."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -37,3 +38,11 @@ def stderr_into(path: Path) -> Iterator[TextIO]:
             path.unlink()
         elif (clean := redact_bytes(content)) != content:
             path.write_bytes(clean)
+
+
+def quieten() -> None:
+    """Keep the libraries' own log lines off the display; what matters is in the journal."""
+    logging.getLogger().addFilter(lambda record: "apitools not found" not in record.getMessage())
+    for name in ("apache_beam", "mlflow", "alembic", "tensorflow", "absl", "urllib3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)

@@ -1,0 +1,91 @@
+"""Plans, sessions and runs in a notebook: the nodes, what each waits for, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from levada import html
+from levada.html import Html
+from levada.plan import Node, Plan
+from levada.references import short_name
+from levada.result import Result
+from levada.run import Outcome
+
+_BADGES = {"done": html.GREEN, "cached": html.TEAL, "failed": html.RED, "skipped": html.GREY, "closed": html.AMBER}
+_STATUS = {"finished": html.GREEN, "failed": html.RED, "closed": html.AMBER, "killed": html.GREY}
+
+
+def plan_html(plan: Plan) -> Html:
+    """Return a plan's nodes in an order in which they could run."""
+    return html.card(f"Plan of {plan.pipeline}", [_count(plan), f"plan {plan.digest[:6]}"], _nodes(plan, {}))
+
+
+def session_html(name: str, run_id: str, store: str, plan: Plan, results: Mapping[str, Result]) -> Html:
+    """Return what was called in a session so far."""
+    facts = [f"run {run_id}", _count(plan)] if plan.nodes else ["what is called from here on runs at once"]
+    return html.card(f"Session {name}", facts, _nodes(plan, results) if plan.nodes else "")
+
+
+def outcome_html(outcome: Outcome) -> Html:
+    """Return how a run ended, node by node."""
+    badge = html.badge(outcome.status, _STATUS[outcome.status])
+    cached = sum(result.status == "cached" for result in outcome.results.values())
+    facts = [f"run {outcome.run_id}", duration(outcome.seconds), f"{outcome.nodes_run} ran, {cached} cached"]
+    return html.card(html.join([f"{outcome.plan.pipeline} ", badge]), facts, _nodes(outcome.plan, outcome.results))
+
+
+class OutcomeView:
+    """A run's outcome, for a cell to show."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    def __repr__(self) -> str:
+        return f"<run {self._outcome.run_id} of {self._outcome.plan.pipeline}: {self._outcome.status}>"
+
+    def _repr_html_(self) -> str:
+        return outcome_html(self._outcome)
+
+
+def _count(plan: Plan) -> str:
+    return f"{len(plan.nodes)} node{'s' if len(plan.nodes) != 1 else ''}"
+
+
+def _nodes(plan: Plan, results: Mapping[str, Result]) -> Html:
+    if not results:
+        rows = [[html.code(node.id), short_name(node.component), *_about(node)] for node in plan.nodes]
+        return html.table(("node", "component", "after", "parameters"), rows, wide=(3,))
+    rows = [_ended(node, results.get(node.id)) for node in plan.nodes]
+    return html.table(("node", "", "took", "after", "what"), rows, numbers=(2,), wide=(4,))
+
+
+def _about(node: Node) -> list[Any]:
+    given = ", ".join(f"{name}={_short(form)}" for name, form in node.parameters.items())
+    return [", ".join(node.upstream), html.note(html.shown(given))]
+
+
+def _short(form: Any) -> str:
+    text = str(form)
+    return text if len(text) <= 30 else text[:29] + "…"
+
+
+def _ended(node: Node, result: Result | None) -> list[Any]:
+    upstream = html.note(", ".join(node.upstream))
+    if result is None:
+        return [html.code(node.id), "", "", upstream, ""]
+    is_open = all(record.open for record in result.outputs.values())
+    status = result.status if is_open else "closed"
+    took = duration(result.seconds) if result.status in ("done", "failed") else ""
+    said = result.reason or result.summary
+    if result.failure is not None:
+        said = f"{result.failure.type}: {next(iter(result.failure.message.splitlines()), '')}"
+    return [html.code(node.id), html.badge(status, _BADGES[status]), took, upstream, said]
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,250 @@
+"""Artifacts draw themselves: what a cell shows of each type, and that nothing in the data becomes markup."""
+
+from __future__ import annotations
+
+import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from levada import Artifact, html
+from levada.artifacts import Anomalies, Anomaly, Blessing, Evaluation, Examples, Model, Schema, Statistics, Tensor
+from levada.artifacts.evaluation import Report
+from levada.artifacts.model import ModelDocument
+from levada.artifacts.schema import parse_schema
+from levada.components import infer_schema, profile
+from levada.notebook.views.plan import plan_html
+from tests.arithmetic import Number, add, make
+from tests.inline import plan_of
+from tests.models.workshop import Workshop
+
+EVIL = "<script>alert('x')</script>&\""
+
+
+class Balanced(HTMLParser):
+    """Reads markup; `tags` counts elements, `text` is what a person reads. Fails where tags do not match."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: dict[str, int] = {}
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+def seen(artifact: Any) -> Balanced:
+    """Return what a notebook shows of something, read as a browser would."""
+    read = Balanced()
+    read.feed(artifact if isinstance(artifact, str) else artifact._repr_html_())
+    read.close()
+    assert read.open == []
+    assert "script" not in read.tags
+    assert not [name for name, _ in read.attributes if name.startswith("on") or name in ("src", "href")]
+    return read
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def table(rows: int = 400) -> pa.Table:
+    """Columns of every kind, some of whose names and values are markup."""
+    start = datetime.datetime(2013, 1, 1, tzinfo=datetime.UTC)
+    return pa.table(
+        {
+            EVIL: pa.array([EVIL if row % 3 else f"<b>{row % 7}" for row in range(rows)]),
+            "delay": pa.array([None if row % 10 == 0 else row**1.5 for row in range(rows)]),
+            "month": pa.array([row % 3 for row in range(rows)]),
+            "when": pa.array([start + datetime.timedelta(hours=row) for row in range(rows)], pa.timestamp("us", "UTC")),
+            "late": pa.array([row % 2 == 0 for row in range(rows)]),
+            "nothing": pa.nulls(rows, pa.float64()),
+            "same": pa.array([1.0] * rows),
+            "lists": pa.array([[row, row + 1] for row in range(rows)]),
+        }
+    )
+
+
+def examples_of(workshop: Workshop, data: pa.Table) -> Examples:
+    def write(made: Examples) -> None:
+        made.write("train", data)
+        made.write("eval", data.slice(0, 10))
+
+    return workshop.make(Examples, write)
+
+
+def test_examples_show_their_splits_and_first_rows(workshop: Workshop) -> None:
+    page = seen(examples_of(workshop, table()))
+    assert "410 rows · 8 columns" in page.text
+    assert "first rows of train" in page.text
+    assert EVIL in page.text
+    assert page.tags["tr"] == 1 + 2 + 1 + 5
+
+
+def test_examples_without_rows_show_that(workshop: Workshop) -> None:
+    page = seen(workshop.make(Examples, lambda made: made.write("train", table(0))))
+    assert "0 rows" in page.text
+
+
+def test_statistics_show_a_row_and_a_picture_per_column(workshop: Workshop) -> None:
+    statistics: Statistics = workshop.call(profile, examples_of(workshop, table()))
+    page = seen(statistics)
+    assert "train: 400 rows, 8 columns" in page.text
+    assert EVIL in page.text
+    assert "10.0%" in page.text
+    assert "2013-01-01 to 2013-01-17" in page.text
+    assert page.tags["svg"] > 8
+    assert page.tags["details"] == 2
+
+
+def test_a_schema_shows_what_each_column_may_hold(workshop: Workshop) -> None:
+    statistics = workshop.call(profile, examples_of(workshop, table()))
+    page = seen(workshop.call(infer_schema, statistics, ranges=True))
+    assert "0 to 2" in page.text and "always" in page.text and "at least" in page.text
+    assert EVIL in page.text
+    shared = 'feature { name: "a" type: BYTES domain: "d" } string_domain { name: "d" value: "x" value: "y" }'
+    page = seen(workshop.make(Schema, lambda made: made.write(parse_schema(shared, "here"))))
+    assert "x, y" in page.text
+
+
+def test_anomalies_show_the_gate_and_the_severity(workshop: Workshop) -> None:
+    found = [Anomaly("a", "type", "error", EVIL), Anomaly("", "empty split", "warning", "no rows", "eval")]
+    page = seen(workshop.make(Anomalies, lambda made: made.write(found)))
+    assert "closed" in page.text and EVIL in page.text and "warning" in page.text
+    assert "open" in seen(workshop.make(Anomalies, lambda made: made.write([]))).text
+
+
+def test_an_evaluation_shows_intervals_and_the_worst_slices_first(workshop: Workshop) -> None:
+    report = Report(
+        task="binary",
+        label=EVIL,
+        output="p",
+        split="eval",
+        rows=1000,
+        skipped=3,
+        fingerprint="f",
+        metrics={"auc": 0.681, "log_loss": 0.5},
+        bounds={"auc": (0.673, 0.689)},
+        champion={"auc": 0.674, "log_loss": 0.51},
+        slices={
+            "columns": ["column", "value", "rows", "auc"],
+            "data": [["carrier", "AA", 600, 0.7], ["carrier", EVIL, 300, 0.6], ["carrier", None, 50, None]],
+        },
+        reasons=(EVIL,),
+    )
+    page = seen(workshop.make(Evaluation, lambda made: made.write(report)))
+    assert "[0.673, 0.689]" in page.text and "0.674" in page.text and "champion" in page.text
+    assert page.text.index(f"carrier = {EVIL}") < page.text.index("carrier = AA") < page.text.index("(missing)")
+    assert page.tags["circle"] == 4
+
+
+def test_a_blessing_shows_its_verdict_and_why(workshop: Workshop) -> None:
+    def write(made: Blessing) -> None:
+        made.write(False, [EVIL], model="flights", fingerprints=["f" * 64], baseline={"version": 3, "metrics": {}})
+
+    page = seen(workshop.make(Blessing, write))
+    assert "closed" in page.text and EVIL in page.text and "the champion, version 3" in page.text
+
+
+def test_a_model_shows_what_it_takes_and_gives(workshop: Workshop) -> None:
+    inputs = (Tensor(EVIL, "string"), Tensor("pixels", "float32", (-1, 64), tuple(f"p{n}" for n in range(64))))
+    document = ModelDocument("onnx", "model.onnx", inputs, (Tensor("label", "int64"),), "f" * 64, "sklearn 1.6")
+    page = seen(workshop.make(Model, lambda made: made.describe(document)))
+    assert EVIL in page.text and "p0, p1" in page.text and "(64)" in page.text and "sklearn 1.6" in page.text
+
+
+class Embeddings(Artifact):
+    """A type of a user's own."""
+
+
+def test_a_type_of_ones_own_shows_properties_and_files(workshop: Workshop) -> None:
+    def write(made: Embeddings) -> None:
+        (made.path / "<b>.npy").write_bytes(b"1234")
+        made.properties["note"] = EVIL
+
+    page = seen(workshop.make(Embeddings, write))
+    assert "Embeddings" in page.text and "<b>.npy" in page.text and "4 B" in page.text and "alert('x')" in page.text
+
+
+def test_what_is_not_made_is_shown_by_its_repr(workshop: Workshop) -> None:
+    shown: list[Any] = []
+
+    def graph() -> None:
+        shown.append(make(n=1))
+
+    plan_of(graph)
+    assert isinstance(shown[0], Number)
+    assert shown[0]._repr_html_() is None
+
+
+def test_a_plan_shows_its_nodes() -> None:
+    page = seen(plan_html(plan_of(lambda: add(make(n=1), make(n=2)), name="sums")))
+    assert "Plan of sums" in page.text and "make, make_2" in page.text and "n=2" in page.text
+
+
+# -- the markup itself ----------------------------------------------------------------------------------
+
+
+def test_text_is_escaped_and_markup_is_not_escaped_twice() -> None:
+    inner = html.element("b", EVIL, title=EVIL)
+    outer = html.element("p", inner, EVIL)
+    assert outer.count("&lt;script&gt;") == 3
+    assert outer.count("<b") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (True, "true"),
+        (1234567, "1,234,567"),
+        (0.5, "0.5"),
+        (3.0, "3"),
+        (1e-9, "1e-09"),
+        ("x" * 99, "x" * 79 + "…"),
+    ],
+)
+def test_values_are_shown_for_people(value: Any, shown: str) -> None:
+    assert html.shown(value) == shown
+
+
+def test_a_long_table_is_cut_and_says_how_much_is_missing() -> None:
+    page = seen(html.table(("n",), [(n,) for n in range(1000)]))
+    assert page.tags["tr"] == 1 + html.ROWS
+    assert "… and 940 more" in page.text
+
+
+@pytest.mark.parametrize(
+    "points",
+    [[0.0, 1.0, 2.0, 3.0], [0.0, 0.0, 0.0, 5.0], [1.0, 1.0], [float(n) for n in range(201)], [2.0], []],
+)
+def test_a_histogram_of_quantiles_has_all_the_mass(points: list[float]) -> None:
+    shares = html.density(points)
+    assert sum(shares) == pytest.approx(1.0 if points else 0.0)
+
+
+def test_a_histogram_is_high_where_the_values_are() -> None:
+    points = [n / 100 for n in range(101)] + list(range(2, 102))
+    shares = html.density([float(point) for point in points], bins=10)
+    assert shares[0] > 0.5
+    assert max(shares[1:]) < 0.1
