@@ -278,14 +278,15 @@ def test_a_file_that_a_beginning_run_wants_is_put_back(store: Store) -> None:
     store.write("files/0123/schema.pbtxt", b"text")
     store.write("code/4567.zip", b"zip")
 
-    beginning = ExitStack()
+    beginning = ExitStack()  # still beginning when the collection is over
 
     def step(name: str) -> None:
         if name == "who was there":
             assert store.read("files/0123/schema.pbtxt") is None
             beginning.enter_context(announced(again(store), run_id(9)))
 
-    found = collect(store, Policy(grace=0), delete=True, step=step)
+    with beginning:
+        found = collect(store, Policy(grace=0), delete=True, step=step)
     assert kinds(found) == {}
     assert store.read("files/0123/schema.pbtxt") == b"text"
     assert store.read("code/4567.zip") == b"zip"

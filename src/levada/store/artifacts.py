@@ -23,17 +23,18 @@ from levada.store.temporary import private_folder
 class Store(Objects):
     """A store: objects and artifacts below one location.
 
-    `verify` says what is compared before an artifact is used: digests "always", or only "sizes" of bulky types.
+    `verify` says what is compared before an artifact is used: digests "always", or only "sizes" of bulky types;
+    by default what the environment variable LEVADA_VERIFY says.
     """
 
     def __init__(
         self,
         location: str | Path,
         options: Mapping[str, Any] | None = None,
-        verify: Literal["always", "sizes"] = "always",
+        verify: Literal["always", "sizes"] | None = None,
     ) -> None:
         super().__init__(location, options)
-        self.verify = verify
+        self.verify = verify or ("sizes" if os.environ.get("LEVADA_VERIFY") == "sizes" else "always")
 
     # -- documents ----------------------------------------------------------------------------------
 
