@@ -572,7 +572,7 @@ def test_a_type_and_a_parameter_class_of_a_cell_work(box: Box, cells: Cells) -> 
             cells(code)  # defined anew, and the same
             assert cells("open_up(kept.box).read()") == "opened 4"
     results = [box.store.read_json(f"runs/{run}/nodes/build.json")["status"] for run in box.runs()]
-    assert results == ["done", "cached"]
+    assert sorted(results) == ["cached", "done"]
 
 
 def test_a_pipeline_of_a_cell_runs_and_then_from_its_file(box: Box, cells: Cells) -> None:
