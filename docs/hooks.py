@@ -1,8 +1,8 @@
 """What MkDocs does by our own code while it builds these pages.
 
-`guides/*` in the navigation stands for every page of that folder. A line `::: public levada.components` in a page
-stands for everything that the package exports, so that the reference cannot fall behind the code. Each notebook of the
-repository becomes a page, `notebooks/NAME.md`, with the outputs that it was committed with.
+`guides/*` in the navigation stands for every page of that folder that is not named beside it. `::: public levada.components`
+on a line of its own stands for everything that the package exports, so that the reference cannot fall behind the code.
+Each notebook of the repository becomes a page, `notebooks/NAME.md`, with the outputs that it was committed with.
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
 def on_config(config: Any) -> Any:
-    """Replace each `folder/*` of the navigation by the folder's pages, its index first; drop empty folders."""
+    """Replace each `folder/*` of the navigation by the pages of the folder that it does not name; drop empty ones."""
     root = Path(config["docs_dir"])
     expanded: list[Any] = []
     for entry in config["nav"]:
         name, target = next(iter(entry.items()))
-        if isinstance(target, str) and target.endswith("/*"):
-            found = sorted((root / target[:-2]).glob("*.md"), key=lambda path: (path.stem != "index", path.name))
-            if found:
-                expanded.append({name: [path.relative_to(root).as_posix() for path in found]})
-        else:
-            expanded.append(entry)
+        named = target if isinstance(target, list) else [target]
+        pages = [page for one in named for page in (_others(root, one, named) if one.endswith("/*") else [one])]
+        if pages:
+            expanded.append({name: pages if isinstance(target, list) or target.endswith("/*") else target})
     config["nav"] = expanded
     return config
+
+
+def _others(root: Path, pattern: str, named: list[str]) -> list[str]:
+    """Return the pages of a folder that are not named themselves, its index first."""
+    found = sorted((root / pattern[:-2]).glob("*.md"), key=lambda path: (path.stem != "index", path.name))
+    return [page for path in found if (page := path.relative_to(root).as_posix()) not in named]
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -68,7 +72,8 @@ def _output(output: Any) -> str:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace each `::: public package` by one entry for every name that the package exports."""
+    """Replace each `::: public package` by one entry for every name that it exports; drop what is for tests only."""
+    markdown = re.sub(r"^<!--(python|console)\n.*?-->\n", "", markdown, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^::: public ([\w.]+)$", lambda found: _entries(found[1]), markdown, flags=re.MULTILINE)
 
 

@@ -333,7 +333,7 @@ def test_a_run_from_the_command_line_leaks_nothing(value: str, tmp_path: Path) -
     levada = Path(sys.executable).parent / "levada"
     environment: dict[str, Any] = {k: v for k, v in os.environ.items() if not k.startswith(("LEVADA_S", "MLFLOW"))}
     done = subprocess.run(
-        [levada, "--debug", "run", "extract"],
+        [levada, "run", "extract"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from levada.artifact import Artifact, ArtifactRecord, Drawn, place_of
 from levada.draw import current
 from levada.errors import DataError, PlanError
+from levada.extensions import installed, load_one
 from levada.fanout import Many
 from levada.plan import Binding, External, Output, Sequence
 from levada.registry import NAME, Registry
@@ -68,11 +69,10 @@ def file_artifact(kind: type[A], path: str | Path) -> A:
 def resolve(binding: External, store: Store, root: Path) -> Resolution:
     """Return what a reference stands for now; raises DataError or PlanError if that cannot be said."""
     scheme, _, rest = binding.reference.partition(":")
-    resolver = SCHEMES.get(scheme)
+    resolver: Resolver | None = SCHEMES.get(scheme) or load_one("levada.externals", scheme)
     if resolver is None:
-        raise PlanError(
-            f"'{binding.reference}' has the unknown scheme '{scheme}'.", hint=f"Known: {', '.join(SCHEMES)}."
-        )
+        known = ", ".join((*SCHEMES, *installed("levada.externals")))
+        raise PlanError(f"'{binding.reference}' has the unknown scheme '{scheme}'.", hint=f"Known: {known}.")
     return resolver(rest, binding.type, store, root)
 
 
@@ -82,6 +82,11 @@ def _resolve_file(rest: str, type_: str, store: Store, root: Path) -> Resolution
         there = sorted(item.name for item in path.parent.glob("*") if item.is_file()) if path.parent.is_dir() else []
         hint = f"{path.parent.name}/ has {', '.join(there)}." if there else f"There is no folder {path.parent}."
         raise DataError(f"there is no file {rest} in {root}.", hint=hint)
+    return Resolution(keep_file(path, type_, store, rest))
+
+
+def keep_file(path: Path, type_: str, store: Store, source: str) -> ArtifactRecord:
+    """Copy a file into the store, once, and return its record; `source` says for people where it is from."""
     digest = file_digest(path)
     key = f"files/{digest}/{path.name}"
     if store.read(key) is None:
@@ -93,9 +98,8 @@ def _resolve_file(rest: str, type_: str, store: Store, root: Path) -> Resolution
         from levada.artifact import FileEntry
 
         entries = (FileEntry(path.name, path.stat().st_size, digest),)
-    properties: dict[str, Any] = {"source": rest}
-    record = ArtifactRecord(type_, f"{INSIDE}{folder}", artifact_digest(entries, {}), properties, entries)
-    return Resolution(record)
+    properties: dict[str, Any] = {"source": source}
+    return ArtifactRecord(type_, f"{INSIDE}{folder}", artifact_digest(entries, {}), properties, entries)
 
 
 def _resolve_champion(rest: str, type_: str, store: Store, root: Path) -> Resolution:
@@ -147,7 +151,10 @@ def _resolve_made(rest: str, type_: str, store: Store, root: Path) -> Resolution
     return Resolution(record.items[int(number)] if number and record.items is not None else record)
 
 
-SCHEMES: dict[str, Callable[[str, str, Store, Path], Resolution]] = {
+Resolver = Callable[[str, str, Store, Path], Resolution]
+"""From what stands behind the scheme, the artifact type's reference, the store and the project's root."""
+
+SCHEMES: dict[str, Resolver] = {
     "file": _resolve_file,
     "champion": _resolve_champion,
     "made": _resolve_made,

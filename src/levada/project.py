@@ -15,7 +15,7 @@ from typing import Any
 from levada.code import CodeIndex
 from levada.errors import LevadaError, Position, ProjectError, did_you_mean
 from levada.pipeline import Pipeline
-from levada.references import load, split
+from levada.references import PYTHON, load, scheme_of, split
 from levada.settings import FILE, Settings, find_table, read_settings
 from levada.store import Store, file_digest
 
@@ -80,7 +80,9 @@ class Project:
 
     def code_digest(self, reference: str) -> tuple[str, dict[str, str]]:
         """Return the digest of the code that a reference reaches, whole and by piece."""
-        _, module, _ = split(reference)
+        scheme, module, name = split(reference)
+        if scheme != PYTHON:
+            return scheme_of(reference).digest(module, name), {}
         if not any(f"{module}.".startswith(f"{name}.") for name in self._counted):
             return _installed_digest(module), {}
         return self.index.digest(reference), self.index.parts(reference)

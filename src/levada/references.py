@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from levada.errors import ProjectError, did_you_mean
+from levada.extensions import installed, load_one
 
 SEPARATOR = ":"
+PYTHON = "python"
 CELL = "cell"
 
 NAMERS: list[Callable[[Any], str]] = []
@@ -55,12 +57,31 @@ def short_name(reference: str) -> str:
 def load(reference: str) -> Any:
     """Import and return what a reference names; raises ProjectError if it is not there."""
     scheme, module, name = split(reference)
-    loader = SCHEMES.get(scheme)
-    if loader is None:
-        raise ProjectError(
-            f"'{reference}' has the unknown scheme '{scheme}'.", hint=f"Known schemes: {', '.join(SCHEMES)}."
-        )
-    return loader(module, name)
+    if scheme == PYTHON:
+        return _load_python(module, name)
+    return _load_cell(module, name) if scheme == CELL else scheme_of(reference).load(module, name)
+
+
+class Scheme(Protocol):
+    """Another way to find code, which an installed package brings: an entry point of the group `levada.references`."""
+
+    def load(self, module: str, name: str) -> Any:
+        """Return the component, class or function that `scheme:module:name` means."""
+        ...
+
+    def digest(self, module: str, name: str) -> str:
+        """Return what names its code: it counts in cache keys."""
+        ...
+
+
+def scheme_of(reference: str) -> Scheme:
+    """Return what finds the code of a reference that is not Python's; raises ProjectError for an unknown scheme."""
+    scheme, _, _ = split(reference)
+    found: Scheme | None = load_one("levada.references", scheme)
+    if found is None:
+        known = ", ".join((PYTHON, *installed("levada.references")))
+        raise ProjectError(f"'{reference}' has the unknown scheme '{scheme}'.", hint=f"Known schemes: {known}.")
+    return found
 
 
 def _load_python(module_name: str, name: str) -> Any:
@@ -103,5 +124,3 @@ CELLS: dict[str, Any] = {}
 
 LIVE: dict[str, dict[str, str]] = {}
 """What those of them reach that has no digest, by name, so that they are not cached."""
-
-SCHEMES: dict[str, Callable[[str, str], Any]] = {"python": _load_python, CELL: _load_cell}

@@ -105,7 +105,7 @@ def resolve_plan(
                 sources |= source_digests(form, root)
             for package in node.packages:
                 packages[package] = _version_of(package)
-            for reference in (node.component, *classes_within(forms)):
+            for reference in (node.component, *classes_within(forms), *_types_of(node)):
                 if reference not in code:
                     code[reference], pieces[reference] = code_digest(reference)
         except LevadaError as error:
@@ -127,6 +127,14 @@ def resolve_plan(
         write_cache,
         resumes,
     )
+
+
+def _types_of(node: Node) -> Iterator[str]:
+    """Yield the artifact types that a node takes from outside or makes; Levada's own count by what components reach."""
+    found = [leaf.type for binding in node.inputs.values() for leaf in leaves(binding) if isinstance(leaf, External)]
+    for reference in (*found, *node.outputs.values()):
+        if not reference.startswith("python:levada."):
+            yield reference
 
 
 def check_secrets(nodes: Iterable[Node]) -> None:

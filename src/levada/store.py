@@ -115,6 +115,20 @@ class Store:
         except self._errors as error:
             raise self._broken("read", key, error) from error
 
+    def read_part(self, key: str, start: int, length: int) -> bytes:
+        """Return at most `length` bytes of an object from byte `start` on; none behind its end or without one."""
+        try:
+            if self.local is not None:
+                with (self.local / key).open("rb") as file:
+                    file.seek(start)
+                    return file.read(length)
+            end = min(cast("int", self._fs.size(self.uri_of(key))), start + length)
+            return cast("bytes", self._fs.cat_file(self.uri_of(key), start=start, end=end)) if start < end else b""
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return b""
+        except self._errors as error:
+            raise self._broken("read", key, error) from error
+
     def read_json(self, key: str) -> Any:
         """Return the JSON document at a key, or None if there is nothing."""
         content = self.read(key)

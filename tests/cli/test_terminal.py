@@ -147,7 +147,7 @@ def test_the_summary_shows_tables_gates_pushes_and_the_next_command() -> None:
     assert "gate b: open   AUC 0.68 >= 0.6" in text
     assert "serving/x/4" in text and "models:/x@champion is version 4 (before: 3)" in text
     assert "MLflow is away" in text
-    assert "levada ui" in text and "levada plan demo --x 1 --graph" in text
+    assert "levada lineage models:/x/4" in text and "levada show r1" in text and "levada ui" in text
 
 
 def test_the_summary_of_a_failure_shows_the_users_frames_and_what_to_type() -> None:
@@ -163,4 +163,9 @@ def test_the_summary_of_a_failure_shows_the_users_frames_and_what_to_type() -> N
     )
     assert "b failed\nValueError: no such column\n  work/x.py:7   row['y']" in text
     assert "d skipped. a kept." in text
-    assert "levada run demo --x 1" in text and "starts at b" in text and "levada --debug run demo --x 1" in text
+    assert (
+        "levada run demo --x 1" in text
+        and "starts at b" in text
+        and "levada logs r1 b" in text
+        and "levada debug r1 b" in text
+    )

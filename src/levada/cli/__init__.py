@@ -1,12 +1,23 @@
 """The `levada` command.
 
+    init       make a project to start from
     run        run a pipeline
     plan       print or draw a pipeline's plan
     pipelines  list the project's pipelines
+    runs       list the runs
+    show       show a run, or a node of it
+    why        why a node would run again, or not
+    diff       what differs between runs, plans, and the project as it is
+    lineage    where something came from, and what came of it
+    logs       what a node wrote
+    debug      a node again, in a debugger
+    graph      a pipeline or a run as a picture
     ui         open MLflow on this project's runs and versions
     sync       deliver what MLflow has not been told yet
     node       run one node of a run (what workers do)
     settings   show what is set, and where
+    completion a script for the shell
+    extensions list what other packages add
 
 Exit codes: 0 all went well, 1 a node failed, 2 the command or the pipeline is wrong and nothing was run,
 3 a gate closed, 130 interrupted.

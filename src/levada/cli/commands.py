@@ -18,13 +18,24 @@ from levada.secret import redact
 WRONG = 2
 
 COMMANDS = {
+    "init": "levada.cli.init:init",
     "run": "levada.cli.pipelines:run",
     "plan": "levada.cli.pipelines:plan",
     "pipelines": "levada.cli.pipelines:list_pipelines",
+    "runs": "levada.cli.runs:runs",
+    "show": "levada.cli.show:show",
+    "why": "levada.cli.why:why",
+    "diff": "levada.cli.diff:diff",
+    "lineage": "levada.cli.lineage:lineage",
+    "logs": "levada.cli.logs:logs",
+    "debug": "levada.cli.debug:debug",
+    "graph": "levada.cli.graph:graph",
     "ui": "levada.cli.tracking:ui",
     "sync": "levada.cli.tracking:sync",
     "node": "levada.cli.node:node",
     "settings": "levada.cli.settings:show_settings",
+    "completion": "levada.cli.completion:completion",
+    "extensions": "levada.cli.extensions:list_extensions",
 }
 """Each command, in the order that `levada --help` lists them, and where it is."""
 
@@ -47,6 +58,10 @@ def cli(context: click.Context, folder: Path | None, store: str | None, env: str
 
 def execute(words: list[str]) -> int:
     """Run a command line and return the exit code. What stands behind `--` is kept for Beam."""
+    if os.environ.get("_LEVADA_COMPLETE"):
+        from levada.cli.completion import answer_shell
+
+        return answer_shell(cli)
     beam_options: tuple[str, ...] = ()
     if "--" in words:
         cut = words.index("--")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -47,27 +48,19 @@ class PipelineCommand(click.Command):
         self.plan: Plan | None = None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell asks for completions
+            with suppress(Exception):
+                self._show_pipeline()
+            return super().parse_args(ctx, args)
         if any(word in ("-h", "--help") for word in args):
             self._show_pipeline()
             return super().parse_args(ctx, args)
         ctx.ignore_unknown_options = True
         ctx.allow_extra_args = True
         super().parse_args(ctx, args)
-        words = list(ctx.args)
-        self.plan = kept_plan(self.project, self.reference, words)
-        if self.plan is None:
-            self.plan = self._draw(ctx, words)
-            keep_plan(self.project, self.plan, words)
+        self.plan = plan_from_words(self.project, self.reference, list(ctx.args), ctx, self.own)
         ctx.args = []
         return []
-
-    def _draw(self, ctx: click.Context, words: list[str]) -> Plan:
-        pipeline = self.project.load_pipeline(self.reference)
-        inner = click.Command(self.name, params=[*options_of(pipeline), *self.own])
-        given = inner.make_context(ctx.info_name, list(words), parent=ctx.parent)
-        own = {option.name for option in self.own}
-        arguments = {name: value for name, value in given.params.items() if name not in own}
-        return pipeline.plan_from(self.project.root, **arguments)
 
     def _show_pipeline(self) -> None:
         pipeline = self.project.load_pipeline(self.reference)
@@ -80,6 +73,25 @@ class PipelineCommand(click.Command):
 
     def act(self, session: Session, plan: Plan, beam_options: tuple[str, ...], **options: Any) -> int:
         raise NotImplementedError
+
+
+def plan_from_words(
+    project: Project, reference: str, words: list[str], ctx: click.Context, own: tuple[click.Option, ...] = ()
+) -> Plan:
+    """Return the plan of a pipeline with command-line words as its arguments: a kept one, or drawn now.
+
+    Raises click.UsageError for words that are not its arguments; `own` are a command's options to show beside them.
+    """
+    plan = kept_plan(project, reference, words)
+    if plan is None:
+        pipeline = project.load_pipeline(reference)
+        inner = click.Command(ctx.command.name, params=[*options_of(pipeline), *own])
+        given = inner.make_context(ctx.info_name, list(words), parent=ctx.parent)
+        taken = {option.name for option in own}
+        arguments = {name: value for name, value in given.params.items() if name not in taken}
+        plan = pipeline.plan_from(project.root, **arguments)
+        keep_plan(project, plan, words)
+    return plan
 
 
 def _prose(docstring: str) -> str:

@@ -11,10 +11,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levada.history import History
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
 from levada.process import adopt_orphans, kill_children
 from levada.project import Project
+from levada.readers import guests
 from levada.run import STATUS, Outcome, Reader, Request, run
 from levada.store import Store
 from levada.terminal.quiet import quieten
@@ -55,7 +57,8 @@ def run_and_show(
         command=command,
     )
     mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
-    readers: list[Reader] = [mlflow] if mlflow else []
+    others = guests(request)
+    readers: list[Reader] = [*([mlflow] if mlflow else []), *others]
     if as_json:
         from levada.terminal.lines import JsonReader
 
@@ -76,7 +79,8 @@ def run_and_show(
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    show_summary(outcome, console, command, mlflow.notes if mlflow else [])
+    notes = [*(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
+    show_summary(outcome, console, command, notes, History(project.store).short(request.run_id))
     return _leave(outcome.exit_code)
 
 

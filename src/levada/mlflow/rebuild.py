@@ -21,7 +21,7 @@ from levada.registry import Registry
 from levada.store import Store
 
 FILLER = "levada.filler"
-_PLACE = "levada://filler"
+_PLACE = "levada://store/filler"  # a server wants an absolute path in it
 _OTHERS = 60  # seconds to wait for another process that delivers
 
 
@@ -89,7 +89,8 @@ def rebuild(store: Store, tracking_uri: str) -> Rebuilt:
     except Exception as error:
         why = reason(error, tracking_uri)
         say_away(store, why)
-        raise RegistryError(why, hint="Run the same command again when it is back: it goes on where it was.") from error
+        hint = "" if is_refusal(error) else "Run the same command again when it is back: it goes on where it was."
+        raise RegistryError(why, hint=hint) from error
 
 
 class Rebuilding:

@@ -69,7 +69,7 @@ def attempt_here(view: RunView, this: Try, stopped: Callable[[], bool]) -> Resul
     """Call the component and return what came of it, not yet committed; raises `Stopped` if the run is stopped."""
     this.guard_secrets()
     try:
-        return _call(view, this, stopped)
+        return call_component(view, this, stopped)
     except Stopped:
         raise
     except BaseException as error:  # noqa: BLE001  SystemExit and the like would kill the whole job
@@ -78,7 +78,8 @@ def attempt_here(view: RunView, this: Try, stopped: Callable[[], bool]) -> Resul
         return this.failed(error)
 
 
-def _call(view: RunView, this: Try, stopped: Callable[[], bool]) -> Result:
+def call_component(view: RunView, this: Try, stopped: Callable[[], bool]) -> Result:
+    """Like `attempt_here`, but what the component raises is raised."""
     node = this.node
     component = component_of(load(node.component))
     if component is None:

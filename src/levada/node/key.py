@@ -86,6 +86,7 @@ def key_of(view: RunView, node: Node, call: Call) -> str:
             "component": node.component,
             "code": resolved.code.get(node.component, ""),
             "classes": {name: resolved.code.get(name, "") for name in classes_within(call.parameters)},
+            "types": {name: resolved.code[name] for name in sorted(_types(node, call)) if name in resolved.code},
             "packages": {name: resolved.packages[name] for name in sorted(node.packages)},
             "inputs": {name: _identity(item) for name, item in call.inputs.items()},
             "parameters": dict(sorted(call.parameters.items())),
@@ -93,6 +94,12 @@ def key_of(view: RunView, node: Node, call: Call) -> str:
             "outputs": node.outputs,
         }
     )
+
+
+def _types(node: Node, call: Call) -> set[str]:
+    """Return the artifact types whose code runs in a call: of what it takes and of what it makes."""
+    taken = [item if isinstance(item, list) else [item] for item in call.inputs.values() if item]
+    return {record.type for records in taken for record in records} | set(node.outputs.values())
 
 
 def _sources(view: RunView, parameters: Mapping[str, Json]) -> dict[str, list[str]]:

@@ -6,8 +6,6 @@ It shows what artifacts say of themselves in their properties: `table` (title, c
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,14 @@ from levada.artifact import ArtifactRecord
 from levada.failure import Failure
 from levada.result import Items, Result
 from levada.run import CLOSED, FAILED, KILLED, Outcome
+from levada.terminal.hints import hints
 
 
-def show_summary(outcome: Outcome, console: Console, command: str, notes: list[str]) -> None:
-    """Print the summary of a run. `command` is what would run it again; `notes` are added lines."""
+def show_summary(outcome: Outcome, console: Console, command: str, notes: list[str], name: str = "") -> None:
+    """Print the summary of a run.
+
+    `command` would run it again, `name` is what commands call it by (else its id), `notes` are added lines.
+    """
     console.print()
     console.print(_headline(outcome), highlight=False)
     for result in outcome.results.values():
@@ -40,7 +42,7 @@ def show_summary(outcome: Outcome, console: Console, command: str, notes: list[s
     _show_left_out(outcome, console)
     for note in notes:
         console.print(f"\n[yellow]note[/]   {note}", highlight=False)
-    lines = list(_next(outcome, command))
+    lines = list(hints(outcome, command, name or outcome.run_id))
     if lines:
         console.print()
     width = max((len(typed) for typed, _ in lines), default=0)
@@ -162,34 +164,3 @@ def _show_left_out(outcome: Outcome, console: Console) -> None:
     elif outcome.exit_code == CLOSED and skipped:
         reasons = {result.reason for result in outcome.results.values() if result.status == "skipped"}
         console.print(Text(f"\n  skipped     {', '.join(skipped)}: {min(reasons, key=len)}"))
-
-
-def _next(outcome: Outcome, command: str) -> Iterator[tuple[str, str]]:
-    if outcome.exit_code == FAILED:
-        failed = [result.node for result in outcome.results.values() if result.status == "failed"]
-        yield command, f"after mending it; starts at {failed[0]}" if failed else "after mending it"
-        yield f"{_with_debug(command)}", "with whole tracebacks"
-    elif outcome.exit_code == KILLED:
-        yield command, "goes on from what was done"
-    else:
-        yield f"{shlex.split(command)[0]} ui", "the run, its metrics and the versions in MLflow"
-        yield f"{_as_plan(command)} --graph", "the graph"
-
-
-def _with_debug(command: str) -> str:
-    words = shlex.split(command)
-    return shlex.join([words[0], "--debug", *words[1:]])
-
-
-def _as_plan(command: str) -> str:
-    words = shlex.split(command.partition(" -- ")[0])
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in ("--jobs", "--fresh"):
-            skip = True
-        elif word not in ("--no-cache", "--json", "--debug") and not word.startswith(("--jobs=", "--fresh=")):
-            kept.append("plan" if word == "run" else word)
-    return shlex.join(kept)

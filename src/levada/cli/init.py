@@ -1,0 +1,35 @@
+"""`levada init`: a project to start from."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("name", metavar="NAME", type=click.Path(path_type=Path))
+def init(name: Path) -> int:
+    """Make a starter project in the folder NAME: a pipeline that runs, its tests, a notebook, a CI file.
+
+    NAME may be `.`, an empty folder, or a path that ends with the project's name.
+    """
+    from levada.starter import make_project
+
+    folder = Path(os.path.abspath(name))
+    package = make_project(folder)
+    click.echo(f"{name}: a project with the pipeline {package}\n")
+    steps: list[tuple[str, str]] = []
+    if folder != Path.cwd():
+        steps.append((f"cd {shlex.quote(str(name))}", ""))
+    if importlib.util.find_spec("skl2onnx") is None:
+        steps.append(('pip install -e ".[dev]"', "its model is kept as ONNX, which the extra levada[onnx] brings"))
+    steps.append((f"levada run {package}", "from data to a served model"))
+    steps.append(("pytest", "the same, as a test"))
+    width = max(len(typed) for typed, _ in steps)
+    for index, (typed, why) in enumerate(steps):
+        click.echo(f"{'next' if index == 0 else '':<4}   {typed:<{width}}   {why}".rstrip())
+    return 0
