@@ -1,8 +1,9 @@
 """What MkDocs does by our own code while it builds these pages.
 
-`guides/*` in the navigation stands for every page of that folder that is not named beside it. `::: public levada.components`
-on a line of its own stands for everything that the package exports, so that the reference cannot fall behind the code.
-Each notebook of the repository becomes a page, `notebooks/NAME.md`, with the outputs that it was committed with.
+`guides/*` in the navigation stands for every page of that folder that is not named beside it. A line
+`::: public levada.components` in a page stands for everything that the package exports, so that the reference cannot
+fall behind the code. Each notebook of the repository becomes a page, `notebooks/NAME.md`, with the outputs that it was
+committed with.
 """
 
 from __future__ import annotations
