@@ -16,6 +16,7 @@ from levada import Context, component
 from levada.errors import DataError, ProjectError, StoreError
 from levada.externals import file_artifact
 from levada.journal import Event
+from levada.plan import Plan
 from levada.run import CLOSED, FAILED, OK
 from levada.store import Store
 from tests.arithmetic import Gate, Number, add, fail, make, number, positive, read
@@ -268,7 +269,7 @@ def test_the_run_keeps_its_plan(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan = plan_of(sums)
     outcome = run_plan(plan, store)
-    assert store.read(f"runs/{outcome.run_id}/plan.json") == plan.dumps().encode()
+    assert Plan.from_json(store.read_json(f"runs/{outcome.run_id}/plan.json")).dumps() == plan.dumps()
 
 
 # -- what stops a run -----------------------------------------------------------------------------------

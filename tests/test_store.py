@@ -134,9 +134,10 @@ def test_a_file_that_was_changed_is_noticed(store: Store, damage: str) -> None:
         store.write("artifacts/x/b.txt", b"another text")
     other = again(store)
     assert not other.has(record)
-    with pytest.raises(StoreError, match=r"b\.txt .* changed outside Levada") as caught:
+    said = "is missing \\(4 bytes\\): it was removed" if damage == "missing" else "has 12 bytes instead of 4 bytes"
+    with pytest.raises(StoreError, match=rf"b\.txt .*{said}.* Node make of run run-1 made it") as caught:
         other.fetch(record)
-    assert caught.value.hint == "Make it again with --fresh make."
+    assert caught.value.hint == "Make it again: levada run PIPELINE --fresh make"
 
 
 @pytest.mark.parametrize("store", ["memory", "s3"], indirect=True)
@@ -145,7 +146,9 @@ def test_a_download_is_held_against_its_digest(store: Store) -> None:
     record = sealed(store)
     store.write("artifacts/x/b.txt", b"TEXT")
     assert store.has(record)
-    with pytest.raises(StoreError, match="has other content"):
+    with pytest.raises(
+        StoreError, match=r"b\.txt was changed outside Levada: it has the sha256 \w{12}… instead of \w{12}…"
+    ):
         store.fetch(record)
     store.write("artifacts/x/b.txt", b"text")
     assert (store.fetch(record) / "b.txt").read_text() == "text"

@@ -182,6 +182,9 @@ class Artifact:
     is_gate: ClassVar[bool] = False
     """Whether artifacts of this type carry a verdict that lets later nodes run or not."""
 
+    bulky: ClassVar[bool] = False
+    """Whether artifacts of this type can be so large that a project may settle for comparing their sizes before use."""
+
     def __init__(self, state: Drawn | Making | Made) -> None:
         self._state = state
 

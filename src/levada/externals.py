@@ -9,19 +9,20 @@ A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`, `mad
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from levada.artifact import Artifact, ArtifactRecord, Drawn, place_of
+from levada.artifact import Artifact, ArtifactRecord, Drawn, FileEntry, place_of
 from levada.draw import current
 from levada.errors import DataError, PlanError
 from levada.extensions import installed, load_one
 from levada.fanout import Many
 from levada.plan import Binding, External, Output, Sequence
 from levada.registry import NAME, Registry
-from levada.store import INSIDE, Store, artifact_digest, entries_of, file_digest
+from levada.store import INSIDE, Store, artifact_digest
 
 A = TypeVar("A", bound=Artifact)
 
@@ -87,17 +88,13 @@ def _resolve_file(rest: str, type_: str, store: Store, root: Path) -> Resolution
 
 def keep_file(path: Path, type_: str, store: Store, source: str) -> ArtifactRecord:
     """Copy a file into the store, once, and return its record; `source` says for people where it is from."""
-    digest = file_digest(path)
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
     key = f"files/{digest}/{path.name}"
-    if store.read(key) is None:
-        store.create(key, path.read_bytes())
+    if store.read(key) != content:  # not there yet, or damaged
+        store.write(key, content)
     folder = f"files/{digest}"
-    if store.local is not None:
-        entries = tuple(entry for entry in entries_of(store.local / folder) if entry.path == path.name)
-    else:
-        from levada.artifact import FileEntry
-
-        entries = (FileEntry(path.name, path.stat().st_size, digest),)
+    entries = (FileEntry(path.name, len(content), digest),)
     properties: dict[str, Any] = {"source": source}
     return ArtifactRecord(type_, f"{INSIDE}{folder}", artifact_digest(entries, {}), properties, entries)
 

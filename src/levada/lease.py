@@ -66,6 +66,20 @@ class End:
     closed_by: str = ""
 
 
+@contextmanager
+def announced(store: Store, run_id: str) -> Iterator[None]:
+    """Hold the lease of a run that is about to begin, given up again if the block raises.
+
+    What a run finds in the store before it has written down what it uses is safe from collection from here on.
+    """
+    _renew(store, run_id)
+    try:
+        yield
+    except BaseException:
+        give_up(store, run_id)
+        raise
+
+
 def begin(store: Store, run_id: str, facts: dict[str, Any]) -> None:
     """Take the lease of a new run, and write down what is known of it."""
     _renew(store, run_id)

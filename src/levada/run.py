@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import levada
 from levada.failure import Failure, describe
 from levada.journal import Event, Journal, Tail, follow, new_run_id, now
-from levada.lease import End, begin, end, give_up, kept_alive
+from levada.lease import End, announced, begin, end, give_up, kept_alive
 from levada.node import settle_node
 from levada.plan import Plan
 from levada.process import this_process
@@ -100,35 +100,36 @@ def run(request: Request) -> Outcome:
     plan, store = request.plan, request.store
     started = time.monotonic()
     store.check_writable()
-    before = cut_short(store, plan.pipeline)
-    resumes = before[0] if request.resume and before else ""
-    resolved = resolve_plan(
-        plan,
-        store,
-        request.root,
-        request.code_digest,
-        request.beam_options,
-        request.fresh,
-        request.use_cache,
-        request.write_cache,
-        resumes,
-    )
-    store.write(f"runs/{request.run_id}/plan.json", plan.dumps().encode())
-    store.write(f"runs/{request.run_id}/resolved.json", _bytes(resolved.to_json()))
-    journal = Journal(store, request.run_id)
-    facts = {
-        "pipeline": plan.pipeline,
-        "plan": plan.digest,
-        "arguments": plan.arguments,
-        "nodes": [node.id for node in plan.nodes],
-        "command": request.command,
-        "code": resolved.code,
-        "packages": resolved.packages,
-        "project": keep_code(request.packages, store),
-        "resumes": resumes,
-        **facts_of(request.root),
-    }
-    begin(store, request.run_id, {"run": request.run_id, "time": now(), **facts})
+    with announced(store, request.run_id):
+        before = cut_short(store, plan.pipeline)
+        resumes = before[0] if request.resume and before else ""
+        resolved = resolve_plan(
+            plan,
+            store,
+            request.root,
+            request.code_digest,
+            request.beam_options,
+            request.fresh,
+            request.use_cache,
+            request.write_cache,
+            resumes,
+        )
+        store.write(f"runs/{request.run_id}/plan.json", plan.dumps().encode())
+        store.write(f"runs/{request.run_id}/resolved.json", _bytes(resolved.to_json()))
+        journal = Journal(store, request.run_id)
+        facts = {
+            "pipeline": plan.pipeline,
+            "plan": plan.digest,
+            "arguments": plan.arguments,
+            "nodes": [node.id for node in plan.nodes],
+            "command": request.command,
+            "code": resolved.code,
+            "packages": resolved.packages,
+            "project": keep_code(request.packages, store),
+            "resumes": resumes,
+            **facts_of(request.root),
+        }
+        begin(store, request.run_id, {"run": request.run_id, "time": now(), **facts})
     journal.append("run_started", **facts)
     error: Failure | None = None
     with _following(request, store):

@@ -1,6 +1,7 @@
 """Pages that take a reader by the hand, followed to the letter: files are saved, commands typed, outputs compared.
 
-What is neither a file nor a command is a notebook's cell, and executed. Outputs are compared loosely: not numbers, times and identifiers, but every word, node and status, in order.
+What is neither a file nor a command is a notebook's cell, and executed. Outputs are compared loosely: not numbers, times
+and identifiers, but every word, node and status, in order.
 """
 
 from __future__ import annotations

@@ -39,6 +39,8 @@ class Examples(Artifact):
     they come from, for people).
     """
 
+    bulky = True
+
     # -- reading --------------------------------------------------------------------------------------
 
     @property

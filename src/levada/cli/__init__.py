@@ -14,6 +14,8 @@
     graph      a pipeline or a run as a picture
     ui         open MLflow on this project's runs and versions
     sync       deliver what MLflow has not been told yet
+    verify     check that everything in the store is as it was made
+    gc         show or remove what nothing needs any more
     node       run one node of a run (what workers do)
     settings   show what is set, and where
     completion a script for the shell

@@ -32,6 +32,8 @@ COMMANDS = {
     "graph": "levada.cli.graph:graph",
     "ui": "levada.cli.tracking:ui",
     "sync": "levada.cli.tracking:sync",
+    "verify": "levada.cli.verify:verify",
+    "gc": "levada.cli.gc:gc",
     "node": "levada.cli.node:node",
     "settings": "levada.cli.settings:show_settings",
     "completion": "levada.cli.completion:completion",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -54,8 +55,9 @@ def _attempt(view: RunView, this: Try, stopped: Callable[[], bool]) -> Result:
             with captured(log, echo=view.is_in_sight):
                 result = attempt_here(view, this, stopped)
         if result.failure is not None:
-            log.text.write(result.failure.traceback)
             view.store.delete(this.home)  # nothing names it
+            with suppress(OSError):  # a full disk, which may be what the failure is about
+                log.text.write(result.failure.traceback)
     except Stopped:
         view.store.delete(this.home)
         raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 import tempfile
 import threading
@@ -29,8 +30,11 @@ class Log:
         self._key = key
         if store.local is not None:
             self._path = store.local / key
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self.file: BinaryIO = self._path.open("ab")
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self.file: BinaryIO = self._path.open("ab")
+            except OSError as error:
+                raise store.broken("write", key, error) from error
         else:
             self._path = None
             self.file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  closed by `close`
@@ -39,10 +43,12 @@ class Log:
     def close(self) -> str:
         """Bring the log to its place and return its key; an empty one leaves nothing.
 
-        What other processes wrote, or in several parts, may hold the value of a secret until now.
+        A disk that is full cuts it off: what became of the node counts more than what it said. What other processes
+        wrote, or in several parts, may hold the value of a secret until now.
         """
-        self.text.flush()
-        size = self.file.seek(0, io.SEEK_END)
+        with suppress(OSError):
+            self.text.flush()
+        size = os.fstat(self.file.fileno()).st_size
         if self._path is None and size:
             self.file.seek(0)
             self._store.write(self._key, redact_bytes(self.file.read()))
@@ -50,7 +56,8 @@ class Log:
             content = self._path.read_bytes()
             if (clean := redact_bytes(content)) != content:
                 self._store.write(self._key, clean)
-        self.text.close()
+        with suppress(OSError):
+            self.text.close()
         if self._path is not None and not size:
             self._path.unlink(missing_ok=True)
             with suppress(OSError):  # other attempts may have left something there

@@ -1,0 +1,19 @@
+"""Folders for temporary copies, in the machine's own place for them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from levada.errors import StoreError
+
+
+def private_folder(name: str) -> Path:
+    """Return a folder for temporary copies that this user alone can write to."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    folder = Path(tempfile.gettempdir()) / f"levada-{name}-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != user:
+        raise StoreError(f"{folder} belongs to another user.", hint="Set TMPDIR to a folder of your own.")
+    return folder
