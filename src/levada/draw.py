@@ -138,7 +138,13 @@ def caller_position() -> Position | None:
 
 
 def shown_path(file: str) -> str:
-    """Return a file's path as the user would type it: from the project's root, if it is below it."""
+    """Return a file's path as the user would type it: from the project's root, if it is below it.
+
+    A notebook's cell is `In[5]`, by the number of its last execution.
+    """
+    number = cells().get(file)
+    if number is not None:
+        return f"In[{number}]"
     active = current()
     for root in ([active.root] if active else []) + UNPACKED + [Path.cwd()]:
         try:
@@ -146,3 +152,9 @@ def shown_path(file: str) -> str:
         except ValueError:
             continue
     return file
+
+
+def cells() -> dict[str, int]:
+    """Return the names under which a notebook's cells were compiled, with the number of their last execution."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return dict(getattr(getattr(shell, "compile", None), "_filename_map", {}))

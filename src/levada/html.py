@@ -47,7 +47,7 @@ _STYLE = (
 
 
 class Html(str):
-    """Text that is markup already. Only this module's functions make it."""
+    """Text that is markup already, and safe: what makes one has escaped what is in it."""
 
     __slots__ = ()
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from levada import references
+from levada import draw, references
 from levada.code import CodeIndex
 from levada.code.scan import Chain, Reference, Scan, Scanner
 from levada.component import Component
@@ -249,13 +249,6 @@ def _form(value: Any) -> Any:
 # -- where a definition stands --------------------------------------------------------------------------
 
 
-def _cell_files() -> dict[str, int]:
-    """Return the names under which cells were compiled, with the number of their last execution."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    numbers: dict[str, int] = getattr(getattr(shell, "compile", None), "_filename_map", {})
-    return dict(numbers)
-
-
 @functools.lru_cache(maxsize=256)
 def _parsed(text: str) -> ast.Module | None:
     try:
@@ -285,7 +278,7 @@ def _class_statement(kind: type) -> tuple[ast.stmt, str] | None:
     """Return the statement that defined a class: a class has no line of its own, but its methods do."""
     methods = [_function_of(item) for item in vars(kind).values()]
     files = [method.__code__.co_filename for method in methods if method is not None]
-    files += sorted(numbers := _cell_files(), key=lambda file: numbers[file], reverse=True)
+    files += sorted(numbers := draw.cells(), key=lambda file: numbers[file], reverse=True)
     files += [file for file in [getattr(sys.modules[MAIN], "__file__", None)] if file]
     outer = kind.__qualname__.partition(".")[0]
     for file in dict.fromkeys(files):

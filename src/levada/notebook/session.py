@@ -7,18 +7,16 @@ A pipeline that is called runs whole, as a run of its own, and its artifacts com
 from __future__ import annotations
 
 import atexit
-import json
-import os
-import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from levada.errors import LevadaError, ProjectError
+from levada.errors import LevadaError
+from levada.notebook.kernel import notebook_name, quieten_libraries, shell
 
 if TYPE_CHECKING:
     from levada.component import Component
@@ -53,7 +51,7 @@ def session(
     from levada.options import check_name
     from levada.project import find_project
 
-    chosen = check_name(name or _notebook().rpartition(".")[0] or "notebook", draw.caller_position())
+    chosen = check_name(name or notebook_name().rpartition(".")[0] or "notebook", draw.caller_position())
     found = find_project(Path(project) if project is not None else None, store, env)
     asked = (chosen, found.root, found.store.uri, (*found.settings.beam, *beam_options))
     if _current and _current[0].is_open:
@@ -79,7 +77,7 @@ class Session:
         from levada.notebook.progress import say
         from levada.notebook.recorded import About
 
-        _quieten()
+        quieten_libraries()
         self.name = name
         self.project = project
         self.asked = (name, project.root, project.store.uri, beam_options)
@@ -90,7 +88,7 @@ class Session:
         project.make_importable()
         project.store.check_writable()
         self._code = RunningCode(project, say)
-        notebook = _notebook()
+        notebook = notebook_name()
         command = f"notebook {notebook}" if notebook else "notebook"
         reference = f"session:{(notebook or 'notebook').replace(':', '-')}:{name}"
         self._about = About(name, reference, command, project.root, dict(project.packages))
@@ -139,7 +137,7 @@ class Session:
     def _repr_html_(self) -> str:
         from levada.notebook.views.plan import session_html
 
-        return session_html(self.name, self.run_id, self.project.store.uri, self.plan, self._run.results)
+        return session_html(self.name, self.run_id, self.plan, self._run.results)
 
     # -- calls --------------------------------------------------------------------------------------
 
@@ -218,10 +216,11 @@ class Session:
             self._turn()
 
     def _resolved(self, node: Node) -> Resolved:
+        from levada.notebook.calls import refuse_cells
         from levada.plan import External, Plan, leaves
         from levada.resolved import resolve_plan
 
-        _refuse_cells([node], (), self._code.stale)
+        refuse_cells([node], (), self._code.stale)
         outside = [leaf for binding in node.inputs.values() for leaf in leaves(binding) if isinstance(leaf, External)]
         alone = replace(node, inputs={leaf.reference: leaf for leaf in outside}, requires=(), after=())
         return resolve_plan(
@@ -236,7 +235,9 @@ class Session:
 
     def _known(self, name: str, node: Node) -> Result | None:
         """Return the result of the same call earlier in this run, if it stands: a cell that is executed again."""
-        result = self._run.results.get(self._calls.get(_same(name, node), "")) if node.cache else None
+        from levada.notebook.calls import same_call
+
+        result = self._run.results.get(self._calls.get(same_call(name, node), "")) if node.cache else None
         if result is None or not result.ok or not self._stands(result):
             return None
         self._run.drawing.taken.discard(node.id)
@@ -253,15 +254,16 @@ class Session:
     def _ended(self, name: str, node: Node, resolved: Resolved) -> Result:
         """Take a node into the run, and bring it to its end."""
         from levada.beam.scheduler import alone
+        from levada.notebook.calls import same_call, why_not_cached
         from levada.notebook.progress import ProgressLine, say
 
-        said = _live(node)
+        said = why_not_cached(node)
         if said:
             say(said)
         self._run.drawing.nodes.append(node)
         self._run.add(node, resolved)
         self._keep_cells(node)
-        self._calls[_same(name, node)] = node.id
+        self._calls[same_call(name, node)] = node.id
         with ProgressLine(self._run.plan) as line, self._followed(line), self._undisturbed(), alone(node):
             return self._run.run(node)
 
@@ -300,10 +302,11 @@ class Session:
     def _run_whole(self, plan: Plan) -> tuple[Outcome, dict[str, BaseException]]:
         from levada.mlflow.delivery import MlflowReader
         from levada.node.view import IN_SIGHT, view_of
+        from levada.notebook.calls import refuse_cells
         from levada.notebook.progress import ProgressLine
         from levada.run import Request, run
 
-        _refuse_cells(plan.nodes, self._beam_options, self._code.stale)
+        refuse_cells(plan.nodes, self._beam_options, self._code.stale)
         project = self.project
         with ProgressLine(plan) as line:
             request = Request(
@@ -351,89 +354,23 @@ class Session:
 
     def _watch_cells(self) -> None:
         """Look at what was imported after every cell, while it still is what its file says."""
-        shell = _shell()
-        if shell is None:
+        found = shell()
+        if found is None:
             return
 
         def after(*_: Any) -> None:
             with suppress(LevadaError):  # said when something is called
                 self._code.refresh()
 
-        shell.events.register("post_run_cell", after)
-        self._ends.callback(shell.events.unregister, "post_run_cell", after)
-
-
-def _same(name: str, node: Node) -> str:
-    """Return a text that is equal for equal calls: the node but for its number and its line."""
-    return json.dumps({**node.to_json(positions=False), "id": name})
-
-
-def _live(node: Node) -> str:
-    """Return why a node is not cached, if that is for what its cell reaches."""
-    from levada.references import LIVE
-
-    live = LIVE.get(node.component)
-    if not live:
-        return ""
-    name, what = next(iter(live.items()))
-    return (
-        f"{node.id} is not cached: it reads {name}, {what}. Pass an artifact or a plain value instead, "
-        "or make it inside the component."
-    )
-
-
-def _refuse_cells(nodes: Iterable[Node], beam_options: tuple[str, ...], stale: set[str]) -> None:
-    """Raise ProjectError for what another process would have to run, and does not have as it is here."""
-    from levada.beam.options import stays_in_memory
-    from levada.references import is_cell, short_name, split
-
-    elsewhere = bool(beam_options) and not stays_in_memory(beam_options)
-    for node in nodes:
-        if not (elsewhere or node.has_own_process):
-            continue
-        name = short_name(node.component)
-        where = "runs in a process of its own" if node.has_own_process else "would run on workers"
-        if is_cell(node.component):
-            raise ProjectError(
-                f"{name} {where}, and was defined in a cell, which only this process has.",
-                where=node.position,
-                hint=f"Save {name} in a file below components/ and import it from there.",
-            )
-        module = split(node.component)[1]
-        if module in stale:
-            raise ProjectError(
-                f"{name} {where}, from its file, and {module} was imported before that was edited.",
-                where=node.position,
-                hint=f"Reload {module}, or restart the kernel.",
-            )
+        found.events.register("post_run_cell", after)
+        self._ends.callback(found.events.unregister, "post_run_cell", after)
 
 
 def _show(outcome: Outcome) -> None:
     """Show how a run ended, in a notebook."""
-    if _shell() is not None:
+    if shell() is not None:
         from IPython.display import display
 
         from levada.notebook.views.plan import OutcomeView
 
         display(OutcomeView(outcome))
-
-
-def _shell() -> Any:
-    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-
-
-def _notebook() -> str:
-    """Return the name of the notebook's file, as far as it can be known, without its folder."""
-    spaces = vars(sys.modules["__main__"])
-    named = os.environ.get("JPY_SESSION_NAME") or spaces.get("__vsc_ipynb_file__") or spaces.get("__file__") or ""
-    return Path(str(named)).name
-
-
-def _quieten() -> None:
-    """Keep the libraries' own words out of the cells, and telemetry off."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("DO_NOT_TRACK", "true")
-    from levada.terminal.quiet import quieten
-
-    quieten()

@@ -18,13 +18,16 @@ _STATUS = {"finished": html.GREEN, "failed": html.RED, "closed": html.AMBER, "ki
 
 def plan_html(plan: Plan) -> Html:
     """Return a plan's nodes in an order in which they could run."""
-    return html.card(f"Plan of {plan.pipeline}", [_count(plan), f"plan {plan.digest[:6]}"], _nodes(plan, {}))
+    facts = [_count(plan), f"plan {plan.digest[:6]}"]
+    return html.card(f"Plan of {plan.pipeline}", facts, _picture(plan, {}), html.folded("nodes", _nodes(plan, {})))
 
 
-def session_html(name: str, run_id: str, store: str, plan: Plan, results: Mapping[str, Result]) -> Html:
+def session_html(name: str, run_id: str, plan: Plan, results: Mapping[str, Result]) -> Html:
     """Return what was called in a session so far."""
     facts = [f"run {run_id}", _count(plan)] if plan.nodes else ["what is called from here on runs at once"]
-    return html.card(f"Session {name}", facts, _nodes(plan, results) if plan.nodes else "")
+    if not plan.nodes:
+        return html.card(f"Session {name}", facts)
+    return html.card(f"Session {name}", facts, _picture(plan, results), html.folded("nodes", _nodes(plan, results)))
 
 
 def outcome_html(outcome: Outcome) -> Html:
@@ -32,7 +35,9 @@ def outcome_html(outcome: Outcome) -> Html:
     badge = html.badge(outcome.status, _STATUS[outcome.status])
     cached = sum(result.status == "cached" for result in outcome.results.values())
     facts = [f"run {outcome.run_id}", duration(outcome.seconds), f"{outcome.nodes_run} ran, {cached} cached"]
-    return html.card(html.join([f"{outcome.plan.pipeline} ", badge]), facts, _nodes(outcome.plan, outcome.results))
+    title = html.join([f"{outcome.plan.pipeline} ", badge])
+    shown = _picture(outcome.plan, outcome.results), html.folded("nodes", _nodes(outcome.plan, outcome.results))
+    return html.card(title, facts, *shown)
 
 
 class OutcomeView:
@@ -46,6 +51,16 @@ class OutcomeView:
 
     def _repr_html_(self) -> str:
         return outcome_html(self._outcome)
+
+
+def _picture(plan: Plan, results: Mapping[str, Result]) -> Html:
+    """Return the graph, with what became of each node."""
+    from levada.picture import graph_svg
+
+    statuses = {name: _status(result) for name, result in results.items()}
+    notes = {name: duration(result.seconds) for name, result in results.items() if result.status == "done"}
+    details = {name: result.reason or result.summary for name, result in results.items()}
+    return Html(graph_svg(plan, statuses, notes, details))
 
 
 def _count(plan: Plan) -> str:
@@ -74,13 +89,17 @@ def _ended(node: Node, result: Result | None) -> list[Any]:
     upstream = html.note(", ".join(node.upstream))
     if result is None:
         return [html.code(node.id), "", "", upstream, ""]
-    is_open = all(record.open for record in result.outputs.values())
-    status = result.status if is_open else "closed"
+    status = _status(result)
     took = duration(result.seconds) if result.status in ("done", "failed") else ""
     said = result.reason or result.summary
     if result.failure is not None:
         said = f"{result.failure.type}: {next(iter(result.failure.message.splitlines()), '')}"
     return [html.code(node.id), html.badge(status, _BADGES[status]), took, upstream, said]
+
+
+def _status(result: Result) -> str:
+    is_open = all(record.open for record in result.outputs.values())
+    return result.status if is_open else "closed"
 
 
 def duration(seconds: float) -> str:
