@@ -138,3 +138,21 @@ def test_a_line_that_a_full_disk_tore_costs_no_other(store: Store) -> None:
     first, second, third = (store.read(key) or b"").splitlines(keepends=True)
     store.write(key, first + second[:20] + second + third)
     assert Tail(store, "run-1").poll() == [events[0], events[2]]
+
+
+def test_times_never_go_back_though_the_clock_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers sort by time, and count on each writer's order; who ends the run of another comes after it."""
+    clock = iter([f"2026-01-31T10:00:{second:02}.000+00:00" for second in (30, 20, 40, 5)])
+    monkeypatch.setattr("levada.journal.now", lambda: next(clock))
+    store = Store(tmp_path)
+    journal = Journal(store, "r")
+    for kind in ("run_started", "node_started", "node_finished"):
+        journal.append(kind)
+    last = Tail(store, "r").poll()[-1]["time"]
+    Journal(store, "r", after=last).append("run_finished")
+    assert [event["kind"] for event in Tail(store, "r").poll()] == [
+        "run_started",
+        "node_started",
+        "node_finished",
+        "run_finished",
+    ]

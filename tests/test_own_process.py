@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from levada import Retry, each
+from levada import Context, Retry, component, each
 from levada.errors import WiringError
 from levada.plan import Plan
 from levada.process import state_of, this_process
@@ -175,6 +175,16 @@ def test_a_signal_stops_the_run_and_all_that_it_started(number: int, code: int, 
     assert store.list("open") == []
 
 
+def test_what_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
+    """A run goes on when its terminal is closed, if that was asked for."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run_plan(plan_of(hang_up, name="p"), Store(tmp_path)).exit_code == OK
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_killed_run_takes_processes_of_its_nodes_with_it(tmp_path: Path) -> None:
     """-9: nobody can tell them, and they notice."""
     store, notes = Store(tmp_path / "store"), tmp_path / "notes"
@@ -188,6 +198,16 @@ def test_a_killed_run_takes_processes_of_its_nodes_with_it(tmp_path: Path) -> No
     finally:
         for pid in here:  # of a component in the run's own process: nothing is left that could end them
             os.kill(pid, signal.SIGKILL)
+
+
+@component
+def closes_the_terminal(ctx: Context) -> None:
+    """Send what a terminal sends when it is closed."""
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+def hang_up() -> None:
+    closes_the_terminal()
 
 
 def started(store: Store, notes: Path) -> subprocess.Popen[bytes]:

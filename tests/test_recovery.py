@@ -259,12 +259,14 @@ def test_a_run_elsewhere_is_dead_when_it_has_long_been_silent() -> None:
 
 
 def test_a_run_that_died_before_it_had_begun_leaves_nothing(tmp_path: Path) -> None:
-    """A lease and no more."""
+    """A lease, and what was written before anything was known of it."""
     store = Store(tmp_path)
+    store.write("runs/r/stderr.log", b"a word of a library")
+    store.write("runs/r/plan.json", b"{}")
     gone = {**this_process().to_json(), "started": "1"}
     store.write("open/r.json", json.dumps({"run": "r", "process": gone, "renewed": time.time()}).encode())
     assert close_killed_runs(store) == []
-    assert store.list("open") == []
+    assert (store.list("open"), store.list("runs")) == ([], [])
 
 
 def test_a_run_killed_while_it_ended_keeps_its_status(tmp_path: Path) -> None:
