@@ -40,7 +40,7 @@ def interrupt_runs(home: Path, count: int, rng: random.Random) -> tuple[Counter[
         mark = secrets.token_hex(8)
         started = time.monotonic()
         process = subprocess.Popen(
-            [LEVADA, "run", "families"],
+            ["env", "--default-signal=INT", LEVADA, "run", "families"],  # a shell's background ignores it
             cwd=folder,
             env={**environment(), MARK: mark},
             stdout=subprocess.PIPE,

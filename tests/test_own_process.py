@@ -141,10 +141,8 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None
 # -- stopping a run -------------------------------------------------------------------------------------
 
 RUN = """
-import sys
+import signal, sys
 from pathlib import Path
-from levada.cli.running import run_and_show
-from levada.project import Project
 from tests.hazards import leave_children, sleep
 from tests.inline import plan_of
 
@@ -158,6 +156,7 @@ from tests.inline import ROOT, one_code
 from levada.cli.running import _leave
 from levada.process import adopt_orphans
 adopt_orphans()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background has it ignored
 sys.exit(_leave(run(Request(plan_of(graph), Store(sys.argv[1]), ROOT, one_code, {}, jobs=4)).exit_code))
 """
 

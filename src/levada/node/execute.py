@@ -69,7 +69,9 @@ def _attempt(view: RunView, this: Try, stopped: Callable[[], bool]) -> Result:
 
 def _sleep(seconds: float, stopped: Callable[[], bool]) -> None:
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0 and not stopped():
+    while (left := until - time.monotonic()) > 0:
+        if stopped():
+            raise Stopped
         time.sleep(min(left, _LOOK))
 
 
