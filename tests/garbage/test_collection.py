@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 
 from levada.errors import StoreError
 from levada.garbage import Collection, Policy, collect
-from levada.lease import End, announced, begin, end, give_up
+from levada.lease import End, begin, end, give_up, take
 from levada.node import run_node
 from levada.plan import Plan
 from levada.registry import Registry, Version
@@ -47,9 +46,9 @@ def ran(
     """Run a plan as the run of a number, begun so many days ago; without Beam."""
     name = run_id(number)
     moment = datetime.fromtimestamp(time.time() - days * 86400 - 100 + number, UTC).isoformat(timespec="milliseconds")
-    with announced(store, name):
-        prepare(plan, store, name, **options)
-        begin(store, name, {"run": name, "time": moment, "pipeline": plan.pipeline, "project": ""})
+    take(store, name)
+    prepare(plan, store, name, **options)
+    begin(store, name, {"run": name, "time": moment, "pipeline": plan.pipeline, "project": ""})
     results = {node.id: run_node(plan, node.id, name, store) for node in plan.nodes}
     if ended:
         finish(store, number)
@@ -273,20 +272,17 @@ def test_artifacts_wait_for_runs_that_may_have_seen_them(store: Store) -> None:
 
 
 def test_a_file_that_a_beginning_run_wants_is_put_back(store: Store) -> None:
-    """It had announced itself; what it has seen it finds again."""
+    """It holds its lease; what it has seen it finds again."""
     ran(store, 1, plan_of(sums))
     store.write("files/0123/schema.pbtxt", b"text")
     store.write("code/4567.zip", b"zip")
 
-    beginning = ExitStack()  # still beginning when the collection is over
-
     def step(name: str) -> None:
         if name == "who was there":
             assert store.read("files/0123/schema.pbtxt") is None
-            beginning.enter_context(announced(again(store), run_id(9)))
+            take(again(store), run_id(9))  # and is still beginning when the collection is over
 
-    with beginning:
-        found = collect(store, Policy(grace=0), delete=True, step=step)
+    found = collect(store, Policy(grace=0), delete=True, step=step)
     assert kinds(found) == {}
     assert store.read("files/0123/schema.pbtxt") == b"text"
     assert store.read("code/4567.zip") == b"zip"

@@ -129,7 +129,7 @@ class _Sweep:
         for kind in (FILES, CODE):
             for key in heaps.keys(kind):
                 store.move(key, f"{self._trash}/{key}")
-        # A run that saw one of these before had announced itself before it looked: it is still open, or has ended and
+        # A run that saw one of these before held its lease before it looked: it is still open, or has ended and
         # written down what it uses.
         self._step("who was there")
         present = open_runs(store)
