@@ -118,10 +118,12 @@ class RunCommand(PipelineCommand):
     )
 
     def act(self, session: Session, plan: Plan, beam_options: tuple[str, ...], **options: Any) -> int:
-        from levada.cli.running import run_and_show
+        from levada.cli.running import request_of, run_and_show
 
         session.notice_killed()
-        return run_and_show(session.project, plan, beam_options=beam_options, debug=session.debug, **options)
+        as_json = options.pop("as_json")
+        request = request_of(session.project, plan, beam_options, **options)
+        return run_and_show(session.project, request, session.debug, as_json)
 
 
 class PlanCommand(PipelineCommand):

@@ -27,42 +27,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def run_and_show(
+def request_of(
     project: Project,
     plan: Plan,
     beam_options: tuple[str, ...],
-    debug: bool,
     jobs: int | None,
     no_cache: bool,
     fresh: tuple[str, ...],
     resume: bool,
-    as_json: bool,
-) -> int:
-    """Run a plan, show how it goes and what came out, and return the exit code."""
-    quieten()
-    adopt_orphans()
-    try:
-        code = _run_and_show(project, plan, beam_options, debug, jobs, no_cache, fresh, resume, as_json)
-    except KeyboardInterrupt as interrupt:
-        code = exit_code_of(interrupt)
-    return _leave(code)
-
-
-def _run_and_show(
-    project: Project,
-    plan: Plan,
-    beam_options: tuple[str, ...],
-    debug: bool,
-    jobs: int | None,
-    no_cache: bool,
-    fresh: tuple[str, ...],
-    resume: bool,
-    as_json: bool,
-) -> int:
-    project.make_importable()
+) -> Request:
+    """Return what is to be run, from the command's options and the project's settings."""
     settings = project.settings
-    command = shlex.join([_program(), *sys.argv[1:]])
-    request = Request(
+    return Request(
         plan=plan,
         store=project.store,
         root=project.root,
@@ -74,8 +50,24 @@ def _run_and_show(
         use_cache=settings.cache != "off" and not no_cache,
         write_cache=settings.cache == "read-write",
         resume=resume,
-        command=command,
+        command=shlex.join([_program(), *sys.argv[1:]]),
     )
+
+
+def run_and_show(project: Project, request: Request, debug: bool, as_json: bool) -> int:
+    """Run a plan, show how it goes and what came out, and return the exit code."""
+    quieten()
+    adopt_orphans()
+    try:
+        code = _run_and_show(project, request, debug, as_json)
+    except KeyboardInterrupt as interrupt:
+        code = exit_code_of(interrupt)
+    return _leave(code)
+
+
+def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool) -> int:
+    project.make_importable()
+    plan = request.plan
     mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
     others = guests(request)
     readers: list[Reader] = [*([mlflow] if mlflow else []), *others]
@@ -100,7 +92,7 @@ def _run_and_show(
     from levada.terminal.summary import show_summary
 
     notes = [*(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
-    show_summary(outcome, console, command, notes, History(project.store).short(request.run_id))
+    show_summary(outcome, console, request.command, notes, History(project.store).short(request.run_id))
     return outcome.exit_code
 
 

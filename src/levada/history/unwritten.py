@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from levada.store import Store
+from levada.store.documents import must_be_sealed, sealed
 
 
 class Unwritten(Store):
@@ -20,12 +21,12 @@ class Unwritten(Store):
         return key in self._own or self._kept.exists(key)
 
     def write(self, key: str, content: bytes) -> None:
-        self._own[key] = content
+        self._own[key] = sealed(content) if must_be_sealed(key) else content
 
     def create(self, key: str, content: bytes) -> bool:
         if self.exists(key):
             return False
-        self._own[key] = content
+        self.write(key, content)
         return True
 
     def append(self, key: str, lines: bytes, before: bytes) -> None:
