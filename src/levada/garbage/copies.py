@@ -12,6 +12,7 @@ from pathlib import Path
 
 from levada.garbage.heaps import COPIES, Heap
 from levada.store.objects import Found, Objects
+from levada.store.temporary import KINDS
 
 
 def copies_in_temporary_folder(seconds: float) -> Heap:
@@ -31,13 +32,10 @@ def copies_in_temporary_folder(seconds: float) -> Heap:
 def _folders() -> Iterator[Path]:
     """Yield folders that Levada makes there: fetched artifacts, unpacked code, outputs on their way to a store."""
     user = os.getuid() if hasattr(os, "getuid") else 0
-    for folder in sorted(Path(tempfile.gettempdir()).glob("levada-*")):
-        if folder.is_symlink() or not folder.is_dir() or folder.stat().st_uid != user:
-            continue
-        if folder.name in (f"levada-fetched-{user}", f"levada-code-{user}"):
+    for kind in KINDS:
+        folder = Path(tempfile.gettempdir()) / f"levada-{kind}-{user}"
+        if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == user:
             yield from (inside for inside in sorted(folder.iterdir()) if inside.is_dir())
-        else:
-            yield folder
 
 
 def remove_copies(heap: Heap) -> None:

@@ -55,7 +55,7 @@ class Store(Objects):
 
     def staging(self, key: str) -> Path:
         """Return a local folder to write an output's files into; for a local store, their final place."""
-        folder = self.local / key if self.local is not None else Path(tempfile.mkdtemp(prefix="levada-"))
+        folder = self.local / key if self.local is not None else Path(tempfile.mkdtemp(dir=private_folder("staging")))
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from levada.errors import StoreError
 
+KINDS = ("code", "fetched", "staging")
+"""What is kept there: unpacked code, fetched artifacts, outputs on their way to a store."""
+
 
 def private_folder(name: str) -> Path:
     """Return a folder for temporary copies that this user alone can write to."""
