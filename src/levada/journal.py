@@ -88,9 +88,9 @@ class Journal:
 class Tail:
     """Reads a run's journal as it grows: each `poll` returns the events that are new, oldest first.
 
-    Within a writer events come in the order in which they were written, whatever its clock did; between writers
-    they are merged by time. Records in them say where their files are as this process sees the store; in the journal
-    itself they are named from the store's root.
+    Within a writer events come in the order in which they were written, whatever its clock did; between writers they
+    are merged by time, a run's end after all else of its moment. Records in them say where their files are as this
+    process sees the store; in the journal itself they are named from the store's root.
     """
 
     store: Store
@@ -107,7 +107,7 @@ class Tail:
             if whole:
                 writers.append(self._in_order(key, content[:whole].split(b"\n")))
                 self._read[key] = start + whole
-        return [event for _, event in heapq.merge(*writers, key=lambda timed: timed[0])]
+        return [event for _, event in heapq.merge(*writers, key=_place)]
 
     def _in_order(self, key: str, lines: list[bytes]) -> list[tuple[str, Event]]:
         """Return a writer's events, each with the latest time that its clock has shown so far."""
@@ -134,6 +134,10 @@ class Tail:
         with (self.store.local / key).open("rb") as file:
             file.seek(start)
             return file.read()
+
+
+def _place(timed: tuple[str, Event]) -> tuple[str, bool]:
+    return timed[0], timed[1]["kind"] == "run_finished"
 
 
 def follow(tail: Tail, seen: Callable[[Event], None], stop: threading.Event, seconds: float) -> None:

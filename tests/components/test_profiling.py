@@ -15,6 +15,7 @@ from levada.component import component
 from levada.components import profile
 from levada.context import Context
 from levada.errors import DataError, ParameterError
+from levada.store import Store, artifact_digest, entries_of
 
 
 @component
@@ -102,8 +103,10 @@ def test_wrong_options_are_told(call: Callable[..., Any]) -> None:
 
 def test_committed_statistics_read_the_same(call: Any) -> None:
     statistics: Statistics = call(profile, call(some_rows))
-    record = ArtifactRecord(statistics.type_reference(), str(statistics.path), "digest", statistics.properties, ())
-    again = made(record, lambda record: statistics.path)
+    files = tuple(entries_of(statistics.path))
+    digest = artifact_digest(files, statistics.properties)
+    kind, place = statistics.type_reference(), str(statistics.path)
+    again = made(ArtifactRecord(kind, place, digest, statistics.properties, files), Store(statistics.path.parent))
     assert isinstance(again, Statistics)
     assert again.columns("eval") == statistics.columns("eval")
     assert again.column("tail").counts() == statistics.column("tail").counts()

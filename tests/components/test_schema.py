@@ -20,7 +20,7 @@ from levada.components.schema import infer
 from levada.context import Context
 from levada.errors import DataError
 from levada.externals import resolve
-from levada.store import Store
+from levada.store import Store, artifact_digest, entries_of
 
 
 @component
@@ -163,7 +163,9 @@ def test_a_schema_of_the_project_keeps_its_name(tmp_path: Path) -> None:
 
 
 def schema_of(folder: Path) -> Schema:
-    artifact = made(ArtifactRecord(Schema.type_reference(), str(folder), "x", {}, ()), lambda record: folder)
+    files = tuple(entries_of(folder))
+    record = ArtifactRecord(Schema.type_reference(), str(folder), artifact_digest(files, {}), {}, files)
+    artifact = made(record, Store(folder.parent))
     assert isinstance(artifact, Schema)
     return artifact
 

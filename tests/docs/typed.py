@@ -58,7 +58,7 @@ def commands_of(text: str, where: str, line: int) -> Iterator[Command]:
 
 def run_on_terminal(words: str, folder: Path, path: str) -> tuple[int, str]:
     """Run a command line in a shell whose terminal has 120 columns; return the exit code and what was to be read."""
-    ours = {"LEVADA_ENV", *(setting.variable for setting in SETTINGS.values())}
+    ours = {"LEVADA_ENV", "COLUMNS", "LINES", *(setting.variable for setting in SETTINGS.values())}
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     environment |= {"PATH": f"{path}{os.pathsep}{environment['PATH']}", "TERM": "xterm", "NO_COLOR": "1"}
     ours_end, theirs = pty.openpty()

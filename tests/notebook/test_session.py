@@ -239,7 +239,7 @@ def test_a_session_is_one_run_with_a_plan_that_grows(box: Box) -> None:
     assert end is not None
     assert (end.status, end.exit_code, end.counts) == ("finished", 0, {"done": 2})
     assert (box.facts(run_id)["pipeline"], box.facts(run_id)["session"]) == ("letters", True)
-    assert json.loads(box.store.read(f"runs/{run_id}/plan.json") or b"") == session.plan.to_json()
+    assert box.store.read_json(f"runs/{run_id}/plan.json") == session.plan.to_json()
     told = events(box.store, run_id)
     schema = json.loads((ROOT / "schemas/journal.schema.json").read_text())
     for event in told:
