@@ -21,7 +21,7 @@ from levada.errors import StoreError
 from levada.journal import now
 from levada.process import Identity, State, state_of, this_process
 from levada.store import Store
-from levada.values import utf8
+from levada.values import json_bytes
 
 RENEWAL = 60.0
 """Seconds between signs of life, for those on other machines who cannot see the process."""
@@ -74,7 +74,7 @@ def take(store: Store, run_id: str) -> None:
 
 def begin(store: Store, run_id: str, facts: dict[str, Any]) -> None:
     """Write down what is known of a run that begins."""
-    store.write(f"runs/{run_id}/run.json", utf8(json.dumps(facts, ensure_ascii=False)))
+    store.write(f"runs/{run_id}/run.json", json_bytes(facts))
 
 
 def forget(store: Store, run_id: str) -> None:

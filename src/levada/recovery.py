@@ -6,7 +6,6 @@ killed. What its nodes had committed stays, and is what the next run starts from
 
 from __future__ import annotations
 
-import json
 import platform
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from levada.node.view import cache_key
 from levada.plan import Plan
 from levada.result import Result
 from levada.store import Store
-from levada.values import utf8
+from levada.values import json_bytes
 
 
 @dataclass(frozen=True)
@@ -75,4 +74,4 @@ def _restore_cache(store: Store, run_id: str, plan: Plan, results: dict[str, Res
     """Write the cache entries that a process did not live to write: a commit comes first, its entry second."""
     for result in [*results.values(), *items_of(plan, run_id, store)]:
         if result.status == "done" and result.items is None and not store.exists(cache_key(result.key)):
-            store.write(cache_key(result.key), utf8(json.dumps(result.to_json(), ensure_ascii=False)))
+            store.write(cache_key(result.key), json_bytes(result.to_json()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import getpass
-import json
 import os
 import platform
 import signal
@@ -31,7 +30,7 @@ from levada.resolved import CodeDigest, Resolved, check_secrets, resolve_plan
 from levada.result import Result
 from levada.resumption import cut_short, resumption
 from levada.store import Store
-from levada.values import utf8
+from levada.values import json_bytes
 
 PATIENCE = 4.0
 """Seconds that a run which is stopped waits for processes of its nodes to end."""
@@ -167,7 +166,7 @@ def _begin(request: Request) -> tuple[Journal, tuple[str, str] | None, Resolved]
         **facts_of(request.root),
     }
     store.write(f"runs/{run_id}/plan.json", plan.dumps().encode())
-    store.write(f"runs/{run_id}/resolved.json", _bytes(resolved.to_json()))
+    store.write(f"runs/{run_id}/resolved.json", json_bytes(resolved.to_json()))
     begin(store, run_id, {"run": run_id, "time": now(), **facts})
     journal = Journal(store, run_id)
     journal.append("run_started", **facts)
@@ -188,10 +187,6 @@ def keep_code(packages: Mapping[str, Path], store: Store) -> str:
     if package.content and not store.exists(key):
         store.write(key, package.content)
     return package.digest
-
-
-def _bytes(form: Any) -> bytes:
-    return utf8(json.dumps(form, ensure_ascii=False))
 
 
 def _settle(plan: Plan, run_id: str, store: Store) -> list[str]:

@@ -244,6 +244,11 @@ def utf8(text: str) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
+def json_bytes(form: Any) -> bytes:
+    """Return a document as it is written to a store: JSON in UTF-8."""
+    return utf8(json.dumps(form, ensure_ascii=False))
+
+
 def digest_of(form: Any) -> str:
     """Return the sha256 (hex) of the canonical JSON text of `form`."""
     return hashlib.sha256(utf8(canonical(form))).hexdigest()

@@ -107,7 +107,7 @@ class Forecast:
         if not node.is_mapped:
             return ""
         waiting = open_node(self.plan, node.id, self._run_id, self._store, quietly=True)
-        listed = items_of(self._run, node)[0]
+        listed = list(items_of(self._run, node).items.values())
         labels = [item.label for item in listed if item.id in waiting]
         shown = ", ".join(labels[:MOST]) + (", ..." if len(labels) > MOST else "")
         return f"{len(waiting)} of {len(listed)} items run ({shown})" if len(waiting) < len(listed) else ""

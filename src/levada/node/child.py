@@ -29,7 +29,7 @@ from levada.plan import Plan
 from levada.process import adopt_orphans, kill_children
 from levada.result import Result
 from levada.store import Store
-from levada.values import decode, utf8
+from levada.values import decode, json_bytes
 
 
 def main() -> NoReturn:
@@ -95,7 +95,7 @@ def _work(request: dict[str, Any], said: int) -> NoReturn:
         os._exit(128 + signal.SIGTERM)
     sys.stdout.flush()
     sys.stderr.flush()
-    content = memoryview(utf8(json.dumps({"result": result.to_json()}, ensure_ascii=False)))
+    content = memoryview(json_bytes({"result": result.to_json()}))
     while content:
         content = content[os.write(said, content) :]
     os._exit(_SAID)

@@ -63,21 +63,21 @@ def open_node(plan: Plan, node_id: str, run_id: str, store: Store, quietly: bool
         view.commit(refused)
         return []
     try:
-        items, missing = items_of(view, node)
+        listed = items_of(view, node)
     except ComponentError as error:
         view.commit(no_list(node, error))
         return []
-    write_list(view, node, items, missing)
-    waiting = [item.id for item in items if _settled_item(view, node, item) is None]
+    write_list(view, node, listed)
+    waiting = [item.id for item in listed.items.values() if _settled_item(view, node, item) is None]
     if waiting and not quietly:
-        settled = len(items) - len(waiting)
+        settled = len(listed.items) - len(waiting)
         view.journal.append(
             "node_started",
             node=node_id,
             attempt="",
             key="",
             inputs={},
-            total=len(items) + len(missing),
+            total=len(listed.items) + len(listed.missing),
             settled=settled,
         )
     _OPENED[run_id, node_id] = time.monotonic()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -20,7 +20,7 @@ from levada.node.key import Item, records_of
 from levada.node.view import RunView
 from levada.plan import Each, Node, Output
 from levada.result import Items, Result
-from levada.values import Json, digest_of, utf8
+from levada.values import Json, digest_of, json_bytes
 
 _SHOWN = 60
 """Characters of an item's label."""
@@ -28,24 +28,37 @@ _SHOWN = 60
 
 def item_of(view: RunView, node: Node, item_id: str) -> Item:
     """Return one item of a mapped node; raises PlanError if its list has none of that id."""
-    with _OPENING:
-        if node.id not in _KNOWN.setdefault(view, {}):
-            _KNOWN[view][node.id] = {item.id: item for item in items_of(view, node)[0]}
-        known = _KNOWN[view][node.id]
+    known = items_of(view, node).items
     if item_id not in known:
         raise PlanError(f"the list that {node.id} runs over has no item '{item_id}'.")
     return known[item_id]
 
 
-_KNOWN: WeakKeyDictionary[RunView, dict[str, dict[str, Item]]] = WeakKeyDictionary()
+@dataclass(frozen=True)
+class Listed:
+    """The items that a mapped node runs over, by id in their order, and why others are missing."""
+
+    items: dict[str, Item]
+    missing: dict[str, str]
+
+
+_KNOWN: WeakKeyDictionary[RunView, dict[str, Listed]] = WeakKeyDictionary()
 _OPENING = threading.Lock()
 
 
-def items_of(view: RunView, node: Node) -> tuple[list[Item], dict[str, str]]:
-    """Return the items that a mapped node runs over, and why others are missing: what they hang on gave nothing.
+def items_of(view: RunView, node: Node) -> Listed:
+    """Return the list that a mapped node runs over; what it waits for has ended, so it is read once.
 
-    Raises ComponentError if there are none.
+    Raises ComponentError if there are no items.
     """
+    with _OPENING:
+        known = _KNOWN.setdefault(view, {})
+        if node.id not in known:
+            known[node.id] = _read_list(view, node)
+        return known[node.id]
+
+
+def _read_list(view: RunView, node: Node) -> Listed:
     gathered: dict[str, Item] = {}
     missing: dict[str, str] = {}
     order: list[str] = []
@@ -63,7 +76,7 @@ def items_of(view: RunView, node: Node) -> tuple[list[Item], dict[str, str]]:
     if not gathered and not missing:
         raise ComponentError(f"{node.id} runs once per item of a list, and the list is empty.", where=node.position)
     found = [gathered[item] for item in order if item not in missing]
-    return [replace(item, place=place) for place, item in enumerate(found)], missing
+    return Listed({item.id: replace(item, place=place) for place, item in enumerate(found)}, missing)
 
 
 def _list_of(view: RunView, node: Node, name: str, binding: Each) -> tuple[list[Item], dict[str, str]]:
@@ -126,10 +139,10 @@ def _label_of(record: ArtifactRecord) -> str:
 # -- the list, on record --------------------------------------------------------------------------------
 
 
-def write_list(view: RunView, node: Node, items: list[Item], missing: dict[str, str]) -> None:
+def write_list(view: RunView, node: Node, listed: Listed) -> None:
     """Write down which items a mapped node runs over, in which order."""
-    form = {"items": [[item.id, item.label] for item in items], "missing": missing}
-    view.store.write(_list_key(view, node), utf8(json.dumps(form, ensure_ascii=False)))
+    form = {"items": [[item.id, item.label] for item in listed.items.values()], "missing": listed.missing}
+    view.store.write(_list_key(view, node), json_bytes(form))
 
 
 def _list_key(view: RunView, node: Node) -> str:

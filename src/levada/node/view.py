@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import replace
 from functools import lru_cache
@@ -12,7 +11,7 @@ from levada.journal import Journal
 from levada.resolved import Resolved
 from levada.result import Result
 from levada.store import Store
-from levada.values import utf8
+from levada.values import json_bytes
 
 IN_SIGHT: set[str] = set()
 """Runs that somebody watches from a notebook: what their nodes print is shown there, what they raise is kept."""
@@ -60,7 +59,7 @@ class RunView:
             name: replace(record, item=result.item, label=result.label) for name, record in result.outputs.items()
         }
         result = replace(result, outputs=outputs)
-        content = utf8(json.dumps(result.to_json(), ensure_ascii=False))
+        content = json_bytes(result.to_json())
         key = result_key(self.run_id, result.node, result.item)
         if not self.store.create(key, content):
             winner = Result.from_json(self.store.read_json(key))

@@ -6,7 +6,6 @@ ends and the next one begins, which takes what the former made as artifacts from
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -24,7 +23,7 @@ from levada.resolved import Resolved
 from levada.result import Result
 from levada.run import facts_of, keep_code
 from levada.store import Store
-from levada.values import utf8
+from levada.values import json_bytes
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Recorded:
         if is_first:
             take(self.store, self.run_id)
         self._write("plan.json", plan.dumps().encode())
-        self._write("resolved.json", _bytes(self.resolved.to_json()))
+        self._write("resolved.json", json_bytes(self.resolved.to_json()))
         if is_first:
             self._begin(plan)
             return
@@ -135,10 +134,6 @@ class Recorded:
 
     def _write(self, name: str, content: bytes) -> None:
         self.store.write(f"runs/{self.run_id}/{name}", content)
-
-
-def _bytes(form: Any) -> bytes:
-    return utf8(json.dumps(form, ensure_ascii=False))
 
 
 def _merged(before: Resolved, after: Resolved) -> Resolved:
