@@ -12,9 +12,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from levada.artifacts import Anomalies, Examples, Statistics
 from levada.component import component
 from levada.components import check_data, profile
-from levada.components.data_checks import find_anomalies, percent
 from levada.context import Context
 from levada.errors import DataError
+from levada.validation.schema_checks import find_anomalies, percent
 
 ROWS = 1000
 

@@ -67,11 +67,11 @@ def test_the_same_examples_give_the_same_bytes(call: Any) -> None:
 @pytest.mark.parametrize("vocabulary", [100_000, 100])
 def test_beam_gives_the_same_bytes(call: Any, monkeypatch: pytest.MonkeyPatch, vocabulary: int) -> None:
     """Row groups profiled apart and merged in whatever order, with sampling and overflowing vocabularies."""
-    from levada.components import column_profile
+    from levada.profiling import column as column_module
 
     monkeypatch.setattr(examples, "ROW_GROUP_ROWS", 400)
-    monkeypatch.setattr(column_profile, "SAMPLED_NUMBERS", 1000)
-    monkeypatch.setattr(column_profile, "SAMPLED_TEXTS", 700)
+    monkeypatch.setattr(column_module, "SAMPLED_NUMBERS", 1000)
+    monkeypatch.setattr(column_module, "SAMPLED_TEXTS", 700)
     rows = call(some_rows)
     here = call(profile, rows, vocabulary=vocabulary)
     by_beam = call(profile, rows, vocabulary=vocabulary, beam_from_rows=1)

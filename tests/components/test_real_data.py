@@ -12,7 +12,7 @@ import pytest
 
 from levada.artifacts import Examples, Statistics
 from levada.components import csv, infer_schema, ingest, parquet, profile
-from levada.components.data_checks import find_anomalies
+from levada.validation.schema_checks import find_anomalies
 
 FOLDER = os.environ.get("LEVADA_DATA", "")
 DATA = Path(FOLDER)

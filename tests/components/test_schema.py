@@ -15,12 +15,12 @@ from levada.artifacts import Examples, Schema, Statistics
 from levada.artifacts.schema import schema_text
 from levada.component import component
 from levada.components import infer_schema, profile, schema_file
-from levada.components.data_checks import find_anomalies
-from levada.components.schema import infer
 from levada.context import Context
 from levada.errors import DataError
 from levada.externals import resolve
+from levada.schemas.inference import infer
 from levada.store import Store, artifact_digest, entries_of
+from levada.validation.schema_checks import find_anomalies
 
 
 @component

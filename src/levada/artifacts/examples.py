@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Artifact, Making
 from levada.errors import ComponentError, DataError, did_you_mean
+from levada.tables.types import plain_schema, stored_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -262,43 +263,6 @@ class _Part:
     def close(self) -> None:
         self._flush()
         self._writer.close()
-
-
-def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """Return a schema without metadata, of plain types."""
-    import pyarrow as pa
-
-    return pa.schema([pa.field(field.name, plain_type(field.type)) for field in schema])
-
-
-def plain_type(type_: Any) -> Any:
-    """Return the one type for what Arrow has several for.
-
-    The values' type for dictionaries, `string` for every kind of text (pandas makes `large_string`), and lists whose
-    items are called `item` (files have `element`, too).
-    """
-    import pyarrow as pa
-
-    types = pa.types
-    if types.is_dictionary(type_):
-        return plain_type(type_.value_type)
-    if types.is_large_string(type_) or types.is_string_view(type_):
-        return pa.string()
-    if types.is_large_binary(type_) or types.is_binary_view(type_):
-        return pa.binary()
-    if types.is_list(type_) or types.is_large_list(type_):
-        return pa.list_(plain_type(type_.value_type))
-    return pa.list_(plain_type(type_.value_type), type_.list_size) if types.is_fixed_size_list(type_) else type_
-
-
-def stored_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema that rows have once they were written and read: Parquet has no timestamps in whole seconds."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(plain_schema(schema).empty_table(), sink)
-    return plain_schema(pq.read_schema(pa.BufferReader(sink.getvalue())))
 
 
 def _batches(rows: Any) -> Iterator[pa.RecordBatch]:

@@ -16,16 +16,16 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from levada.artifact import Artifact
 from levada.errors import DataError, did_you_mean
+from levada.tables.types import Kind
 
 FILE = "statistics.json"
 VOCABULARIES = "vocabularies.json"
 FORMAT = 1
 
-Kind = Literal["numeric", "string", "boolean", "timestamp", "bytes", "list", "empty", "other"]
 Value = bool | int | float | str
 Counts = list[tuple[Value, int]]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from levada.artifacts.examples import Examples
 from levada.component import component
-from levada.components.source import Source
-from levada.components.splits import Splits, make_splits
 from levada.context import Context
 from levada.errors import DataError
+from levada.sources.source import Source
+from levada.splits.by_hash import Splits, make_splits
 
 if TYPE_CHECKING:
     import pyarrow as pa

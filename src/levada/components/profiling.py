@@ -5,9 +5,9 @@ from __future__ import annotations
 from levada.artifacts.examples import Examples
 from levada.artifacts.statistics import ColumnStatistics, Statistics
 from levada.component import component
-from levada.components.pieces import SplitPlan, plan_split, profile_here
 from levada.context import Context
 from levada.errors import DataError, ParameterError
+from levada.profiling.pieces import SplitPlan, plan_split, profile_here
 
 BEAM_FROM_ROWS = 1_000_000
 
@@ -59,7 +59,7 @@ def _here(
 def _by_beam(
     ctx: Context, examples: Examples, plans: list[SplitPlan], top: int
 ) -> dict[str, tuple[int, list[ColumnStatistics]]]:
-    from levada.components.pieces_beam import Place, profile_on_beam, take_results
+    from levada.profiling.on_beam import Place, profile_on_beam, take_results
 
     options = tuple(ctx.store.options.items())
     place = Place(examples.uri, ctx.store.uri, options, f"scratch/{ctx.attempt}/{ctx.node_id}")

@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from levada.artifacts.examples import plain_type
-from levada.artifacts.statistics import ColumnStatistics, Counts, Kind, Lengths
-from levada.components.accumulators import Distinct, Extent, Moments, Sample, rank
-from levada.components.hashing import hash_values
+from levada.artifacts.statistics import ColumnStatistics, Counts, Lengths
+from levada.profiling.accumulators import Distinct, Extent, Moments, Sample, rank
+from levada.tables.hashing import hash_values
+from levada.tables.types import item_type, kind_of, plain_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -267,37 +267,6 @@ class ColumnProfile:
     @staticmethod
     def _presented_values(item: pa.DataType, values: list[Any]) -> list[Any]:
         return _as_text(values, item) if kind_of(item) == "timestamp" else list(values)
-
-
-def kind_of(type_: Any) -> Kind:
-    """Return what an Arrow type is for statistics."""
-    import pyarrow as pa
-
-    types = pa.types
-    if types.is_dictionary(type_):
-        return kind_of(type_.value_type)
-    if types.is_boolean(type_):
-        return "boolean"
-    if types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_) or types.is_duration(type_):
-        return "numeric"
-    if types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_):
-        return "string"
-    if types.is_date(type_) or types.is_time(type_) or types.is_timestamp(type_):
-        return "timestamp"
-    if types.is_list(type_) or types.is_large_list(type_) or types.is_fixed_size_list(type_):
-        return "list"
-    if types.is_binary(type_) or types.is_large_binary(type_) or types.is_fixed_size_binary(type_):
-        return "bytes"
-    return "empty" if types.is_null(type_) else "other"
-
-
-def item_type(type_: Any) -> Any:
-    """Return the type of a list's items, or the type itself if it is not a list."""
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(type_):
-        return type_.value_type
-    return type_.value_type if kind_of(type_) == "list" else type_
 
 
 def _is_integer(type_: Any) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levada.components.hashing import hash_rows, hash_values
+from levada.tables.hashing import hash_rows, hash_values
 
 # Splits depend on these numbers: a change here moves rows of every data set from train to test.
 HASHES = [

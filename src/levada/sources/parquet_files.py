@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from levada.artifacts.examples import plain_schema
-from levada.components.source import Source, files_digest, find_files, shown_file, unreadable
 from levada.errors import DataError, did_you_mean
+from levada.sources.source import Source, files_digest, find_files, shown_file, unreadable
+from levada.tables.types import plain_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

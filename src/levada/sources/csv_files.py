@@ -18,10 +18,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from levada.components.csv_faults import CsvFile
-from levada.components.csv_types import TYPES, Mixture, arrow_type, type_of, widened
-from levada.components.source import Source, files_digest, find_files, shown_file
 from levada.errors import DataError, ParameterError, did_you_mean
+from levada.sources.csv_faults import CsvFile
+from levada.sources.csv_types import TYPES, Mixture, arrow_type, type_of, widened
+from levada.sources.source import Source, files_digest, find_files, shown_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

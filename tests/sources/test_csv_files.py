@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from levada.components import csv, csv_source
-from levada.components.csv_source import CsvSource
+from levada.components import csv
 from levada.errors import DataError, ParameterError
+from levada.sources import csv_files
+from levada.sources.csv_files import CsvSource
 from levada.values import decode, encode
 
 
@@ -34,7 +35,7 @@ def fault(text: str | bytes, root: Path, **options: Any) -> str:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a few thousand rows many blocks."""
-    monkeypatch.setattr(csv_source, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 1000)
 
 
 MALFORMED = {
@@ -147,7 +148,7 @@ def test_types_do_not_depend_on_how_much_is_kept_in_memory(
 ) -> None:
     text = "a,b\n" + "1,x\n" * 2000 + "1.5,y\n"
     kept = read_text(text, tmp_path)
-    monkeypatch.setattr(csv_source, "KEPT_BYTES", 0)
+    monkeypatch.setattr(csv_files, "KEPT_BYTES", 0)
     assert read_text(text, tmp_path).equals(kept)
 
 

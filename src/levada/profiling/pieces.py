@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.examples import Examples
 from levada.artifacts.statistics import ColumnStatistics
-from levada.components.column_profile import ColumnProfile, kind_of
+from levada.profiling.column import ColumnProfile
+from levada.tables.types import kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.examples import SPLIT_NAME
-from levada.components.hashing import hash_rows
 from levada.errors import DataError, ParameterError, did_you_mean
+from levada.tables.hashing import hash_rows
 
 if TYPE_CHECKING:
     import numpy as np

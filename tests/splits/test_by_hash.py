@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levada.components.splits import Splits, make_splits
 from levada.errors import DataError, ParameterError
+from levada.splits.by_hash import Splits, make_splits
 
 weights = st.dictionaries(st.sampled_from(["train", "eval", "test", "calibration"]), st.integers(1, 9), min_size=1)
 rows = st.lists(

@@ -13,7 +13,7 @@ from typing import Any
 import apache_beam as beam
 
 from levada.artifacts.statistics import ColumnStatistics, column_from_json, column_to_json
-from levada.components.pieces import Piece, SplitPlan, SplitProfile
+from levada.profiling.pieces import Piece, SplitPlan, SplitProfile
 from levada.secret import revealed
 from levada.store import Store
 

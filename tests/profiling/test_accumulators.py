@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levada.artifacts.statistics import ColumnStatistics, Lengths
-from levada.components import column_profile
-from levada.components.accumulators import Distinct, Sample
-from levada.components.column_profile import ColumnProfile
+from levada.profiling import column
+from levada.profiling.accumulators import Distinct, Sample
+from levada.profiling.column import ColumnProfile
 
 KINDS: dict[str, tuple[pa.DataType, Any]] = {
     "float": (pa.float64(), st.floats(width=32)),
@@ -141,7 +141,7 @@ def test_too_many_distinct_values_are_estimated() -> None:
 
 
 def test_long_texts_are_no_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(column_profile, "VOCABULARY_BYTES", 100)
+    monkeypatch.setattr(column, "VOCABULARY_BYTES", 100)
     assert not statistics_of([f"{number:030}" for number in range(10)], pa.string()).exact
 
 

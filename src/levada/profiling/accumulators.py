@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from levada.components.hashing import hash_values, mix
+from levada.tables.hashing import hash_values, mix
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,9 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from levada.components.csv_types import SORTS, Mixture
-from levada.components.source import unreadable
 from levada.errors import DataError, Position
+from levada.sources.csv_types import SORTS, Mixture
+from levada.sources.source import unreadable
 
 FIELD_LIMIT = 1 << 30
 SHOWN_CHARACTERS = 100

@@ -1,0 +1,1 @@
+"""Schemas: what data should look like; proposed from statistics."""

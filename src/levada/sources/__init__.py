@@ -1,0 +1,1 @@
+"""Sources: where data comes from, as small values that `ingest` takes."""

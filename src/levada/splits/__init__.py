@@ -1,0 +1,1 @@
+"""Splits: which rows of a data set are for training, evaluation, test."""

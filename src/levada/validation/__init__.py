@@ -1,0 +1,1 @@
+"""Validation: where data departs from what it should be."""
