@@ -1,0 +1,151 @@
+"""Runs under conditions that break other tools: odd names, very long lines, what is never joined, a clock set back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from levada.store import Store
+
+pytestmark = pytest.mark.slow
+
+LEVADA = Path(sys.executable).parent / "levada"
+
+CODE = '''
+"""Mit Umlauten im Namen."""
+
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from levada import Context, component, each, gather, pipeline
+from levada.artifacts import Examples
+from levada.components import csv, ingest, profile
+
+
+@component
+def zähle(ctx: Context, daten: Examples, *, wort: str = "größe 数") -> Examples:
+    out = ctx.output(Examples)
+    out.write("train", daten.table("all"))
+    print("gezählt:", wort)
+    ctx.metric("größe", daten.rows())
+    return out
+
+
+@component
+def lange_zeile(ctx: Context) -> None:
+    """Write a line of 50 MB."""
+    print("x" * 50_000_000 + "END")
+
+
+@component
+def offen(ctx: Context, *, notes: Path) -> None:
+    """Start a child, a grandchild in a session of its own and a thread, and join none of them."""
+    sleeper = "import os, sys, time; print(os.getpid(), file=open(sys.argv[1], 'w'), flush=True); time.sleep(600)"
+    subprocess.Popen([sys.executable, "-c", sleeper, str(notes / "child")])
+    subprocess.Popen([sys.executable, "-c", sleeper, str(notes / "orphan")], start_new_session=True)
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    while not all((notes / name).is_file() and (notes / name).read_text() for name in ("child", "orphan")):
+        time.sleep(0.01)
+
+
+@pipeline
+def prüfung() -> None:
+    daten = ingest(csv("daten für alle/*.csv"))
+    profile(zähle.with_options(name="zählung")(daten), splits=["train"])
+
+
+@pipeline
+def lang() -> None:
+    lange_zeile()
+
+
+@pipeline
+def hängt(*, notes: Path) -> None:
+    offen(notes=notes)
+'''
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ein Übungs-Projekt 数据")
+    (folder / "pyproject.toml").write_text('[tool.levada]\ncode = ["größen"]\nstore = "lager für alles"\n', "utf-8")
+    (folder / "größen").mkdir()
+    (folder / "größen" / "__init__.py").write_text("")
+    (folder / "größen" / "läufe.py").write_text(CODE, "utf-8")
+    (folder / "daten für alle").mkdir()
+    (folder / "daten für alle" / "märz 1.csv").write_text("spalte ü,größe\nä,1\nö,2\n", "utf-8")
+    return folder
+
+
+def levada(project: Path, *words: str, before: tuple[str, ...] = (), **variables: str) -> str:
+    """Run the command in the project's folder; it must end with 0."""
+    environment = {name: value for name, value in os.environ.items() if name != "LEVADA_STORE"}
+    environment["MLFLOW_TRACKING_URI"] = ""
+    done = subprocess.run(
+        [*before, str(LEVADA), *words],
+        cwd=project,
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_names_and_paths_may_have_spaces_and_letters_of_any_language(project: Path) -> None:
+    assert "2 rows" in levada(project, "run", "prüfung")
+    assert "3 cached" in levada(project, "run", "prüfung")
+    assert "zählung is cached" in levada(project, "why", "zählung")
+    run_id = Store(str(project / "lager für alles")).list("runs")[0].split("/")[1]
+    assert levada(project, "logs", run_id, "zählung").strip().endswith("gezählt: größe 数")
+    shown = levada(project, "show", run_id)
+    assert "prüfung" in shown and "größe" in shown
+    assert "Everything is as it was made" in levada(project, "verify")
+    levada(project, "graph", "prüfung", "-o", "bild für alle.svg")
+    assert "zählung" in (project / "bild für alle.svg").read_text("utf-8")
+    # A machine whose locale is plain ASCII is told the same.
+    assert "zählung" in levada(project, "show", run_id, LC_ALL="C", PYTHONUTF8="1")
+
+
+def test_a_line_of_50_mb_is_in_the_log_whole(project: Path) -> None:
+    said = levada(project, "run", "lang")
+    assert len(said) < 5000
+    (file,) = (project / "lager für alles" / "runs").glob("*/logs/lange_zeile/*")
+    log = levada(project, "logs", file.parts[-4], "lange_zeile")
+    assert log.rstrip().endswith("xEND") and len(log) > 50_000_000
+
+
+def test_what_a_node_never_joins_ends_with_the_run(project: Path, tmp_path: Path) -> None:
+    levada(project, "run", "hängt", "--notes", str(tmp_path))
+    for name in ("child", "orphan"):
+        pid = int((tmp_path / name).read_text())
+        while (
+            Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+        ):
+            time.sleep(0.01)  # it has been killed, and goes
+
+
+def test_a_clock_that_is_set_back_confuses_no_answer(project: Path) -> None:
+    if shutil.which("faketime") is None:
+        pytest.skip("needs the Debian package faketime")
+    back = ("faketime", "-f", "-3d")
+    first = levada(project, "run", "prüfung", "--no-cache")
+    assert "3 ran" in first
+    # Three days earlier, what was made "later" is taken from the cache all the same, and told without nonsense.
+    assert "3 cached" in levada(project, "run", "prüfung", before=back)
+    assert "in 2 days" in levada(project, "runs", before=back) or "in 3 days" in levada(project, "runs", before=back)
+    assert "zählung is cached" in levada(project, "why", "zählung", before=back)
+    levada(project, "verify", before=back)
+    assert "Nothing to remove" in levada(project, "gc", before=back)
+    assert "3 days ago" in levada(project, "runs")
+    assert "3 cached" in levada(project, "run", "prüfung")
