@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,18 @@ def prüfung() -> None:
 @pipeline
 def lang() -> None:
     lange_zeile()
+
+
+@component
+def wartet(ctx: Context, daten: Examples, *, auf: Path) -> None:
+    auf.with_suffix(".da").touch()
+    while not auf.exists():
+        time.sleep(0.01)
+
+
+@pipeline
+def unterbrochen(*, auf: Path) -> None:
+    wartet(ingest(csv("daten für alle/*.csv")), auf=auf)
 
 
 @pipeline
@@ -149,3 +162,22 @@ def test_a_clock_that_is_set_back_confuses_no_answer(project: Path) -> None:
     assert "Nothing to remove" in levada(project, "gc", before=back)
     assert "3 days ago" in levada(project, "runs")
     assert "3 cached" in levada(project, "run", "prüfung")
+
+
+def test_a_killed_run_is_noted_by_the_next_command_and_gone_on_from_by_the_next_run(
+    project: Path, tmp_path: Path
+) -> None:
+    """Both are said in a line; what was done is not done again."""
+    words = [str(LEVADA), "run", "unterbrochen", "--auf", str(tmp_path / "go")]
+    process = subprocess.Popen(words, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "go.da").exists():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    noted = subprocess.run([str(LEVADA), "runs"], cwd=project, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"note: run [-\w]+ of unterbrochen was killed; ingest kept.\n", noted.stderr), noted.stderr
+    (tmp_path / "go").touch()
+    said = levada(project, *words[1:])
+    assert re.search(r"goes on from run [-\w]+, which was killed", said), said
+    assert "1 ran, 1 cached" in said
