@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from levada.store import Store
+from tests.command import LEVADA, told
 
 pytestmark = pytest.mark.slow
 
-LEVADA = Path(sys.executable).parent / "levada"
 
 CODE = '''
 """Mit Umlauten im Namen."""
@@ -99,47 +97,31 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def levada(project: Path, *words: str, before: tuple[str, ...] = (), **variables: str) -> str:
-    """Run the command in the project's folder; it must end with 0."""
-    environment = {name: value for name, value in os.environ.items() if name != "LEVADA_STORE"}
-    environment["MLFLOW_TRACKING_URI"] = ""
-    done = subprocess.run(
-        [*before, str(LEVADA), *words],
-        cwd=project,
-        env={**environment, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def test_names_and_paths_may_have_spaces_and_letters_of_any_language(project: Path) -> None:
-    assert "2 rows" in levada(project, "run", "prüfung")
-    assert "3 cached" in levada(project, "run", "prüfung")
-    assert "zählung is cached" in levada(project, "why", "zählung")
+    assert "2 rows" in told(project, "run", "prüfung")
+    assert "3 cached" in told(project, "run", "prüfung")
+    assert "zählung is cached" in told(project, "why", "zählung")
     run_id = Store(str(project / "lager für alles")).list("runs")[0].split("/")[1]
-    assert levada(project, "logs", run_id, "zählung").strip().endswith("gezählt: größe 数")
-    shown = levada(project, "show", run_id)
+    assert told(project, "logs", run_id, "zählung").strip().endswith("gezählt: größe 数")
+    shown = told(project, "show", run_id)
     assert "prüfung" in shown and "größe" in shown
-    assert "Everything is as it was made" in levada(project, "verify")
-    levada(project, "graph", "prüfung", "-o", "bild für alle.svg")
+    assert "Everything is as it was made" in told(project, "verify")
+    told(project, "graph", "prüfung", "-o", "bild für alle.svg")
     assert "zählung" in (project / "bild für alle.svg").read_text("utf-8")
     # A machine whose locale is plain ASCII is told the same.
-    assert "zählung" in levada(project, "show", run_id, LC_ALL="C", PYTHONUTF8="1")
+    assert "zählung" in told(project, "show", run_id, LC_ALL="C", PYTHONUTF8="1")
 
 
 def test_a_line_of_50_mb_is_in_the_log_whole(project: Path) -> None:
-    said = levada(project, "run", "lang")
+    said = told(project, "run", "lang")
     assert len(said) < 5000
     (file,) = (project / "lager für alles" / "runs").glob("*/logs/lange_zeile/*")
-    log = levada(project, "logs", file.parts[-4], "lange_zeile")
+    log = told(project, "logs", file.parts[-4], "lange_zeile")
     assert log.rstrip().endswith("xEND") and len(log) > 50_000_000
 
 
 def test_what_a_node_never_joins_ends_with_the_run(project: Path, tmp_path: Path) -> None:
-    levada(project, "run", "hängt", "--notes", str(tmp_path))
+    told(project, "run", "hängt", "--notes", str(tmp_path))
     for name in ("child", "orphan"):
         pid = int((tmp_path / name).read_text())
         while (
@@ -152,16 +134,16 @@ def test_a_clock_that_is_set_back_confuses_no_answer(project: Path) -> None:
     if shutil.which("faketime") is None:
         pytest.skip("needs the Debian package faketime")
     back = ("faketime", "-f", "-3d")
-    first = levada(project, "run", "prüfung", "--no-cache")
+    first = told(project, "run", "prüfung", "--no-cache")
     assert "3 ran" in first
     # Three days earlier, what was made "later" is taken from the cache all the same, and told without nonsense.
-    assert "3 cached" in levada(project, "run", "prüfung", before=back)
-    assert "in 2 days" in levada(project, "runs", before=back) or "in 3 days" in levada(project, "runs", before=back)
-    assert "zählung is cached" in levada(project, "why", "zählung", before=back)
-    levada(project, "verify", before=back)
-    assert "Nothing to remove" in levada(project, "gc", before=back)
-    assert "3 days ago" in levada(project, "runs")
-    assert "3 cached" in levada(project, "run", "prüfung")
+    assert "3 cached" in told(project, "run", "prüfung", before=back)
+    assert "in 2 days" in told(project, "runs", before=back) or "in 3 days" in told(project, "runs", before=back)
+    assert "zählung is cached" in told(project, "why", "zählung", before=back)
+    told(project, "verify", before=back)
+    assert "Nothing to remove" in told(project, "gc", before=back)
+    assert "3 days ago" in told(project, "runs")
+    assert "3 cached" in told(project, "run", "prüfung")
 
 
 def test_a_killed_run_is_noted_by_the_next_command_and_gone_on_from_by_the_next_run(
@@ -178,6 +160,6 @@ def test_a_killed_run_is_noted_by_the_next_command_and_gone_on_from_by_the_next_
     noted = subprocess.run([str(LEVADA), "runs"], cwd=project, capture_output=True, text=True, check=True)
     assert re.fullmatch(r"note: run [-\w]+ of unterbrochen was killed; ingest kept.\n", noted.stderr), noted.stderr
     (tmp_path / "go").touch()
-    said = levada(project, *words[1:])
+    said = told(project, *words[1:])
     assert re.search(r"goes on from run [-\w]+, which was killed", said), said
     assert "1 ran, 1 cached" in said
