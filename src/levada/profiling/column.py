@@ -15,7 +15,7 @@ from levada.profiling.images import SAMPLED_IMAGES, Images
 from levada.profiling.order import Ordered, lengths_of, ordered
 from levada.profiling.texts import TextCounts
 from levada.profiling.times import Gaps
-from levada.tables.types import item_type, kind_of, plain_type
+from levada.tables.types import Kind, item_type, kind_of, plain_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +94,8 @@ class ColumnProfile:
     def __post_init__(self) -> None:
         self.type = plain_type(self.type)
         self.item = item_type(self.type)
-        self.kind, self.item_kind = kind_of(self.type), kind_of(self.item)
+        self.kind: Kind = kind_of(self.type)
+        self.item_kind: Kind = kind_of(self.item)
         counted = self.vocabulary if self.item_kind in ("string", "boolean") or self.is_integer else MEASUREMENTS
         self.distinct = Distinct(min(counted, self.vocabulary), VOCABULARY_BYTES)
         self.sample = Sample.of(SAMPLED_TEXTS if self.item_kind == "string" else SAMPLED_NUMBERS, self.total)

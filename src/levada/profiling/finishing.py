@@ -102,7 +102,7 @@ def _sampled_texts(profile: ColumnProfile, top: int) -> list[tuple[Any, int]]:
 
 
 def _text(profile: ColumnProfile) -> TextProfile | None:
-    """Return what is known of a column of text; tokens are those of all its values if few differ, else of the sample."""
+    """Return what is known of a column of text; its tokens come from all values if few differ, else from the sample."""
     if profile.item_kind != "string":
         return None
     texts, counts = profile.distinct.values, profile.distinct.counts

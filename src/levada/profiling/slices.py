@@ -99,7 +99,7 @@ def _combined(table: pa.Table, columns: Sequence[str]) -> tuple[list[Values], An
     import pyarrow as pa
 
     codes = np.zeros(table.num_rows, np.int64)
-    texts: list[list[str | None]] = []
+    found: list[Values] = [()]
     for name in columns:
         column = table.column(name)
         coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
@@ -107,16 +107,12 @@ def _combined(table: pa.Table, columns: Sequence[str]) -> tuple[list[Values], An
         coded = pa.concat_arrays(coded.chunks) if isinstance(coded, pa.ChunkedArray) and coded.num_chunks else coded
         if not len(coded):
             return [], codes
-        values = coded.dictionary.cast(pa.string()).to_pylist()
-        texts.append([*values, None])
-        codes = codes * len(texts[-1]) + coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+        texts = [*coded.dictionary.cast(pa.string()).to_pylist(), None]
+        size = len(texts)
+        codes = codes * size + coded.indices.fill_null(size - 1).to_numpy(zero_copy_only=False)
         # Renumbered after each column, so that many columns do not overflow.
         used, codes = _renumbered(codes)
-        if len(texts) == 1:
-            found: list[Values] = [(texts[0][code],) for code in used.tolist()]
-        else:
-            size = len(texts[-1])
-            found = [(*found[code // size], texts[-1][code % size]) for code in used.tolist()]
+        found = [(*found[code // size], texts[code % size]) for code in used.tolist()]
     return found, codes
 
 

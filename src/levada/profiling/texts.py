@@ -14,7 +14,6 @@ from levada.profiling.distinct import count_each, rank
 from levada.profiling.order import Ordered, lengths_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 TOKENS = 20
@@ -89,9 +88,7 @@ def tokens_of(texts: pa.Array, counts: Any) -> tuple[pa.Array, Any, Any]:
     return words, owners, counts[owners]
 
 
-def count_tokens(
-    words: pa.Array, owners: Any, weights: Any, texts: int
-) -> tuple[tuple[pa.Array, Any], np.ndarray[Any, Any]]:
+def count_tokens(words: pa.Array, owners: Any, weights: Any, texts: int) -> tuple[tuple[pa.Array, Any], Any]:
     """Return the different tokens with their counts, and the number of tokens in each text."""
     import numpy as np
 
