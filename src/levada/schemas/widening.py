@@ -67,7 +67,7 @@ NOT_IN_USE = ("PLANNED", "ALPHA", "DEBUG_ONLY", "DEPRECATED", "DISABLED")
 def in_use(feature: Any) -> bool:
     """Whether a feature's stage lets it be checked at all."""
     stages = feature.DESCRIPTOR.fields_by_name["lifecycle_stage"].enum_type.values_by_number
-    return not feature.deprecated and stages[feature.lifecycle_stage].name not in NOT_IN_USE
+    return not getattr(feature, "deprecated", False) and stages[feature.lifecycle_stage].name not in NOT_IN_USE
 
 
 def _may_be_absent(feature: Any, schema: Any) -> bool:
