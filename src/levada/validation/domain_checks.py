@@ -37,7 +37,7 @@ def check_domain(column: ColumnStatistics, feature: Any, schema: Any) -> Iterato
         yield from _check_bytes(column, feature, schema)
     elif feature.HasField("bool_domain"):
         yield from _check_truth(column, hidden)
-    elif bounds is not None and column.moments is not None:
+    elif bounds is not None and column.kind in ("numeric", "list"):
         yield from _check_range(column, bounds, hidden)
     if bounds is not None:
         yield from _check_floats(column, bounds)
