@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 
-from levada.artifacts import ColumnStatistics, Statistics
-from levada.artifacts.statistics import Lengths
+from levada.artifacts import (
+    ColumnStatistics,
+    Histogram,
+    ImageProfile,
+    Lengths,
+    Statistics,
+    TextProfile,
+    TimeProfile,
+)
+from levada.artifacts.statistics import column_from_json, column_to_json
 from levada.errors import DataError
 
 
@@ -115,3 +124,54 @@ def test_an_unknown_column_or_split_is_told(statistics: Statistics) -> None:
     )
     with pytest.raises(DataError, match=r"no split 'test'\.\nThey have eval, train\."):
         statistics.columns("test")
+
+
+def test_slices_and_the_label_are_kept(making: Any) -> None:
+    statistics: Statistics = making(Statistics)
+    many = [(f"N{number}", 1) for number in range(30)]
+    tails = ColumnStatistics(
+        "tail",
+        "string",
+        "string",
+        rows=30,
+        missing=0,
+        values=30,
+        distinct=30,
+        top=tuple(many[:20]),
+        has_vocabulary=True,
+        correlation=0.5,
+        correlation_kind="cramers_v",
+        _load=lambda: many,
+    )
+    found = {"origin=EWR": (30, [tails]), "origin is missing": (0, [])}
+    statistics.write({"train": (40, [WORDS]), "eval": (1, [])}, slices={"train": found}, label="late")
+    again = making_again(statistics)
+    assert (again.label, again.slices(), again.slices("eval")) == ("late", ["origin=EWR", "origin is missing"], [])
+    assert again.rows("train", slice="origin=EWR") == 30
+    assert again.columns("train", slice="origin=EWR") == {"tail": tails}
+    assert again.column("tail", slice="origin=EWR").counts() == many
+    with pytest.raises(DataError, match=r"no slice 'origin=EWT' of split 'train'\.\nDid you mean origin=EWR\?"):
+        again.rows(slice="origin=EWT")
+    with pytest.raises(DataError, match=r"profile\(\.\.\., slices=\[COLUMN, \.\.\.\]\) makes them"):
+        again.rows("eval", slice="origin=EWR")
+
+
+def test_what_a_column_holds_besides_is_the_same_after_json() -> None:
+    histogram = Histogram((0.0, 1.0, 2.5), (3, 4.5))
+    lengths = Lengths(0, 2, 1.5, histogram)
+    column = ColumnStatistics(
+        "x",
+        "binary",
+        "bytes",
+        rows=8,
+        missing=0,
+        values=8,
+        lengths=lengths,
+        histogram=histogram,
+        text=TextProfile(1, 2, 3, 8, lengths, 2, (("a", 4), ("b", 1))),
+        images=ImageProfile(8, 1, (("PNG", 7),), (("RGB", 7),), lengths, lengths, (1.0, 2.0, 3.0), (0.5, 0.5, 0.5)),
+        times=TimeProfile("UTC", 1e-3, 60.0, 60.0, 86400.0, "2013-01-01T00:00:00Z", "2013-01-02T00:00:00Z"),
+    )
+    form = json.loads(json.dumps(column_to_json(column)))
+    assert column_from_json(form) == column
+    assert histogram.shares() == (0.4, 0.6)

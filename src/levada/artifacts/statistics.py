@@ -14,29 +14,34 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from levada.artifact import Artifact
+from levada.artifacts.summaries import (
+    Correlation,
+    Histogram,
+    ImageProfile,
+    Lengths,
+    TextProfile,
+    TimeProfile,
+    histogram_from_json,
+    images_from_json,
+    lengths_from_json,
+    summary_to_json,
+    text_from_json,
+    times_from_json,
+)
 from levada.errors import DataError, did_you_mean
 from levada.tables.types import Kind
 
 FILE = "statistics.json"
 VOCABULARIES = "vocabularies.json"
-FORMAT = 1
+FORMAT = 2
 
 Value = bool | int | float | str
 Counts = list[tuple[Value, int]]
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """Lengths of present values: characters of strings, bytes of binary values, items of lists."""
-
-    min: int
-    max: int
-    mean: float
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,11 @@ class ColumnStatistics:
     `values` counts what is present, `zeros` the zeros (empty strings, false), `infinite` plus and minus infinity,
     which `min`, `max`, `mean`, `variance` and `quantiles` leave out. `distinct` is the number of distinct values.
 
-    `quantiles` has the values at 0, 1/n, ... 1 of the sorted column (n is 200). `top` has the most frequent values with
-    counts, most frequent first, ties by value; `lengths` is for strings, bytes and lists. Timestamps are
-    ISO 8601 strings, in UTC where the column has a time zone.
+    `quantiles` has the values at 0, 1/n, ... 1 of the sorted column: n is up to 1,000, and less where there are few
+    values or many columns. `histogram` counts the finite numbers or the times (as ticks). `top` has the most frequent
+    values with counts, most frequent first, ties by value; `lengths` is for strings, bytes and lists, `text` for
+    strings, `images` for bytes that are images, `times` for dates and times. Timestamps are ISO 8601 strings, in UTC
+    where the column has a time zone. `correlation` is with the label, if one was named; `correlation_kind` says which.
 
     `exact` is False if there were too many distinct values to count each: then `distinct` is an estimate
     (standard error 1.6 %), `top` comes from a sample, and there is no vocabulary. Quantiles are exact if `exact` is
@@ -75,6 +82,12 @@ class ColumnStatistics:
     top: tuple[tuple[Value, int], ...] = ()
     lengths: Lengths | None = None
     has_vocabulary: bool = False
+    histogram: Histogram | None = None
+    text: TextProfile | None = None
+    images: ImageProfile | None = None
+    times: TimeProfile | None = None
+    correlation: float | None = None
+    correlation_kind: Correlation | None = None
     _load: Callable[[], Counts] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -155,28 +168,50 @@ class ColumnStatistics:
         return points[below] if part < 1e-9 else points[below] + (points[below + 1] - points[below]) * part
 
 
+@dataclass(frozen=True)
+class RowStatistics:
+    """Rows (a split, or a slice of one) and their columns by name, in order."""
+
+    rows: int
+    columns: dict[str, ColumnStatistics]
+    slices: dict[str, RowStatistics] = field(default_factory=dict[str, "RowStatistics"])
+
+
 class Statistics(Artifact):
-    """What is in each column of each split, as `statistics.json`. Properties: `splits` (rows by split)."""
+    """What is in each column of each split, as `statistics.json`. Properties: `splits` (rows by split).
+
+    A slice is the rows of a split that have some value: `origin=EWR`, or `origin=EWR, carrier=UA`; for rows without
+    one, `origin is missing`.
+    """
 
     @property
     def splits(self) -> list[str]:
         """The splits that were looked at."""
-        return list(self._document)
+        return list(self._splits)
 
-    def rows(self, split: str | None = None) -> int:
-        """The number of rows of a split. Raises DataError if it was not looked at."""
-        return self._document[self._known(split)][0]
+    @property
+    def label(self) -> str | None:
+        """The column that `correlation` is with, if one was named."""
+        return self._document["label"]
 
-    def columns(self, split: str | None = None) -> dict[str, ColumnStatistics]:
-        """The columns of a split by name, in order. Raises DataError if the split was not looked at.
+    def slices(self, split: str | None = None) -> list[str]:
+        """The slices of a split that were looked at, the largest of each kind first. `split` as in `columns`."""
+        return list(self._splits[self._known(split)].slices)
+
+    def rows(self, split: str | None = None, slice: str | None = None) -> int:
+        """The number of rows of a split, or of a slice of it. Raises DataError if it was not looked at."""
+        return self._rows(split, slice).rows
+
+    def columns(self, split: str | None = None, slice: str | None = None) -> dict[str, ColumnStatistics]:
+        """The columns of a split, or of a slice of it, by name, in order. Raises DataError if it was not looked at.
 
         Without `split`: of `train`, or of the first split if there is no `train`.
         """
-        return self._document[self._known(split)][1]
+        return self._rows(split, slice).columns
 
-    def column(self, name: str, split: str | None = None) -> ColumnStatistics:
-        """One column; `split` as in `columns`. Raises DataError if there is no such column."""
-        columns = self.columns(split)
+    def column(self, name: str, split: str | None = None, slice: str | None = None) -> ColumnStatistics:
+        """One column; `split` and `slice` as in `columns`. Raises DataError if there is no such column."""
+        columns = self.columns(split, slice)
         if name not in columns:
             shown = ", ".join(list(columns)[:8]) + (", ..." if len(columns) > 8 else "")
             raise DataError(
@@ -185,16 +220,23 @@ class Statistics(Artifact):
             )
         return columns[name]
 
-    def write(self, splits: Mapping[str, tuple[int, list[ColumnStatistics]]]) -> None:
-        """Write the rows and columns of each split."""
+    def write(
+        self,
+        splits: Mapping[str, tuple[int, list[ColumnStatistics]]],
+        *,
+        slices: Mapping[str, Mapping[str, tuple[int, list[ColumnStatistics]]]] | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Write the rows and columns of each split, of the slices of each split, and the label of correlations."""
         document: dict[str, Any] = {}
         vocabularies: dict[str, dict[str, Any]] = {}
-        for split, (rows, columns) in splits.items():
-            document[split] = {"rows": rows, "columns": [column_to_json(column) for column in columns]}
-            for column in columns:
-                if column.has_vocabulary and column.distinct > len(column.top):
-                    vocabularies.setdefault(split, {})[column.name] = column.counts()
-        self._dump(FILE, {"format": FORMAT, "splits": document})
+        for split, found in splits.items():
+            document[split] = _rows_to_json(found, vocabularies, _key(split))
+            its_slices = (slices or {}).get(split, {})
+            document[split]["slices"] = {
+                name: _rows_to_json(found, vocabularies, _key(split, name)) for name, found in its_slices.items()
+            }
+        self._dump(FILE, {"format": FORMAT, "label": label, "splits": document})
         self._dump(VOCABULARIES, vocabularies)
         self.properties["splits"] = {split: rows for split, (rows, _) in splits.items()}
 
@@ -204,38 +246,90 @@ class Statistics(Artifact):
 
     def _known(self, split: str | None) -> str:
         if split is None:
-            split = "train" if "train" in self._document else next(iter(self._document), "train")
-        if split not in self._document:
+            split = "train" if "train" in self._splits else next(iter(self._splits), "train")
+        if split not in self._splits:
             hint = did_you_mean(split, self.splits) or f"They have {', '.join(self.splits) or 'none'}."
             raise DataError(f"these statistics have no split '{split}'.", hint=hint)
         return split
 
+    def _rows(self, split: str | None, slice: str | None) -> RowStatistics:
+        split = self._known(split)
+        found = self._splits[split]
+        if slice is None:
+            return found
+        if slice not in found.slices:
+            hint = did_you_mean(slice, found.slices) or (
+                f"They have {', '.join(list(found.slices)[:8])}{', ...' if len(found.slices) > 8 else ''}."
+                if found.slices
+                else "profile(..., slices=[COLUMN, ...]) makes them."
+            )
+            raise DataError(f"these statistics have no slice '{slice}' of split '{split}'.", hint=hint)
+        return found.slices[slice]
+
     @cached_property
-    def _document(self) -> dict[str, tuple[int, dict[str, ColumnStatistics]]]:
-        form = json.loads((self.path / FILE).read_text(encoding="utf-8"))
+    def _document(self) -> dict[str, Any]:
+        return json.loads((self.path / FILE).read_text(encoding="utf-8"))
+
+    @cached_property
+    def _splits(self) -> dict[str, RowStatistics]:
         return {
-            split: (part["rows"], {column["name"]: self._from_json(split, column) for column in part["columns"]})
-            for split, part in form["splits"].items()
+            split: RowStatistics(
+                form["rows"],
+                self._columns(form, _key(split)),
+                {
+                    name: RowStatistics(part["rows"], self._columns(part, _key(split, name)))
+                    for name, part in form["slices"].items()
+                },
+            )
+            for split, form in self._document["splits"].items()
         }
 
     @cached_property
     def _vocabularies(self) -> dict[str, dict[str, Any]]:
         return json.loads((self.path / VOCABULARIES).read_text(encoding="utf-8"))
 
-    def _from_json(self, split: str, form: dict[str, Any]) -> ColumnStatistics:
+    def _columns(self, form: dict[str, Any], key: str) -> dict[str, ColumnStatistics]:
+        return {column["name"]: self._from_json(key, column) for column in form["columns"]}
+
+    def _from_json(self, key: str, form: dict[str, Any]) -> ColumnStatistics:
         name: str = form["name"]
 
         def load() -> Counts:
-            return [(value, count) for value, count in self._vocabularies[split][name]]
+            return [(value, count) for value, count in self._vocabularies[key][name]]
 
         in_file = form.get("has_vocabulary", False) and form["distinct"] > len(form["top"])
         return column_from_json(form, load if in_file else None)
 
 
+def _key(split: str, slice: str = "") -> str:
+    """Return where the vocabularies of a split or of a slice stand."""
+    return f"{split} / {slice}" if slice else split
+
+
+def _rows_to_json(
+    found: tuple[int, list[ColumnStatistics]], vocabularies: dict[str, dict[str, Any]], key: str
+) -> dict[str, Any]:
+    rows, columns = found
+    for column in columns:
+        if column.has_vocabulary and column.distinct > len(column.top):
+            vocabularies.setdefault(key, {})[column.name] = column.counts()
+    return {"rows": rows, "columns": [column_to_json(column) for column in columns]}
+
+
+_SUMMARIES: dict[str, Callable[[Any], Any]] = {
+    "lengths": lengths_from_json,
+    "histogram": histogram_from_json,
+    "text": text_from_json,
+    "images": images_from_json,
+    "times": times_from_json,
+}
+
+
 def column_to_json(column: ColumnStatistics, *, whole: bool = False) -> dict[str, Any]:
     """Return a column in JSON form; `whole` adds all values of its vocabulary."""
     form = {name: value for name, value in vars(column).items() if name != "_load"}
-    form["lengths"] = asdict(column.lengths) if column.lengths else None
+    for part in _SUMMARIES:
+        form[part] = summary_to_json(form[part])
     if whole and column.has_vocabulary:
         form["vocabulary"] = column.counts()
     return form
@@ -250,5 +344,6 @@ def column_from_json(form: Mapping[str, Any], load: Callable[[], Counts] | None 
     fields["moments"] = tuple(form["moments"]) if form["moments"] else None
     fields["quantiles"] = tuple(form["quantiles"])
     fields["top"] = tuple((value, count) for value, count in form["top"])
-    fields["lengths"] = Lengths(**form["lengths"]) if form["lengths"] else None
+    for part, from_json in _SUMMARIES.items():
+        fields[part] = from_json(form[part])
     return ColumnStatistics(**fields, _load=load)
