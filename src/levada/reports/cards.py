@@ -12,7 +12,7 @@ from typing import Any
 from levada import html
 from levada.artifacts.statistics import ColumnStatistics
 from levada.artifacts.summaries import Lengths
-from levada.reports.remarks import Remark, percent, remarks_on, shown_value
+from levada.reports.remarks import Remark, number, percent, remarks_on, shown_value
 from levada.reports.shapes import Bars, Curves, Shape, bars, curves, lengths, shape_of
 from levada.reports.shares import of_histogram
 from levada.reports.sides import Side
@@ -173,15 +173,16 @@ def _of_lengths(found: Sequence[Lengths | None], bins: int) -> Curves | None:
 
 def _words(columns: Columns, most: int) -> Bars | None:
     """Return the most frequent words, as values a word: the share of what was looked at."""
-    shares: dict[str, list[float]] = {}
+    shares: dict[str, list[float | None]] = {}
     for place, column in enumerate(columns):
         text = column.text if column is not None else None
-        for word, count in text.top_tokens if text is not None and column is not None and column.values else ():
-            shares.setdefault(word, [0.0] * len(columns))[place] = count / max(column.values, 1)  # pyright: ignore[reportOptionalMemberAccess]
+        if column is not None and text is not None:
+            for word, count in text.top_tokens:
+                shares.setdefault(word, [None] * len(columns))[place] = count / max(column.values, 1)
     if not shares:
         return None
-    chosen = sorted(shares, key=lambda word: -max(shares[word]))[:most]
-    drawn: list[list[float] | None] = [[shares[word][place] for word in chosen] for place in range(len(columns))]
+    chosen = sorted(shares, key=lambda word: -max(share or 0.0 for share in shares[word]))[:most]
+    drawn: list[list[float | None] | None] = [[shares[word][place] for word in chosen] for place in range(len(columns))]
     return Bars([html.shown(word) for word in chosen], drawn, [0.0] * len(columns), 0)
 
 
@@ -189,7 +190,7 @@ def _words(columns: Columns, most: int) -> Bars | None:
 
 
 def _mean(column: ColumnStatistics) -> str:
-    return f"{html.shown(float(column.mean))} ± {html.shown(float(column.std))}" if column.moments else ""
+    return f"{number(float(column.mean))} ± {number(float(column.std))}" if column.moments else ""
 
 
 def _range(column: ColumnStatistics) -> str:
@@ -199,13 +200,13 @@ def _range(column: ColumnStatistics) -> str:
 
 
 def _figure(column: ColumnStatistics, value: Any) -> str:
-    return shown_value(value) if column.kind == "timestamp" or not isinstance(value, str) else html.shown(value)
+    return html.shown(value) if isinstance(value, str) and column.kind != "timestamp" else shown_value(value)
 
 
 def _lengths(found: Lengths | None) -> str:
     if found is None:
         return ""
-    return f"{found.min:,}" if found.min == found.max else f"{found.min:,} to {found.max:,}, mean {html.shown(found.mean)}"
+    return f"{found.min:,}" if found.min == found.max else f"{found.min:,} to {found.max:,}, mean {number(found.mean)}"
 
 
 def _part(count: int, column: ColumnStatistics) -> str:
@@ -232,7 +233,7 @@ def _seconds(count: float | None) -> str:
         return ""
     for size, unit in _SECONDS:
         if count >= size:
-            return f"{html.shown(round(count / size, 1))} {unit}"
+            return f"{number(round(count / size, 1))} {unit}"
     return f"{count:.3g} s"
 
 
@@ -241,7 +242,7 @@ def _counted(counts: Sequence[tuple[str, int]]) -> str:
 
 
 def _numbers(values: Sequence[float]) -> str:
-    return ", ".join(html.shown(float(value)) for value in values)
+    return ", ".join(number(float(value)) for value in values)
 
 
 def _quantile(column: ColumnStatistics, share: float) -> str:

@@ -49,7 +49,7 @@ def _distance(before: ColumnStatistics, after: ColumnStatistics) -> float:
     shape = shape_of([before, after], BINS, VALUES)
     parts: list[list[float]] = []
     for place, column in enumerate((before, after)):
-        shares = (shape.shares[place] or []) + _beyond(shape, place) if shape is not None else []
+        shares = [share or 0.0 for share in shape.shares[place] or ()] + _beyond(shape, place) if shape else []
         present = 1 - column.missing_share
         parts.append([column.missing_share, *(share * present for share in shares)])
     longest = max(map(len, parts))

@@ -142,8 +142,16 @@ def percent(share: float) -> str:
     return f"{share:.1%}".replace("%", " %").replace(".0 %", " %") if share not in (0, 1) else f"{share:.0%}".replace("%", " %")
 
 
+def number(value: float) -> str:
+    """Return a number that is a value: one of up to four digits has no separator, as a year has none."""
+    text = html.shown(value)
+    return text.replace(",", "") if abs(value) < 10_000 else text
+
+
 def shown_value(value: object) -> str:
     """Return a value of a column for people: times without their T, what is empty as such."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value)
     if isinstance(value, str):
         is_time = value[:4].isdigit() and value[10:11] == "T"
         return value[:16].replace("T", " ").removesuffix(" 00:00") if is_time else html.shown(value or "(empty)")

@@ -36,12 +36,20 @@ class Curves:
 
 @dataclass(frozen=True)
 class Bars:
-    """The most frequent values with the share that each has of a side's values; `rest` is the share of all others."""
+    """The most frequent values with the share that each has of a side's values; `rest` is the share of all others.
+
+    A share is None where a value is not among the most frequent of its side, and nobody knows how often it is there.
+    """
 
     labels: list[str]
-    shares: list[list[float] | None]
+    shares: list[list[float | None] | None]
     rest: list[float]
     others: int
+
+    @property
+    def greatest(self) -> float:
+        """The greatest share that a value has."""
+        return max((share or 0.0 for part in self.shares for share in part or ()), default=0.0) or 1.0
 
 
 Shape = Curves | Bars
@@ -120,22 +128,28 @@ def _whole_edges(low: float, high: float, bins: int) -> list[float]:
 
 def bars(columns: Columns, most: int) -> Bars | None:
     """Return the most frequent values of all sides, by the largest share that a side has of them; numbers in order."""
-    shares: dict[Value, list[float]] = {}
+    shares: dict[Value, list[float | None]] = {}
     for place, column in enumerate(columns):
-        for value, count in column.top if column is not None and column.values else ():
-            shares.setdefault(value, [0.0] * len(columns))[place] = count / column.values  # pyright: ignore[reportOptionalMemberAccess]
+        if column is not None and column.values:
+            for value, count in column.top:
+                shares.setdefault(value, [_otherwise(other) for other in columns])[place] = count / column.values
     if not shares:
         return None
-    chosen = sorted(shares, key=lambda value: -max(shares[value]))[:most]
+    chosen = sorted(shares, key=lambda value: -max(share or 0.0 for share in shares[value]))[:most]
     if len(shares) <= most and all(isinstance(value, int | float) for value in shares):
         chosen = sorted(shares)  # pyright: ignore[reportArgumentType]
     drawn = [
         [shares[value][place] for value in chosen] if column is not None and column.values else None
         for place, column in enumerate(columns)
     ]
-    rest = [max(1 - sum(part), 0.0) if part is not None else 0.0 for part in drawn]
+    rest = [max(1 - sum(share or 0.0 for share in part), 0.0) if part is not None else 0.0 for part in drawn]
     distinct = max(column.distinct for column in columns if column is not None)
     return Bars([_label(value) for value in chosen], drawn, rest, max(distinct - len(chosen), 0))
+
+
+def _otherwise(column: ColumnStatistics | None) -> float | None:
+    """Return the share of a value that is not among a column's most frequent ones."""
+    return 0.0 if column is not None and (is_counted(column) or not column.values) else None
 
 
 def _label(value: Any) -> str:
