@@ -29,6 +29,7 @@ COMMANDS = {
     "lineage": "levada.cli.lineage:lineage",
     "logs": "levada.cli.logs:logs",
     "debug": "levada.cli.debug:debug",
+    "report": "levada.cli.report:report",
     "graph": "levada.cli.graph:graph",
     "ui": "levada.cli.tracking:ui",
     "sync": "levada.cli.tracking:sync",

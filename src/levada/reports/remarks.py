@@ -139,7 +139,11 @@ def percent(share: float) -> str:
         return "< 0.1 %"
     if 0.999 < share < 1:
         return "> 99.9 %"
-    return f"{share:.1%}".replace("%", " %").replace(".0 %", " %") if share not in (0, 1) else f"{share:.0%}".replace("%", " %")
+    return (
+        f"{share:.1%}".replace("%", " %").replace(".0 %", " %")
+        if share not in (0, 1)
+        else f"{share:.0%}".replace("%", " %")
+    )
 
 
 def number(value: float) -> str:

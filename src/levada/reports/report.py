@@ -1,7 +1,7 @@
 """Reports: what is on a page, before it is a page. Each is a function of statistics, anomalies and a drift report alone.
 
-    sides = sides_of(statistics)
-    page_of(profile_report(sides, title="flights"))
+sides = sides_of(statistics)
+page_of(profile_report(sides, title="flights"))
 """
 
 from __future__ import annotations
