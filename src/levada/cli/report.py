@@ -26,15 +26,11 @@ KIND = ".html"
 @click.command()
 @click.argument("run", type=RUN)
 @click.argument("node", type=NODE, required=False)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="An .html file; else the terminal."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="An .html file; else a table.")
 @click.option("--open", "opens", is_flag=True, help="Show the page in the browser.")
 @click.option("--compare", nargs=2, metavar="LEFT RIGHT", help="Hold two splits against each other, worst first.")
 @click.option("--against", metavar="RUN/NODE", help="Hold against the statistics of another node, or of another run.")
-@click.option(
-    "--hide", multiple=True, metavar="COLUMN", help="Show no values of this column. May be given several times."
-)
+@click.option("--hide", multiple=True, metavar="COLUMN", help="Show no values of this column.")
 @click.pass_obj
 def report(
     session: Session,

@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """A column across sides. `missing`, `distinct` and `apart` (how far the sides are from each other) are for sorting."""
+    """A column across sides; `missing`, `distinct` and `apart` (how far the sides are apart) are for sorting."""
 
     name: str
     type: str

@@ -1,7 +1,8 @@
 """A report as one HTML file: everything in it, nothing fetched, readable in light and dark, on a phone, by keyboard.
 
-All text goes through the template's escaping, numbers of pictures through JSON in which no `<` is left, and the page's own
-policy (CSP) lets no script run but the two that stand in it, and nothing be loaded: a value that is markup stays text.
+All text goes through the template's escaping, numbers of pictures through JSON in which no `<` is left, and the page's
+own policy (CSP) lets no script run but the two that stand in it, and nothing be loaded: a value that is markup stays
+text.
 """
 
 from __future__ import annotations

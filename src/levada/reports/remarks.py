@@ -101,8 +101,8 @@ def _about(column: ColumnStatistics) -> str:
 def skewness(column: ColumnStatistics) -> float:
     """Return how much longer a column's upper tail is than its lower one, from -1 to 1, 0 for no numbers.
 
-    (q99 + q1 - 2 q50) / (q99 - q1): Bowley's measure of skewness at the first percentile (Hinkley 1975). It is 0 for what is
-    symmetric, 0.70 for an exponential distribution, 0.82 for a log-normal one.
+    (q99 + q1 - 2 q50) / (q99 - q1): Bowley's measure of skewness at the first percentile (Hinkley 1975). It is 0
+    for what is symmetric, 0.70 for an exponential distribution, 0.82 for a log-normal one.
     """
     if column.kind != "numeric" or column.distinct < 10:
         return 0.0
@@ -139,11 +139,7 @@ def percent(share: float) -> str:
         return "< 0.1 %"
     if 0.999 < share < 1:
         return "> 99.9 %"
-    return (
-        f"{share:.1%}".replace("%", " %").replace(".0 %", " %")
-        if share not in (0, 1)
-        else f"{share:.0%}".replace("%", " %")
-    )
+    return f"{share:.1%}".replace("%", " %").replace(".0 %", " %")
 
 
 def number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Reports: what is on a page, before it is a page. Each is a function of statistics, anomalies and a drift report alone.
+"""Reports: what is on a page, before it is a page; functions of statistics, anomalies and a drift report alone.
 
 sides = sides_of(statistics)
 page_of(profile_report(sides, title="flights"))

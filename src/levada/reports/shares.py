@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 from levada.artifacts.statistics import ColumnStatistics
@@ -58,7 +58,7 @@ class Spread:
         levels = [self.below(edge) for edge in edges]
         if edges[-1] >= self.points[-1]:
             levels[-1] = 1.0
-        return [high - low for low, high in zip(levels, levels[1:], strict=False)]
+        return [high - low for low, high in pairwise(levels)]
 
 
 def spread_of(column: ColumnStatistics) -> Spread | None:
