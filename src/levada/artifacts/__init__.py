@@ -5,6 +5,9 @@ Importing them loads no data or model library; reading one does.
 
 from levada.artifacts.anomalies import Anomalies as Anomalies
 from levada.artifacts.anomalies import Anomaly as Anomaly
+from levada.artifacts.drift import ColumnDrift as ColumnDrift
+from levada.artifacts.drift import Drift as Drift
+from levada.artifacts.drift import DriftReport as DriftReport
 from levada.artifacts.evaluation import Blessing as Blessing
 from levada.artifacts.evaluation import Evaluation as Evaluation
 from levada.artifacts.examples import Examples as Examples

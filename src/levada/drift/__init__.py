@@ -1,0 +1,1 @@
+"""Drift: how far two distributions of a column are apart, and whether chance explains it."""
