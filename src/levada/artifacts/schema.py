@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Artifact
+from levada.artifacts.annotations import description_of, sensitive_columns, unit_of
 from levada.errors import DataError, Position
 
 if TYPE_CHECKING:
@@ -36,6 +38,28 @@ class Schema(Artifact):
         """The schema as a message. Raises DataError, with the line, if the file is not one."""
         source = str(self.properties.get("source") or self.file.name)
         return parse_schema(self.file.read_text(encoding="utf-8"), source)
+
+    @property
+    def sensitive(self) -> frozenset[str]:
+        """The columns whose values are for no person's eyes: those with the tag `sensitive`."""
+        return sensitive_columns(self._parsed)
+
+    def unit(self, column: str) -> str:
+        """The unit of a column's values, from its tag `unit: ...`; empty if the schema names none."""
+        feature = self._feature(column)
+        return "" if feature is None else unit_of(feature)
+
+    def description(self, column: str) -> str:
+        """What the schema says of a column for people; empty if nothing."""
+        feature = self._feature(column)
+        return "" if feature is None else description_of(feature)
+
+    def _feature(self, column: str) -> Any:
+        return next((feature for feature in self._parsed.feature if feature.name == column), None)
+
+    @cached_property
+    def _parsed(self) -> schema_pb2.Schema:
+        return self.proto()
 
     def write(self, schema: schema_pb2.Schema) -> None:
         """Write the schema as `schema.pbtxt`."""

@@ -9,6 +9,7 @@
     why        why a node would run again, or not
     diff       what differs between runs, plans, and the project as it is
     lineage    where something came from, and what came of it
+    schema     propose, compare, accept and show the schema of data
     logs       what a node wrote
     debug      a node again, in a debugger
     graph      a pipeline or a run as a picture

@@ -27,6 +27,7 @@ COMMANDS = {
     "why": "levada.cli.why:why",
     "diff": "levada.cli.diff:diff",
     "lineage": "levada.cli.lineage:lineage",
+    "schema": "levada.cli.schema:schema",
     "logs": "levada.cli.logs:logs",
     "debug": "levada.cli.debug:debug",
     "report": "levada.cli.report:report",
