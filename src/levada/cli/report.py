@@ -42,7 +42,7 @@ def report(
     against: str | None,
     hide: tuple[str, ...],
 ) -> int:
-    r"""Show the report on what a node made: statistics, anomalies. Without NODE, of the first node that has one.
+    r"""Show the report on what a node made: statistics, anomalies, drift. Without NODE, of the first node that has one.
 
     \b
     levada report last profile                        a table in the terminal
@@ -80,7 +80,11 @@ def _reports(run: RunRecord, node: str | None) -> dict[str, Report]:
         if reports:
             return reports
     shown = [each.id for each in run.plan.nodes if (made := run.result(each.id)) and any(shown_in(made.outputs))]
-    hint = f"These have: {', '.join(shown)}." if shown else "Nodes that make Statistics or Anomalies have one."
+    hint = (
+        f"These have: {', '.join(shown)}."
+        if shown
+        else "Nodes that make Statistics, Anomalies or a DriftReport have one."
+    )
     where = f"node {node} of run {run.id}" if node is not None else f"run {run.id}"
     raise LevadaError(
         f"{where} has made nothing that there are reports on.",

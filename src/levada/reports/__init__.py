@@ -5,6 +5,7 @@ A report is a function of stored artifacts and nothing else, so none is kept: it
 """
 
 from levada.reports.differences import Difference as Difference
+from levada.reports.differences import of_drift as of_drift
 from levada.reports.page import page_of as page_of
 from levada.reports.report import Report as Report
 from levada.reports.report import comparison_report as comparison_report

@@ -12,6 +12,7 @@ from typing import Any
 from levada import html
 from levada.artifacts.statistics import ColumnStatistics
 from levada.artifacts.summaries import Lengths
+from levada.reports.differences import Difference
 from levada.reports.remarks import Remark, number, percent, remarks_on, shown_value
 from levada.reports.shapes import Bars, Curves, Shape, bars, curves, lengths, shape_of
 from levada.reports.shares import of_histogram
@@ -48,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """A column across sides; `missing`, `distinct` and `apart` (how far the sides are apart) are for sorting."""
+    """A column across sides; `missing` and `distinct` are for sorting, `moved` says how far the sides are apart."""
 
     name: str
     type: str
@@ -61,9 +62,7 @@ class Card:
     shape: Shape | None
     more: list[tuple[str, Shape]] = field(default_factory=list[tuple[str, Shape]])
     remarks: list[Remark] = field(default_factory=list[Remark])
-    apart: float = 0.0
-    apart_text: str = ""
-    alarm: bool = False
+    moved: Difference | None = None
 
 
 def card_of(name: str, sides: Sequence[Side], detail: Detail, *, is_hidden: bool = False) -> Card:

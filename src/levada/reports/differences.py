@@ -1,17 +1,27 @@
 """How far apart two sides are, column by column: the order in which a comparison shows them.
 
-What was tested, with thresholds, is said by whoever tested it (a drift report); without one this is a distance alone.
+A drift report says what was tested, with limits and chance allowed for. Without one this is a distance alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from levada.artifacts.drift import ColumnDrift, Drift, Verdict
 from levada.artifacts.statistics import ColumnStatistics
 from levada.reports.shapes import Curves, Shape, shape_of
 from levada.reports.sides import Side, column_names
+
+MEASURES = {
+    "psi": "PSI",
+    "jensen_shannon": "Jensen-Shannon",
+    "kolmogorov_smirnov": "Kolmogorov-Smirnov",
+    "wasserstein": "Wasserstein",
+    "l_infinity": "L-infinity",
+}
+"""Distances by the names that people know."""
 
 BINS = 32
 VALUES = 200
@@ -19,24 +29,57 @@ VALUES = 200
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a column moved: `apart` from 0 (not at all) on, what to say of it, and whether it is an alarm."""
+    """How far a column moved: `apart` from 0 (not at all) on, in words `text`, and the verdict on it.
 
+    `sentence` says more, where somebody judged it. `slice` names the rows if they are only some (`origin=EWR`).
+    """
+
+    column: str
     apart: float
     text: str
-    alarm: bool = False
+    verdict: Verdict = "none"
+    sentence: str = ""
+    slice: str = ""
+
+    @property
+    def label(self) -> str:
+        """The column, and the slice where it is one of a slice."""
+        return f"{self.column} in {self.slice}" if self.slice else self.column
 
 
-def differences(left: Side, right: Side) -> Mapping[str, Difference]:
-    """Return how far each column moved from one side to the other, as a Jensen-Shannon distance."""
-    found: dict[str, Difference] = {}
+def of_drift(drift: Drift, sensitive: Collection[str] = ()) -> list[Difference]:
+    """Return what a drift report found, the worst first; of a sensitive column without the sentence on its values."""
+    return [_of_column(found, found.column in sensitive) for found in drift.columns]
+
+
+def _of_column(found: ColumnDrift, is_hidden: bool) -> Difference:
+    distance = found.distances.get(found.measure)
+    measure = MEASURES.get(found.measure, found.measure.replace("_", " "))
+    text = f"{measure} {distance:.3f}" if distance is not None else ""
+    if not found.judged:
+        text = "not judged"
+    sentence = "" if is_hidden else found.sentence.removeprefix(f"{found.label}: ")
+    return Difference(found.column, found.effect, text or found.verdict, found.verdict, sentence, found.slice)
+
+
+def by_distance(left: Side, right: Side) -> list[Difference]:
+    """Return how far each column moved from one side to the other as a Jensen-Shannon distance, the farthest first."""
+    return sorted(_by_distance(left, right), key=lambda found: -found.apart)
+
+
+def by_column(found: Collection[Difference]) -> Mapping[str, Difference]:
+    """Return the difference of each column, in all rows."""
+    return {each.column: each for each in found if not each.slice}
+
+
+def _by_distance(left: Side, right: Side) -> Iterator[Difference]:
     for name in column_names([left, right]):
         before, after = left.columns.get(name), right.columns.get(name)
         if before is None or after is None:
-            found[name] = Difference(1.0, "on one side only")
+            yield Difference(name, 1.0, "on one side only")
         else:
             distance = _distance(before, after)
-            found[name] = Difference(distance, f"distance {distance:.3f}")
-    return found
+            yield Difference(name, distance, f"distance {distance:.3f}")
 
 
 def _distance(before: ColumnStatistics, after: ColumnStatistics) -> float:

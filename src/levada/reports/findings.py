@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from levada import html
 from levada.artifacts.anomalies import Anomaly
+
+MASK = "•••"
+"""What stands for a value of a sensitive column."""
 
 
 @dataclass(frozen=True)
@@ -31,5 +36,25 @@ def findings_of(anomalies: Sequence[Anomaly], sensitive: Collection[str] = ()) -
 
 def _finding(anomaly: Anomaly, sensitive: Collection[str]) -> Finding:
     is_hidden = anomaly.column in sensitive
-    text = f"{anomaly.kind} (the values of this column are not shown)" if is_hidden else anomaly.description
-    return Finding(anomaly.severity, anomaly.column, anomaly.kind, anomaly.split, text)
+    rows: Sequence[Mapping[str, Any]] = getattr(anomaly, "rows", ())
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    if anomaly.column in columns:  # what it is about is what one looks for
+        columns = [anomaly.column, *(name for name in columns if name != anomaly.column)]
+    return Finding(
+        anomaly.severity,
+        anomaly.column,
+        anomaly.kind,
+        anomaly.split,
+        f"{anomaly.kind}; its values are not shown" if is_hidden else anomaly.description,
+        getattr(anomaly, "count", None),
+        columns,
+        [[MASK if name in sensitive else _cell(row.get(name)) for name in columns] for row in rows],
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value)  # a row is shown as it is: with all digits
+    return html.shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

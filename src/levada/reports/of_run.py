@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
+from typing import TypeVar
 
 from levada.artifact import Artifact, ArtifactRecord, made
 from levada.artifacts.anomalies import Anomalies
+from levada.artifacts.drift import ComparedRows, DriftReport
 from levada.artifacts.schema import Schema
 from levada.artifacts.statistics import Statistics
 from levada.history import RunRecord
 from levada.history.inputs import inputs_of
 from levada.plan import Node
-from levada.reports.report import Report, profile_report, validation_report
-from levada.reports.sides import sides_of
+from levada.reports.differences import of_drift
+from levada.reports.report import Report, comparison_report, profile_report, validation_report
+from levada.reports.sides import side_of, sides_of
 
 ITEMS = 20
 """How many items of a mapped node have reports."""
 
+BASELINES = ("baseline", "training")
+"""The inputs of a node that its statistics are held against."""
+
 A = TypeVar("A", bound=Artifact)
 
-NAMES = {Statistics.type_reference(): "profile", Anomalies.type_reference(): "validation"}
+NAMES = {
+    Statistics.type_reference(): "profile",
+    Anomalies.type_reference(): "validation",
+    DriftReport.type_reference(): "comparison",
+}
 """What the report on an artifact is called, by the reference of its type."""
 
 
@@ -74,30 +85,59 @@ def sensitive_in(run: RunRecord) -> frozenset[str]:
     written = [record for result in run.results.values() for record in result.outputs.values()]
     leaves = [leaf for record in (*read, *written) if record is not None for leaf in record.leaves()]
     schemas = {leaf.digest: leaf for leaf in leaves if leaf.type == Schema.type_reference()}
-    return frozenset(name for record in schemas.values() for name in _sensitive(made(record, run.store)))
+    found = [made(record, run.store) for record in schemas.values()]
+    return frozenset(name for schema in found if isinstance(schema, Schema) for name in schema.sensitive)
 
 
-def _sensitive(schema: Any) -> frozenset[str]:
-    return getattr(schema, "sensitive", frozenset())
-
-
-def _report(artifact: Artifact, inputs: list[Artifact], title: str, about: list[str], hidden: frozenset[str]) -> Report:
+def _report(
+    artifact: Artifact, inputs: Mapping[str, list[Artifact]], title: str, about: list[str], hidden: frozenset[str]
+) -> Report:
     if isinstance(artifact, Statistics):
         return profile_report(sides_of(artifact), title=title, about=about, sensitive=hidden)
+    if isinstance(artifact, DriftReport):
+        return _drift_report(artifact, inputs, title, about, hidden)
     assert isinstance(artifact, Anomalies)
-    statistics = next(_of_type(inputs, Statistics), None)
+    statistics = next(_of_type(chain(*inputs.values()), Statistics), None)
     sides = sides_of(statistics) if statistics is not None else []
     return validation_report(artifact.all(), sides, title=title, about=about, sensitive=hidden)
 
 
-def _of_type(artifacts: list[Artifact], kind: type[A]) -> Iterator[A]:
+def _drift_report(
+    artifact: DriftReport, inputs: Mapping[str, list[Artifact]], title: str, about: list[str], hidden: frozenset[str]
+) -> Report:
+    """Return what a drift report found, beside the statistics that it is about; the baseline is on the left."""
+    drift = artifact.drift
+    current = next(_of_type(inputs.get("statistics", []), Statistics))
+    right = side_of(current, drift.current.split)
+    before = next(_of_type(chain(*(inputs.get(name, []) for name in BASELINES)), Statistics), None)
+    if drift.baseline is None or before is None:
+        return profile_report([right], title=title, about=[*about, "there is no baseline yet"], sensitive=hidden)
+    left = side_of(before, drift.baseline.split, _label(drift.baseline, drift.current))
+    right = replace(right, label=_label(drift.current, drift.baseline))
+    if left.label == right.label:
+        left, right = replace(left, label=f"{left.label} before"), replace(right, label=f"{right.label} now")
+    found = of_drift(drift, hidden)
+    is_open = artifact.record.open
+    return comparison_report(left, right, title=title, about=about, sensitive=hidden, found=found, is_open=is_open)
+
+
+def _label(rows: ComparedRows, other: ComparedRows) -> str:
+    """Return what tells one side from the other: the node, or the split, or both."""
+    if rows.name == other.name or not rows.name:
+        return rows.split
+    return rows.name if rows.split == other.split else f"{rows.name}, {rows.split}"
+
+
+def _of_type(artifacts: Iterable[Artifact], kind: type[A]) -> Iterator[A]:
     return (artifact for artifact in artifacts if isinstance(artifact, kind))
 
 
-def _taken(run: RunRecord, node: Node, place: int | None) -> list[Artifact]:
-    """Return what a node was given; what the item at `place` was, for a mapped one."""
-    records: list[ArtifactRecord] = []
-    for record in inputs_of(run.view, node).values():
+def _taken(run: RunRecord, node: Node, place: int | None) -> dict[str, list[Artifact]]:
+    """Return what a node was given by name; of a mapped node what its item at `place` was."""
+    found: dict[str, list[Artifact]] = {}
+    for name, record in inputs_of(run.view, node).items():
         listed = record if isinstance(record, list) else [record] if record is not None else []
-        records += listed[place : place + 1] if place is not None and isinstance(record, list) else listed
-    return [made(record, run.store) for record in records if record.items is None]
+        if place is not None and isinstance(record, list):
+            listed = listed[place : place + 1]
+        found[name] = [made(each, run.store) for each in listed if each.items is None]
+    return found

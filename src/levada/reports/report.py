@@ -6,12 +6,12 @@ page_of(profile_report(sides, title="flights"))
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from levada.artifacts.anomalies import Anomaly
 from levada.reports.cards import Card, Detail, card_of
-from levada.reports.differences import Difference, differences
+from levada.reports.differences import Difference, by_column, by_distance
 from levada.reports.findings import Finding, findings_of
 from levada.reports.sides import Side, column_names
 
@@ -28,20 +28,15 @@ class Report:
     sides: Sequence[Side]
     names: Sequence[str]
     sensitive: Collection[str] = ()
-    differences: Mapping[str, Difference] = field(default_factory=dict[str, Difference])
+    moved: Sequence[Difference] = ()
     findings: Sequence[Finding] | None = None
     is_open: bool | None = None
 
     def cards(self, detail: Detail) -> list[Card]:
         """Return a card a column."""
+        moved = by_column(self.moved)
         made = [card_of(name, self.sides, detail, is_hidden=name in self.sensitive) for name in self.names]
-        return [self._moved(card) for card in made]
-
-    def _moved(self, card: Card) -> Card:
-        moved = self.differences.get(card.name)
-        if moved is None:
-            return card
-        return replace(card, apart=moved.apart, apart_text=moved.text, alarm=moved.alarm)
+        return [replace(card, moved=moved.get(card.name)) for card in made]
 
 
 def profile_report(
@@ -58,17 +53,19 @@ def comparison_report(
     title: str,
     about: Sequence[str] = (),
     sensitive: Collection[str] = (),
-    found: Mapping[str, Difference] | None = None,
+    found: Sequence[Difference] | None = None,
+    is_open: bool | None = None,
 ) -> Report:
     """Return the report on what moved from one side to the other, what moved most first.
 
-    `found` is what a test says of each column; without it columns stand by their distance.
+    `found` is what a test says of the columns (`of_drift`), `is_open` whether its gate is; without it columns stand by
+    their distance.
     """
-    moved = differences(left, right) if found is None else found
-    names = column_names([left, right])
-    none = Difference(0.0, "")
-    ordered = sorted(names, key=lambda name: (not moved.get(name, none).alarm, -moved.get(name, none).apart))
-    return Report(title, about, [left, right], ordered, sensitive, moved)
+    moved = by_distance(left, right) if found is None else list(found)
+    known = dict.fromkeys(each.column for each in moved if not each.slice)
+    there = column_names([left, right])
+    names = [name for name in known if name in there] + [name for name in there if name not in known]
+    return Report(title, about, [left, right], names, sensitive, moved, is_open=is_open)
 
 
 def validation_report(

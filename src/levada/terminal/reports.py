@@ -7,6 +7,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from levada.reports.cards import Card, Detail
+from levada.reports.differences import Difference
 from levada.reports.remarks import percent
 from levada.reports.report import Report
 from levada.reports.shapes import Bars, Shape
@@ -22,6 +23,7 @@ MOST = 200
 _DETAIL = Detail(20, 3, 0, ())
 _STYLES = ("cyan", "yellow", "magenta", "blue")
 _SEVERITY = {"error": "bold red", "warning": "yellow"}
+_VERDICT = {"fail": "bold red", "warn": "yellow", "none": ""}
 
 
 def report_text(report: Report, width: int, *, colours: bool = False) -> str:
@@ -44,6 +46,10 @@ def report_text(report: Report, width: int, *, colours: bool = False) -> str:
     if report.findings is not None:
         console.print()
         console.print(_findings(report) if report.findings else _plain("The data is as its schema says.", "green"))
+    judged = [found for found in report.moved if found.verdict != "none"]
+    if judged:
+        console.print()
+        console.print(_moved(judged[:MOST]))
     cards = report.cards(_DETAIL)
     if cards:
         console.print()
@@ -66,7 +72,7 @@ def _table(*names: str) -> Table:
 
 def _columns(report: Report, cards: Sequence[Card]) -> Table:
     """Return a row for each column and side; what is the same for all sides stands once."""
-    compares = bool(report.differences)
+    compares = bool(report.moved)
     names = ["column", "moved"] if compares else ["column"]
     table = _table(*names, "", "missing", "distinct", "mean ± std", "range", "values")
     for card in cards:
@@ -76,7 +82,9 @@ def _columns(report: Report, cards: Sequence[Card]) -> Table:
             first = place == 0
             said = [_plain(card.name if first else "", "bold")]
             if compares:
-                said.append(_plain(card.apart_text if first else "", "bold red" if card.alarm else ""))
+                said.append(
+                    _plain(card.moved.text, _VERDICT[card.moved.verdict]) if first and card.moved else _plain("")
+                )
             missing = rows["missing"][place].partition(" (")[0]
             figures = [_cell(rows, name, place) for name in ("distinct", "mean ± std")]
             spread = _cell(rows, "range", place) or _cell(rows, "length", place)
@@ -116,6 +124,15 @@ def _findings(report: Report) -> Table:
         style = _SEVERITY[finding.severity]
         cells = [_plain(finding.severity, style), _plain(finding.column or "all", "bold")]
         table.add_row(*cells, *(_plain(text) for text in (finding.kind, finding.split, finding.text)))
+    return table
+
+
+def _moved(found: Sequence[Difference]) -> Table:
+    table = _table("", "column", "moved", "what")
+    for each in found:
+        style = _VERDICT[each.verdict]
+        words = (_plain(text) for text in (each.text, each.sentence))
+        table.add_row(_plain(each.verdict, style), _plain(each.label, "bold"), *words)
     return table
 
 
