@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from itertools import pairwise
 from typing import Any
 
 ROWS = 60
@@ -21,7 +20,7 @@ WIDEST = 80
 
 GREY, TEAL, GREEN, AMBER, RED = "#888", "#0e9384", "#2e9e5b", "#c98a00", "#d64545"
 
-_VOID = frozenset({"br", "circle", "line", "rect"})
+_VOID = frozenset({"br", "circle", "line", "path", "rect"})
 
 VIEWS: dict[str, Callable[..., str]] = {}
 """What draws an `artifact` and a `plan` in a notebook, where there is one.
@@ -186,26 +185,6 @@ def svg(width: int, height: int, *content: Html, label: str) -> Html:
     )
 
 
-def bars(counts: Sequence[float], label: str, width: int = 150, height: int = 30) -> Html:
-    """Return a histogram of counts (or shares), the highest as high as the picture."""
-    highest = max(counts, default=0) or 1
-    step = width / max(len(counts), 1)
-    drawn = [
-        element(
-            "rect",
-            x=f"{place * step:.1f}",
-            y=f"{height - 1 - rise:.1f}",
-            width=f"{max(step - 0.8, 0.8):.1f}",
-            height=f"{rise:.1f}",
-            fill=TEAL,
-        )
-        for place, count in enumerate(counts)
-        if (rise := max(count / highest * (height - 2), 1 if count else 0))
-    ]
-    ground = element("line", x1=0, x2=width, y1=height - 0.5, y2=height - 0.5, stroke=GREY, stroke_opacity=".5")
-    return svg(width, height, *drawn, ground, label=label)
-
-
 def share(part: float, colour: str = TEAL, width: int = 60) -> Html:
     """Return a bar that is filled for a share between 0 and 1."""
     filled = min(max(part, 0.0), 1.0) * width
@@ -234,24 +213,3 @@ def interval(value: float, bounds: tuple[float, float] | None, other: float | No
     parts.append(element("circle", cx=place(value), cy=7, r=3.5, fill=TEAL))
     said = shown(value) + (f", 95 % interval {shown(bounds[0])} to {shown(bounds[1])}" if bounds else "")
     return svg(width, height, *parts, label=said)
-
-
-def density(points: Sequence[float], bins: int = 24) -> list[float]:
-    """Return the share of a sorted column in each of `bins` parts of its range.
-
-    `points` are its quantiles at even steps; between two of them values are taken to be spread evenly.
-    """
-    if len(points) < 2 or not points[-1] > points[0]:
-        return [1.0] if points else []
-    low, step = points[0], (points[-1] - points[0]) / bins
-    mass = 1 / (len(points) - 1)
-    shares = [0.0] * bins
-    for left, right in pairwise(points):
-        first, last = (min(max(int((point - low) / step), 0), bins - 1) for point in (left, right))
-        if first == last:
-            shares[first] += mass
-            continue
-        for place in range(first, last + 1):
-            inside = min(right, low + (place + 1) * step) - max(left, low + place * step)
-            shares[place] += mass * max(inside, 0.0) / (right - left)
-    return shares

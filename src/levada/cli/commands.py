@@ -30,6 +30,7 @@ COMMANDS = {
     "schema": "levada.cli.schema:schema",
     "logs": "levada.cli.logs:logs",
     "debug": "levada.cli.debug:debug",
+    "report": "levada.cli.report:report",
     "graph": "levada.cli.graph:graph",
     "ui": "levada.cli.tracking:ui",
     "sync": "levada.cli.tracking:sync",

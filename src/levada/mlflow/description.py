@@ -11,6 +11,7 @@ from typing import Any
 from levada.journal import Event
 from levada.mlflow.limits import DESCRIPTION, TAG, cut, finite, not_finite, shown
 from levada.mlflow.markdown import block, code, escaped, fitting, head, row
+from levada.mlflow.reports import report_files, report_links
 from levada.mlflow.story import NodeStory, Story, said_of
 
 _ITEMS = 20
@@ -126,7 +127,10 @@ def duration(seconds: float) -> str:
 def _row(node_id: str, node: NodeStory, run: str, experiment: str) -> str:
     shown_name = f"[{node_id}](#/experiments/{experiment}/runs/{run})" if run else node_id
     time = duration(node.finished["seconds"]) if node.ran and node.finished else node.status
-    return row([MARKS[node.status], shown_name, time, escaped(cut(node.remark, 200))])
+    links = report_links(report_files(node.outputs), run, experiment) if run and node.ran else ""
+    return row(
+        [MARKS[node.status], shown_name, time, " · ".join(filter(None, [escaped(cut(node.remark, 200)), links]))]
+    )
 
 
 def _line(text: str) -> str:

@@ -10,6 +10,7 @@ from levada.journal import Event
 from levada.mlflow.connection import VIEW
 from levada.mlflow.description import counted_items, node_description, run_description, verdict
 from levada.mlflow.limits import TAG, cut, finite, flattened, name, rounded
+from levada.mlflow.reports import report_files, report_links
 from levada.mlflow.story import NodeStory, Story, millis
 from levada.values import digest_of
 
@@ -171,6 +172,12 @@ def node_tags(story: Story, node: NodeStory, parent: str) -> dict[str, str]:
             **node_end_tags(node),
         }
     )
+
+
+def node_note(node: NodeStory, run: str, experiment: str) -> str:
+    """Return what a node's page says, with links to its reports."""
+    links = report_links(report_files(node.outputs), run, experiment)
+    return cut(f"{node_description(node)}\n\n{links}", TAG)
 
 
 def node_end_tags(node: NodeStory) -> dict[str, str]:

@@ -21,6 +21,7 @@ from levada.mlflow.datasets import data_of, data_read_by, short_digest
 from levada.mlflow.files import put_json, put_text
 from levada.mlflow.limits import finite, flattened
 from levada.mlflow.promotions import Promotions
+from levada.mlflow.reports import UnshownError, report_files, report_pages
 from levada.mlflow.story import NodeStory, Registered, Story
 from levada.mlflow.versions import Versions
 from levada.registry import Registry
@@ -159,7 +160,7 @@ class RunDelivery:
         try:
             call(*arguments)
         except Exception as error:
-            if not is_refusal(error):
+            if not (is_refusal(error) or isinstance(error, UnshownError)):
                 raise
             lines = str(error).splitlines() or [type(error).__name__]
             said = f"{what}: {lines[0][:300]}"
@@ -290,6 +291,8 @@ class RunDelivery:
         data = data_read_by(self.story, node)
         if data:
             self._offer(f"{node.node.id}: data", self._client.log_inputs, child, data)
+        if report_files(node.outputs):
+            self._offer(f"{node.node.id}: report", self._put_reports, node, child)
         self._client.set_terminated(child, "FAILED" if node.status == "failed" else "FINISHED", node.ended_at)
         if self.registers:
             self._register_all(node.counted_candidates())
@@ -303,6 +306,13 @@ class RunDelivery:
         tags = [] if is_new else [RunTag(key, value) for key, value in labels.node_end_tags(node).items()]
         if params or metrics or tags:
             self._client.log_batch(child, metrics=metrics, params=params, tags=tags)
+
+    def _put_reports(self, node: NodeStory, child: str) -> None:
+        """Put the reports on what a node made among its run's files, and links to them on its page."""
+        pages, run = report_pages(self._store, self.story.run_id, node.node), self._client.get_run(child)
+        for name, page in pages.items():
+            self._put(run, name, page)
+        self._client.set_tag(child, labels.NOTE, labels.node_note(node, child, self.cursor.experiment))
 
     def _child(self, node: NodeStory) -> tuple[str, bool]:
         """Return the id of a node's child run, and whether it was made just now, with all that is known as tags."""

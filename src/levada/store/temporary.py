@@ -7,8 +7,8 @@ from pathlib import Path
 
 from levada.errors import StoreError
 
-KINDS = ("code", "fetched", "staging")
-"""What is kept there: unpacked code, fetched artifacts, outputs on their way to a store."""
+KINDS = ("code", "fetched", "reports", "staging")
+"""What is kept there: unpacked code, fetched artifacts, reports somebody looked at, outputs on their way to a store."""
 
 
 def private_folder(name: str) -> Path:

@@ -15,8 +15,9 @@ from levada.artifact import Artifact
 from levada.html import Html
 
 _VIEWS = {
-    "levada.artifacts.anomalies.Anomalies": "gates:anomalies_html",
+    "levada.artifacts.anomalies.Anomalies": "statistics:anomalies_html",
     "levada.artifacts.evaluation.Blessing": "gates:blessing_html",
+    "levada.artifacts.drift.DriftReport": "statistics:drift_html",
     "levada.artifacts.evaluation.Evaluation": "evaluation:evaluation_html",
     "levada.artifacts.examples.Examples": "examples:examples_html",
     "levada.artifacts.model.Model": "model:model_html",

@@ -1,112 +1,70 @@
-"""Statistics in a notebook: a row per column, with a histogram or the most frequent values."""
+"""Statistics and what was found in them, in a notebook: the short form of the reports (`levada report`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time
-from typing import Any
 
 from levada import html
-from levada.artifacts.statistics import ColumnStatistics, Statistics
+from levada.artifacts.anomalies import Anomalies
+from levada.artifacts.drift import DriftReport
+from levada.artifacts.statistics import Statistics
 from levada.html import Html
+from levada.notebook.views.columns import columns_html, sides_html
+from levada.notebook.views.gates import verdict
+from levada.reports import of_drift, profile_report, sides_of
+from levada.reports.findings import Finding, findings_of
 
-_TOP = 4
-_MUCH = 0.05
+_EXAMPLES = 5
+_SEVERITY = {"error": html.RED, "warning": html.AMBER}
+_VERDICT = {"fail": html.RED, "warn": html.AMBER, "none": html.GREY}
 
 
 def statistics_html(statistics: Statistics, said: Sequence[str]) -> Html:
-    """Return a table per split, the first one unfolded."""
-    parts: list[Html] = []
-    for place, split in enumerate(statistics.splits):
-        columns = list(statistics.columns(split).values())
-        summary = f"{split}: {statistics.rows(split):,} rows, {len(columns)} columns"
-        parts.append(html.folded(summary, _table(columns), is_open=place == 0))
-    return html.card("Statistics", said, *(parts or [html.note("nothing was looked at")]))
+    """Return a row a column, the splits beside each other."""
+    sides = sides_of(statistics)
+    if not sides:
+        return html.card("Statistics", said, html.note("nothing was looked at"))
+    report = profile_report(sides, title="Statistics")
+    return html.card("Statistics", said, sides_html(sides), columns_html(report))
 
 
-def _table(columns: list[ColumnStatistics]) -> Html:
-    return html.table(
-        ("column", "type", "missing", "distinct", "range", "mean ± std", "distribution"),
-        [_row(column) for column in columns],
-        numbers=(3,),
-    )
-
-
-def _row(column: ColumnStatistics) -> list[Any]:
-    return [
-        html.code(column.name),
-        html.note(column.type),
-        _missing(column),
-        ("" if column.exact else "≈ ") + f"{column.distinct:,}",
-        _range(column),
-        _mean(column),
-        _picture(column),
+def anomalies_html(anomalies: Anomalies, said: Sequence[str]) -> Html:
+    """Return the anomalies as a table, errors first, with rows that show them."""
+    found = findings_of(anomalies.all())
+    title = html.join(["Anomalies ", verdict(not any(finding.severity == "error" for finding in found))])
+    if not found:
+        return html.card(title, said, html.note("The data is as its schema says."))
+    rows = [
+        (
+            html.badge(finding.severity, _SEVERITY[finding.severity]),
+            html.code(finding.column) if finding.column else html.note("all"),
+            finding.kind,
+            finding.split,
+            html.join([finding.text, _examples(finding)]),
+        )
+        for finding in found
     ]
+    return html.card(title, said, html.table(("", "column", "kind", "split", "what"), rows, wide=(4,)))
 
 
-def _missing(column: ColumnStatistics) -> Any:
-    part = column.missing_share
-    if not column.missing:
-        return html.note("–")
-    text = f"{part:.1%}" if part >= 0.0005 else "< 0.1%"
-    return html.join([html.share(part, html.RED if part > _MUCH else html.AMBER, 40), f" {text}"])
+def _examples(finding: Finding) -> Html:
+    if not finding.examples:
+        return Html("")
+    of = f" of {finding.count:,}" if finding.count is not None else ""
+    rows = html.table(finding.columns, finding.examples[:_EXAMPLES])
+    return html.folded(f"{min(len(finding.examples), _EXAMPLES)}{of} rows", rows)
 
 
-def _range(column: ColumnStatistics) -> Any:
-    if column.kind in ("string", "bytes") and column.lengths is not None:
-        return html.note(f"{column.lengths.min:,} to {column.lengths.max:,} long")
-    if column.min is None or column.max is None or column.kind not in ("numeric", "timestamp", "list"):
-        return ""
-    low, high = (_moment(item) if column.kind == "timestamp" else html.shown(item) for item in (column.min, column.max))
-    return f"{low} to {high}"
-
-
-def _moment(value: Any) -> str:
-    return str(value)[:16].replace("T", " ").removesuffix(" 00:00")
-
-
-def _mean(column: ColumnStatistics) -> str:
-    if column.moments is None:
-        return ""
-    return f"{html.shown(float(column.mean))} ± {html.shown(float(column.std))}"
-
-
-def _picture(column: ColumnStatistics) -> Any:
-    if column.kind in ("numeric", "timestamp", "list") and column.distinct > _TOP:
-        points = _points(column)
-        if points:
-            return html.bars(html.density(points), f"{column.name}: {_range(column)}")
-    return _top(column)
-
-
-def _points(column: ColumnStatistics) -> list[float]:
-    try:
-        return [_as_number(value) for value in column.quantiles]
-    except (ValueError, TypeError):
-        return []
-
-
-def _as_number(value: Any) -> float:
-    if not isinstance(value, str):
-        return float(value)
-    if value[:1].isdigit() and value[2:3] == ":":
-        moment = time.fromisoformat(value)
-        return moment.hour * 3600 + moment.minute * 60 + moment.second
-    return datetime.fromisoformat(value).timestamp()
-
-
-def _top(column: ColumnStatistics) -> Any:
-    if not column.top or not column.values:
-        return ""
-    rest = column.distinct - min(_TOP, len(column.top))
-    values = [
-        html.join([html.share(count / column.values, width=30), " ", html.code(_short(value))])
-        for value, count in column.top[:_TOP]
+def drift_html(report: DriftReport, said: Sequence[str]) -> Html:
+    """Return the columns of a drift report, the worst first."""
+    drift = report.drift
+    title = html.join([f"{drift.kind.capitalize()} ", verdict(report.record.open)])
+    sides = [rows for rows in (drift.baseline, drift.current) if rows is not None]
+    about = " against ".join(f"{rows.name} {rows.split} ({rows.rows:,} rows)" for rows in sides)
+    if drift.baseline is None:
+        return html.card(title, said, html.note("There is no baseline yet: nothing was compared."))
+    rows = [
+        (html.badge(found.verdict, _VERDICT[found.verdict]), html.code(found.label), found.text, found.sentence)
+        for found in of_drift(drift)
     ]
-    more = [html.note(f"+ {rest:,}")] if rest > 0 else []
-    return html.join([*values, *more], " \u2002")
-
-
-def _short(value: Any) -> str:
-    text = html.shown(value) if value != "" else "(empty)"
-    return text if len(text) <= 18 else text[:17] + "…"
+    return html.card(title, [about, *said], html.table(("", "column", "moved", "what"), rows, wide=(3,)))

@@ -1,0 +1,148 @@
+"""Reports as tables in a terminal: what the page of a report shows, in text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from levada.reports.cards import Card, Detail
+from levada.reports.differences import Difference
+from levada.reports.remarks import percent
+from levada.reports.report import Report
+from levada.reports.shapes import Bars, Shape
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+MOST = 200
+"""How many columns are listed; the rest is counted."""
+
+_DETAIL = Detail(20, 3, 0, ())
+_STYLES = ("cyan", "yellow", "magenta", "blue")
+_SEVERITY = {"error": "bold red", "warning": "yellow"}
+_VERDICT = {"fail": "bold red", "warn": "yellow", "none": ""}
+
+
+def report_text(report: Report, width: int, *, colours: bool = False) -> str:
+    """Return a report as tables of at most so many characters a line."""
+    from rich.console import Console
+
+    console = Console(
+        file=StringIO(),
+        width=width,
+        force_terminal=colours,
+        no_color=not colours,
+        highlight=False,
+        legacy_windows=False,
+    )
+    console.print(_plain(report.title, "bold"))
+    for line in report.about:
+        console.print(_plain(line, "dim"))
+    for place, side in enumerate(report.sides):
+        console.print(_plain(f"{side.label}: {side.rows:,} rows, {len(side.columns)} columns", _STYLES[place % 4]))
+    if report.findings is not None:
+        console.print()
+        console.print(_findings(report) if report.findings else _plain("The data is as its schema says.", "green"))
+    judged = [found for found in report.moved if found.verdict != "none"]
+    if judged:
+        console.print()
+        console.print(_moved(judged[:MOST]))
+    cards = report.cards(_DETAIL)
+    if cards:
+        console.print()
+        console.print(_columns(report, cards[:MOST]))
+    if len(cards) > MOST:
+        console.print(_plain(f"and {len(cards) - MOST:,} more columns", "dim"))
+    assert isinstance(console.file, StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def _table(*names: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for name in names:
+        right = name in ("missing", "distinct")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _columns(report: Report, cards: Sequence[Card]) -> Table:
+    """Return a row for each column and side; what is the same for all sides stands once."""
+    compares = bool(report.moved)
+    names = ["column", "moved"] if compares else ["column"]
+    table = _table(*names, "", "missing", "distinct", "mean ± std", "range", "values")
+    for card in cards:
+        rows = {row.name: row.cells for row in card.rows}
+        for place, side in enumerate(report.sides):
+            style = _STYLES[place % 4]
+            first = place == 0
+            said = [_plain(card.name if first else "", "bold")]
+            if compares:
+                said.append(
+                    _plain(card.moved.text, _VERDICT[card.moved.verdict]) if first and card.moved else _plain("")
+                )
+            missing = rows["missing"][place].partition(" (")[0]
+            figures = [_cell(rows, name, place) for name in ("distinct", "mean ± std")]
+            spread = _cell(rows, "range", place) or _cell(rows, "length", place)
+            drawn = _plain("(sensitive)", "dim") if card.is_hidden else _plain(_drawn(card.shape, place), style)
+            label = _plain(side.label if len(report.sides) > 1 else "", style)
+            table.add_row(*said, label, *(_plain(text) for text in (missing, *figures, spread)), drawn)
+        for remark in card.remarks if not compares else ():
+            indent = [""] * (len(names) - 1)
+            table.add_row(_plain(f"  {remark.text}", "yellow" if remark.level == "warning" else "dim"), *indent)
+    return table
+
+
+def _cell(rows: dict[str, list[str]], name: str, place: int) -> str:
+    return rows[name][place] if name in rows else ""
+
+
+def _drawn(shape: Shape | None, place: int) -> str:
+    """Return a side's picture: a line of blocks, or its values with their shares."""
+    part = shape.shares[place] if shape is not None else None
+    if shape is None or part is None:
+        return ""
+    if isinstance(shape, Bars):
+        pairs = zip(shape.labels, part, strict=True)
+        said = [f"{label} {percent(share)}" for label, share in pairs if share]
+        return " · ".join([*said, *([f"+ {shape.others:,}"] if shape.others else [])])
+    highest = max(max(other or [0.0]) for other in shape.shares if other is not None) or 1.0  # pyright: ignore[reportArgumentType]
+    return "".join(BLOCKS[_height(share or 0.0, highest)] for share in part)
+
+
+def _height(share: float, highest: float) -> int:
+    return 0 if share <= 0 else max(round(share / highest * (len(BLOCKS) - 1)), 1)
+
+
+def _findings(report: Report) -> Table:
+    table = _table("", "column", "kind", "split", "what")
+    for finding in report.findings or ():
+        style = _SEVERITY[finding.severity]
+        cells = [_plain(finding.severity, style), _plain(finding.column or "all", "bold")]
+        table.add_row(*cells, *(_plain(text) for text in (finding.kind, finding.split, finding.text)))
+    return table
+
+
+def _moved(found: Sequence[Difference]) -> Table:
+    table = _table("", "column", "moved", "what")
+    for each in found:
+        style = _VERDICT[each.verdict]
+        words = (_plain(text) for text in (each.text, each.sentence))
+        table.add_row(_plain(each.verdict, style), _plain(each.label, "bold"), *words)
+    return table
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """Return text as it is: no markup of Rich's in it counts, and what would steer a terminal is shown by its code."""
+    from rich.text import Text
+
+    return Text("".join(_safe(text)), style=style)
+
+
+def _safe(text: str) -> Iterator[str]:
+    for letter in text:
+        yield letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
