@@ -14,3 +14,4 @@ from levada.artifacts.pushed import PushedModel as PushedModel
 from levada.artifacts.schema import Schema as Schema
 from levada.artifacts.statistics import ColumnStatistics as ColumnStatistics
 from levada.artifacts.statistics import Statistics as Statistics
+from levada.artifacts.tf_records import TfRecords as TfRecords

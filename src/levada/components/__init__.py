@@ -12,6 +12,7 @@ from levada.components.profiling import profile as profile
 from levada.components.push import push as push
 from levada.components.schema import infer_schema as infer_schema
 from levada.components.schema import schema_file as schema_file
+from levada.components.tfrecord import export_tfrecord as export_tfrecord
 from levada.components.threshold import Threshold as Threshold
 from levada.components.threshold import at_least as at_least
 from levada.components.threshold import at_most as at_most
@@ -21,3 +22,5 @@ from levada.sources.locations import Where as Where
 from levada.sources.parquet_files import parquet as parquet
 from levada.sources.source import Source as Source
 from levada.sources.spans import last as last
+from levada.sources.tfrecord import write_tfrecord as write_tfrecord
+from levada.sources.tfrecord_files import tfrecord as tfrecord
