@@ -22,3 +22,4 @@ from levada.artifacts.summaries import ImageProfile as ImageProfile
 from levada.artifacts.summaries import Lengths as Lengths
 from levada.artifacts.summaries import TextProfile as TextProfile
 from levada.artifacts.summaries import TimeProfile as TimeProfile
+from levada.artifacts.tf_records import TfRecords as TfRecords

@@ -15,11 +15,14 @@ from levada.components.profiling import statistics_file as statistics_file
 from levada.components.push import push as push
 from levada.components.schema import infer_schema as infer_schema
 from levada.components.schema import schema_file as schema_file
+from levada.components.tfrecord import export_tfrecord as export_tfrecord
 from levada.components.threshold import Threshold as Threshold
 from levada.components.threshold import at_least as at_least
 from levada.components.threshold import at_most as at_most
 from levada.drift.limits import Limits as Limits
 from levada.sources.csv_files import csv as csv
+from levada.sources.files import files_digest as files_digest
+from levada.sources.locations import Where as Where
 from levada.sources.parquet_files import parquet as parquet
 from levada.sources.source import Source as Source
 from levada.sources.source import files_digest as files_digest
@@ -30,3 +33,6 @@ from levada.validation.rules import not_null as not_null
 from levada.validation.rules import row_count as row_count
 from levada.validation.rules import rule as rule
 from levada.validation.rules import unique as unique
+from levada.sources.spans import last as last
+from levada.sources.tfrecord import write_tfrecord as write_tfrecord
+from levada.sources.tfrecord_files import tfrecord as tfrecord

@@ -10,6 +10,7 @@ from levada.component import component
 from levada.context import Context
 from levada.errors import DataError
 from levada.sources.source import Source
+from levada.sources.spans import in_words
 from levada.splits.by_hash import Splits, make_splits
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def ingest(
     plan = make_splits(splits, split_by, salt)
     examples = ctx.output(Examples)
     examples.properties["source"] = str(source)
+    examples.properties.update(facts := source.facts(Path(ctx.root)))
     done = 0
     with examples.writer() as writer:
         for batch in source.batches(Path(ctx.root)):
@@ -50,7 +52,8 @@ def ingest(
         raise DataError(f"{source} has no rows.")
     _check_filled(examples, plan)
     count = len(examples.splits)
-    ctx.summary(f"{done:,} rows" + (f" · {count} splits" if count > 1 else ""))
+    spans = in_words(facts.get("spans", []))
+    ctx.summary(" · ".join([f"{done:,} rows", *[spans] * bool(spans), *[f"{count} splits"] * (count > 1)]))
     for split in plan.names:
         ctx.metric(f"rows_{split}", examples.rows(split))
     return examples

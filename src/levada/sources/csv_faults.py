@@ -13,12 +13,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from levada.errors import DataError, Position
 from levada.sources.csv_types import SORTS, Mixture
-from levada.sources.source import unreadable
+from levada.sources.files import File, unreadable
 
 FIELD_LIMIT = 1 << 30
 SHOWN_CHARACTERS = 100
@@ -64,9 +63,9 @@ class Watched(io.RawIOBase):
 
 @dataclass(frozen=True)
 class CsvFile:
-    """One CSV file: `path` on disk, `shown` for people."""
+    """One CSV file: `shown` is its name for people."""
 
-    path: Path
+    file: File
     shown: str
     delimiter: str
     encoding: str
@@ -74,12 +73,7 @@ class CsvFile:
 
     def watched(self) -> Watched:
         """Return the file's bytes, decompressed. Raises DataError if it cannot be opened."""
-        import pyarrow as pa
-
-        try:
-            return Watched(pa.input_stream(str(self.path), compression="detect"))
-        except OSError as error:
-            raise self.unreadable(error) from None
+        return Watched(self.file.stream())
 
     def unreadable(self, error: OSError) -> DataError:
         if error.errno is None:  # not the system's: what decompresses says it

@@ -16,12 +16,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from levada.errors import DataError, ParameterError, did_you_mean
 from levada.sources.csv_faults import CsvFile
 from levada.sources.csv_types import TYPES, Mixture, arrow_type, type_of, widened
-from levada.sources.source import Source, files_digest, find_files, shown_file
+from levada.sources.file_source import FileSource
+from levada.sources.files import File
+from levada.sources.locations import Location, Where, located
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,24 +36,20 @@ _CONVERSION = re.compile(r"In CSV column #(\d+): .*CSV conversion error to .*: i
 
 
 @dataclass(frozen=True)
-class CsvSource(Source):
+class CsvSource(FileSource):
     """One or more CSV files with the same columns; made by `csv`, which says what the fields mean."""
 
-    path: str
+    name: ClassVar[str] = "csv"
+
+    path: str | Location
     columns: dict[str, str] = field(default_factory=dict[str, str])
     delimiter: str = ","
     header: bool = True
     encoding: str = "utf-8"
     null_values: tuple[str, ...] = ()
 
-    def digest(self) -> str:
-        return files_digest(find_files(self.path, Path.cwd(), "csv"))
-
     def batches(self, root: Path) -> Iterator[pa.RecordBatch]:
-        yield from _Reading(self, find_files(self.path, root, "csv"), root).batches()
-
-    def __str__(self) -> str:
-        return f"csv('{self.path}')"
+        yield from _Reading(self, self.files(root)).batches()
 
 
 def csv(
@@ -62,6 +60,7 @@ def csv(
     header: bool = True,
     encoding: str = "utf-8",
     null_values: list[str] | None = None,
+    **where: Unpack[Where],
 ) -> CsvSource:
     """Return a source that reads CSV: one file, or all that match a pattern such as `data/*.csv`.
 
@@ -74,7 +73,8 @@ def csv(
     error, not text: declare it. With `header=False` `columns` names all columns in order.
 
     An empty field is missing. So are `NA`, `null`, `NaN` and their like in all columns that are not text, and
-    `null_values` in all columns. Text is UTF-8 unless `encoding` says otherwise.
+    `null_values` in all columns. Text is UTF-8 unless `encoding` says otherwise. Addresses (`s3://...`), and spans in a
+    path (`data/{YYYY}-{MM}.csv`), are as for all files: see `levada.components.Where`.
 
     Raises ParameterError for an unknown type or encoding. Reading raises DataError, with file and line where there is
     one: a missing, empty or unreadable file, a header without rows, a name twice, a line with another number of
@@ -94,17 +94,17 @@ def csv(
         raise ParameterError(f"csv(encoding='{encoding}'): unknown encoding.", hint="Try 'cp1252'.") from None
     if name.startswith(("utf-16", "utf-32")):
         raise ParameterError(f"csv(encoding='{encoding}') cannot be read.", hint="Save the file as UTF-8.")
-    return CsvSource(Path(path).as_posix(), dict(columns or {}), delimiter, header, encoding, tuple(null_values or ()))
+    return CsvSource(
+        located("csv", path, where), dict(columns or {}), delimiter, header, encoding, tuple(null_values or ())
+    )
 
 
 class _Reading:
     """One reading of a source: the files, and the columns' types as far as they are settled."""
 
-    def __init__(self, source: CsvSource, files: list[Path], root: Path) -> None:
+    def __init__(self, source: CsvSource, files: list[File]) -> None:
         self._source = source
-        self._files = [
-            CsvFile(file, shown_file(file, root), source.delimiter, source.encoding, source.header) for file in files
-        ]
+        self._files = [CsvFile(file, file.shown, source.delimiter, source.encoding, source.header) for file in files]
         self._declared = {name: arrow_type(type_) for name, type_ in source.columns.items()}
         self._types: dict[str, Any] = {}  # of columns that have values
         self._settled_in: dict[str, str] = {}
