@@ -19,3 +19,7 @@ from levada.sources.csv_files import csv as csv
 from levada.sources.parquet_files import parquet as parquet
 from levada.sources.source import Source as Source
 from levada.sources.source import files_digest as files_digest
+from levada.splits.by_column import by_column as by_column
+from levada.splits.by_time import by_time as by_time
+from levada.splits.rule import Rule as Rule
+from levada.splits.stratified import stratified as stratified

@@ -22,12 +22,13 @@ from __future__ import annotations
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from levada.errors import ComponentError, DataError, did_you_mean
 from levada.store import file_digest
+from levada.tables.reading import Reading, fitted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,6 +55,32 @@ class Source(ABC):
         """Yield all rows in record batches with one and the same schema, in an order that never changes."""
         table = self.table(root)
         yield from table.to_batches()
+
+    # -- in parts, for large data: optional -----------------------------------------------------------
+
+    columns_may_differ: ClassVar[bool] = False
+    """Whether a part may lack columns that others have, which are then missing in its rows."""
+
+    def parts(self, root: Path) -> Sequence[Source]:
+        """Return sources that can be read without each other, and together have the same rows in the same order.
+
+        Files, row groups, stretches of bytes. They must depend on the data alone, not on who reads it; each is read as
+        a whole by one worker, so about 100 MB are a good size. Without this method the source is one part.
+        """
+        return [self]
+
+    def read(self, root: Path, reading: Reading) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a part under the types that are known (`reading.types`), if any.
+
+        Malformed rows go to `reading.rejects` if there is such a thing; else they are a DataError. A source that is not
+        a text has none, and need not implement this.
+        """
+        for batch in self.batches(root):
+            yield fitted(batch, reading.types)
+
+    def settle(self, root: Path, findings: Sequence[dict[str, Any]], *, tolerant: bool) -> dict[str, Any]:
+        """Return the columns that must have another Arrow type after all, from what `read` found in all parts."""
+        return {}
 
 
 def files_digest(files: Iterable[Path]) -> str:
