@@ -16,6 +16,7 @@ from levada.errors import DataError, ParameterError
 from levada.sources import csv_faults, csv_reading, csv_sieve
 from levada.sources.csv_faults import CsvFile
 from levada.sources.csv_sieve import sieve
+from levada.sources.files import File
 from levada.tables.reading import Rejects
 
 MALFORMED = {
@@ -175,7 +176,7 @@ def test_the_sieve_lets_through_what_has_the_right_form_only(tmp_path_factory: A
     file = tmp_path_factory.getbasetemp() / "sieve.csv"
     file.write_bytes(b"a,b\n" + b"".join(content))
     rejects = Rejects()
-    blocks = list(sieve(CsvFile(file, "sieve.csv", ",", "utf-8", True), 2, rejects))
+    blocks = list(sieve(CsvFile(File(str(file), "sieve.csv"), "sieve.csv", ",", "utf-8", True), 2, rejects))
     for block in blocks:
         table = pacsv.read_csv(
             pa.BufferReader(block.data()),

@@ -12,6 +12,7 @@ from levada.component import component
 from levada.context import Context
 from levada.errors import DataError, ParameterError
 from levada.sources.source import Source
+from levada.sources.spans import in_words
 from levada.splits.by_hash import ByHash, by_hash
 from levada.splits.division import Divided, Outcome, Task, divide, perform
 from levada.splits.quarantine import reasons, tolerance
@@ -56,6 +57,8 @@ def ingest(
     examples = ctx.output(Examples)
     sources = source if isinstance(source, dict) else {"": source}
     examples.properties["source"] = ", ".join(f"{name}: {one}" if name else str(one) for name, one in sources.items())
+    facts = source.facts(Path(ctx.root)) if isinstance(source, Source) else {}
+    examples.properties.update(facts)
     work = _Work(ctx, examples.path / ".parts")
     divided = divide(sources, rule, Path(ctx.root), allowed, work.carry_out, beam_from_parts)
     names = rule.names if isinstance(rule, Rule) else list(rule)
@@ -64,6 +67,8 @@ def ingest(
     examples.adopt(divided.schema, {name: (divided.rows[name], divided.files[name]) for name in names})
     shutil.rmtree(work.folder, ignore_errors=True)
     said = [f"{examples.rows():,} rows"]
+    if spans := in_words(facts.get("spans", [])):
+        said.append(spans)
     if allowed is not None:
         _keep_quarantined(ctx, examples, divided.rejects)
         said += [f"{divided.rejects.num_rows:,} quarantined"] * bool(divided.rejects.num_rows)

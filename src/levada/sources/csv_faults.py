@@ -13,12 +13,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from levada.errors import DataError, Position
 from levada.sources.csv_types import SORTS, Mixture
-from levada.sources.source import unreadable
+from levada.sources.files import File, unreadable
 
 FIELD_LIMIT = 1 << 30
 READ_BYTES = 1 << 20
@@ -84,12 +83,12 @@ def lines_of(stream: io.RawIOBase) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class CsvFile:
-    """One CSV file, or a stretch of it: `path` on disk, `shown` for people.
+    """One CSV file, or a stretch of it; `shown` is its name for people.
 
     A stretch begins and ends at ends of lines, counted in bytes; only files that are not compressed have some.
     """
 
-    path: Path
+    file: File
     shown: str
     delimiter: str
     encoding: str
@@ -99,15 +98,11 @@ class CsvFile:
 
     def watched(self, whole: bool = False) -> Watched:
         """Return the bytes of the stretch, or of the whole file, decompressed. Raises DataError if there are none."""
-        import pyarrow as pa
-
+        if whole or self.is_whole:
+            return Watched(self.file.stream())
         try:
-            stream = pa.input_stream(str(self.path), compression="detect")
-            if whole or self.is_whole:
-                return Watched(stream)
-            if self.begin:
-                stream = pa.OSFile(str(self.path))
-                stream.seek(self.begin)
+            stream = self.file.open()
+            stream.seek(self.begin)
             return Watched(stream, None if self.end is None else self.end - self.begin)
         except OSError as error:
             raise self.unreadable(error) from None

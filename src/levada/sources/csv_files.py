@@ -10,13 +10,15 @@ import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from levada.errors import DataError, ParameterError, did_you_mean
 from levada.sources.csv_faults import CsvFile
 from levada.sources.csv_reading import CsvReading, null_texts
 from levada.sources.csv_types import NARROWEST, TYPES, Mixture, arrow_type
-from levada.sources.source import Source, files_digest, find_files, shown_file
+from levada.sources.file_source import FileSource
+from levada.sources.locations import Location, Where, located
+from levada.sources.source import Source
 from levada.sources.stretches import Stretch, divide_files
 from levada.tables.reading import Reading, settled_batches
 
@@ -32,18 +34,17 @@ _BYTE_PER_LINE_END = {"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1",
 
 
 @dataclass(frozen=True)
-class CsvSource(Source):
+class CsvSource(FileSource):
     """One or more CSV files with the same columns; made by `csv`, which says what the fields mean."""
 
-    path: str
+    name: ClassVar[str] = "csv"
+
+    path: str | Location
     columns: dict[str, str] = field(default_factory=dict[str, str])
     delimiter: str = ","
     header: bool = True
     encoding: str = "utf-8"
     null_values: tuple[str, ...] = ()
-
-    def digest(self) -> str:
-        return files_digest(find_files(self.path, Path.cwd(), "csv"))
 
     def batches(self, root: Path) -> Iterator[pa.RecordBatch]:
         def settle(findings: list[dict[str, Any]]) -> Mapping[str, Any]:
@@ -53,12 +54,12 @@ class CsvSource(Source):
 
     def parts(self, root: Path) -> list[CsvPart]:
         """Return stretches of the files. Raises DataError if their columns differ."""
-        files = self._files(root)
+        files = self._csv_files(root)
         names = files[0].names(self)
         for file in files:
             self._check_names(file, names, files[0].shown)
         newlines_are_lines = self.encoding.lower().replace("_", "-") in _BYTE_PER_LINE_END
-        stretches = divide_files([file.path for file in files], quotes=True, divisible=newlines_are_lines)
+        stretches = divide_files([file.file for file in files], quotes=True, divisible=newlines_are_lines)
         return [CsvPart(self, tuple(names), tuple(part)) for part in stretches]
 
     def settle(self, root: Path, findings: Sequence[dict[str, Any]], *, tolerant: bool) -> dict[str, Any]:
@@ -74,15 +75,19 @@ class CsvSource(Source):
         if tolerant:
             return {name: arrow_type(NARROWEST[sort]) for name, sort in sorts.items()}
         for name in sorts:
-            for file in self._files(root):
+            for file in self._csv_files(root):
                 fault = file.mixed(name, file.names(self).index(name), mixtures[name], null_texts(self))
                 if fault is not None:
                     raise fault
         return {}
 
-    def _files(self, root: Path) -> list[CsvFile]:
-        files = find_files(self.path, root, "csv")
-        return [CsvFile(file, shown_file(file, root), self.delimiter, self.encoding, self.header) for file in files]
+    def _csv_files(self, root: Path) -> list[CsvFile]:
+        return [self.opened(Stretch(file)) for file in self.files(root)]
+
+    def opened(self, stretch: Stretch) -> CsvFile:
+        """Return a stretch of a file as one of CSV."""
+        file = stretch.file
+        return CsvFile(file, file.shown, self.delimiter, self.encoding, self.header, stretch.begin, stretch.end)
 
     def _check_names(self, file: CsvFile, wanted: list[str], first: str) -> None:
         names = file.names(self)
@@ -101,9 +106,6 @@ class CsvSource(Source):
                     hint=f"It has {', '.join(names)}. {did_you_mean(name, names)}".strip(),
                 )
 
-    def __str__(self) -> str:
-        return f"csv('{self.path}')"
-
 
 @dataclass(frozen=True)
 class CsvPart(Source):
@@ -117,20 +119,8 @@ class CsvPart(Source):
         return self.source.digest()
 
     def read(self, root: Path, reading: Reading) -> Iterator[pa.RecordBatch]:
-        source = self.source
-        files = [
-            CsvFile(
-                Path(stretch.path),
-                shown_file(Path(stretch.path), root),
-                source.delimiter,
-                source.encoding,
-                source.header,
-                stretch.begin,
-                stretch.end,
-            )
-            for stretch in self.stretches
-        ]
-        return CsvReading(source, self.names, files, reading).batches()
+        files = [self.source.opened(stretch) for stretch in self.stretches]
+        return CsvReading(self.source, self.names, files, reading).batches()
 
     def __str__(self) -> str:
         return str(self.source)
@@ -144,6 +134,7 @@ def csv(
     header: bool = True,
     encoding: str = "utf-8",
     null_values: list[str] | None = None,
+    **where: Unpack[Where],
 ) -> CsvSource:
     """Return a source that reads CSV: one file, or all that match a pattern such as `data/*.csv`.
 
@@ -156,7 +147,8 @@ def csv(
     error, not text: declare it. With `header=False` `columns` names all columns in order.
 
     An empty field is missing. So are `NA`, `null`, `NaN` and their like in all columns that are not text, and
-    `null_values` in all columns. Text is UTF-8 unless `encoding` says otherwise.
+    `null_values` in all columns. Text is UTF-8 unless `encoding` says otherwise. Addresses (`s3://...`), and spans in a
+    path (`data/{YYYY}-{MM}.csv`), are as for all files: see `levada.components.Where`.
 
     Raises ParameterError for an unknown type or encoding. Reading raises DataError, with file and line where there is
     one: a missing, empty or unreadable file, a header without rows, a name twice, a line with another number of
@@ -176,4 +168,6 @@ def csv(
         raise ParameterError(f"csv(encoding='{encoding}'): unknown encoding.", hint="Try 'cp1252'.") from None
     if name.startswith(("utf-16", "utf-32")):
         raise ParameterError(f"csv(encoding='{encoding}') cannot be read.", hint="Save the file as UTF-8.")
-    return CsvSource(Path(path).as_posix(), dict(columns or {}), delimiter, header, encoding, tuple(null_values or ()))
+    return CsvSource(
+        located("csv", path, where), dict(columns or {}), delimiter, header, encoding, tuple(null_values or ())
+    )

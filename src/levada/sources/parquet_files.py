@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Unpack
 
-from levada.errors import DataError, did_you_mean
-from levada.sources.source import Source, files_digest, find_files, shown_file, unreadable
+from levada.errors import DataError
+from levada.sources.agreement import AGAIN, check_same, chosen_columns, first_line, select
+from levada.sources.file_source import FileSource
+from levada.sources.files import File
+from levada.sources.locations import Location, Where, located
 from levada.tables.types import plain_schema
 
 if TYPE_CHECKING:
@@ -16,65 +19,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ParquetSource(Source):
+class ParquetSource(FileSource):
     """One or more Parquet files with the same columns; made by `parquet`."""
 
-    path: str
+    name: ClassVar[str] = "parquet"
+
+    path: str | Location
     columns: tuple[str, ...] = ()
 
-    def digest(self) -> str:
-        return files_digest(find_files(self.path, Path.cwd(), "parquet"))
-
     def batches(self, root: Path) -> Iterator[pa.RecordBatch]:
-        files = find_files(self.path, root, "parquet")
-        first = shown_file(files[0], root)
         wanted: Any = None
+        files = self.files(root)
         for file in files:
-            shown = shown_file(file, root)
-            with _opened(file, shown) as parquet:
+            with file.open() as stream:
+                parquet = _opened(stream, file)
                 schema = plain_schema(parquet.schema_arrow)
-                names = self._chosen(schema.names, shown)
-                schema = schema.empty_table().select(names).schema
+                schema = select(schema, chosen_columns(schema.names, self.columns, file.shown))
                 wanted = wanted or schema
-                _check_same(wanted, schema, first, shown)
-                for batch in _read(parquet, wanted.names, shown):
+                check_same(wanted, schema, files[0].shown, file.shown, self.name)
+                for batch in _read(parquet, wanted.names, file.shown):
                     yield batch.select(wanted.names).cast(wanted)
 
-    def _chosen(self, names: list[str], shown: str) -> list[str]:
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise DataError(f"{shown} has two columns named '{twice[0]}'.", hint="Rename one of them.")
-        for name in self.columns:
-            if name not in names:
-                raise DataError(
-                    f"{shown} has no column '{name}'.",
-                    hint=f"It has {', '.join(names)}. {did_you_mean(name, names)}".strip(),
-                )
-        return list(self.columns) or names
 
-    def __str__(self) -> str:
-        return f"parquet('{self.path}')"
-
-
-def parquet(path: str | Path, *, columns: list[str] | None = None) -> ParquetSource:
+def parquet(path: str | Path, *, columns: list[str] | None = None, **where: Unpack[Where]) -> ParquetSource:
     """Return a source that reads Parquet: one file, or all that match a pattern such as `data/*.parquet`.
 
     Relative paths start at the project's root; `**` matches folders at any depth; several files are read in the order
-    of their names and must have the same columns of the same types. `columns` reads only these.
+    of their names and must have the same columns of the same types. `columns` reads only these. Addresses
+    (`s3://...`), and spans in a path (`data/{YYYY}-{MM}/*.parquet`), are as for all files: see
+    `levada.components.Where`.
     """
-    return ParquetSource(Path(path).as_posix(), tuple(columns or ()))
+    return ParquetSource(located("parquet", path, where), tuple(columns or ()))
 
 
-def _opened(file: Path, shown: str) -> Any:
+def _opened(stream: BinaryIO, file: File) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(file, pre_buffer=False)  # else reading batch by batch keeps the whole file
+        # Pre-buffered, reading batch by batch would keep the whole file in memory.
+        return pq.ParquetFile(file.address if file.path else pa.PythonFile(stream), pre_buffer=False)
     except pa.ArrowInvalid as error:
-        raise DataError(f"{shown} is not a Parquet file: {_first_line(error)}") from None
-    except OSError as error:
-        raise unreadable(shown, error) from None
+        raise DataError(f"{file.shown} is not a Parquet file: {first_line(error)}") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file.shown} is damaged: {first_line(error)}", hint=AGAIN) from None
 
 
 def _read(parquet: Any, columns: list[str], shown: str) -> Iterator[pa.RecordBatch]:
@@ -83,26 +71,4 @@ def _read(parquet: Any, columns: list[str], shown: str) -> Iterator[pa.RecordBat
     try:
         yield from parquet.iter_batches(columns=columns)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{shown} is damaged: {_first_line(error)}", hint="Fetch or write the file again.") from None
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0].rstrip(".") + "."
-
-
-def _check_same(wanted: pa.Schema, schema: pa.Schema, first: str, shown: str) -> None:
-    missing = [name for name in wanted.names if name not in schema.names]
-    extra = [name for name in schema.names if name not in wanted.names]
-    if missing or extra:
-        said = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has also {', '.join(extra)}"] * bool(extra)
-        raise DataError(
-            f"{shown} {' and '.join(said)}, unlike {first}.",
-            hint="Files that are read together have the same columns; parquet(..., columns=[...]) reads some of them.",
-        )
-    for field in wanted:
-        type_ = schema.field(field.name).type
-        if type_ != field.type:
-            raise DataError(
-                f"{shown}: column '{field.name}' is {type_}, and {field.type} in {first}.",
-                hint="Write the files again with one type.",
-            )
+        raise DataError(f"{shown} is damaged: {first_line(error)}", hint=AGAIN) from None
