@@ -50,7 +50,7 @@ def test_good_data_passes_the_gate_and_is_cached(project: Path) -> None:
     store = Store(project / "store")
     outcome = run_plan(plan_of(graph), store, root=project)
     assert {name: (result.status, result.summary) for name, result in outcome.results.items()} == {
-        "ingest": ("done", "100 rows · 2 splits"),
+        "ingest": ("done", "100 rows · 2 splits by a hash of rows"),
         "profile": ("done", "2 columns"),
         "infer_schema": ("done", "2 columns"),
         "check_data": ("done", "no anomalies"),

@@ -67,7 +67,7 @@ def test_splits_are_disjoint_and_complete(call: Any) -> None:
     assert list(examples.splits) == ["train", "eval", "test"]
     found = values(examples)
     assert sorted(number for numbers in found.values() for number in numbers) == list(range(2000))
-    assert call.line == "2,000 rows · 3 splits"
+    assert call.line == "2,000 rows · 3 splits by a hash of rows"
     assert call.contexts[-1].metrics["rows_train"] == examples.rows("train") == len(found["train"])
 
 

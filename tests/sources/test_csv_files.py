@@ -12,7 +12,7 @@ import pytest
 
 from levada.components import csv
 from levada.errors import DataError, ParameterError
-from levada.sources import csv_files
+from levada.sources import csv_files, csv_reading
 from levada.sources.csv_files import CsvSource
 from levada.values import decode, encode
 
@@ -35,7 +35,7 @@ def fault(text: str | bytes, root: Path, **options: Any) -> str:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a few thousand rows many blocks."""
-    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(csv_reading, "BLOCK_BYTES", 1000)
 
 
 MALFORMED = {

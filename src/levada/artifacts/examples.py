@@ -1,6 +1,7 @@
 """Examples: rows in splits, as zstd Parquet.
 
     <path>/<split>/part-00000.parquet, part-00001.parquet, ...
+    <path>/quarantine.parquet                                     what was put aside, if anything was
 
 Whoever makes them writes each split once, or row by row into several at a time:
 
@@ -15,29 +16,34 @@ Whoever makes them writes each split once, or row by row into several at a time:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Artifact, Making
 from levada.errors import ComponentError, DataError, did_you_mean
+from levada.tables.reading import Rejects
 from levada.tables.types import plain_schema, stored_schema
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from levada.values import Json
+
 SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_BYTES = 64 << 20
 PART_BYTES = 1 << 30
+QUARANTINE = "quarantine.parquet"
 
 
 class Examples(Artifact):
     """Rows in named splits; every split has the same columns, of the same Arrow types.
 
     Properties: `splits` (rows by split), `columns` ([name, Arrow type] pairs, in order), `source` (where
-    they come from, for people).
+    they come from, for people); where `ingest` divided the rows, `division` (the rule, complete with its salt), and
+    where it was allowed to put malformed ones aside, `quarantined` (rows by reason).
     """
 
     bulky = True
@@ -103,6 +109,16 @@ class Examples(Artifact):
                 for batch in parquet.iter_batches(batch_size=rows, columns=names):
                     yield batch.select(names).replace_schema_metadata(None)
 
+    def quarantined(self) -> pa.Table:
+        """What was put aside because it was malformed: `file`, `line` (null where it has none), `reason`, `row`.
+
+        `row` is the text of the line as it stands in the file, up to 10,000 characters.
+        """
+        import pyarrow.parquet as pq
+
+        file = self.path / QUARANTINE
+        return pq.read_table(file) if file.is_file() else Rejects().table()
+
     def to_pandas(self, split: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """All rows of a split as a DataFrame. Raises DataError if there is no such split or column."""
         return self.table(split, columns).to_pandas()
@@ -141,6 +157,21 @@ class Examples(Artifact):
         with self.writer() as writer:
             writer.write(split, rows)
 
+    def adopt(self, schema: pa.Schema, files: Mapping[str, tuple[int, list[Path]]]) -> None:
+        """Take over Parquet files that hold the rows of splits: for each split how many, and the files, in order.
+
+        They are moved; all have the columns of `schema`, as they are stored.
+        """
+        rows: dict[str, Json] = {}
+        for split, (count, parts) in files.items():
+            (self.path / split).mkdir(parents=True, exist_ok=True)
+            for number, part in enumerate(parts):
+                part.replace(self.path / split / part_name(number))
+            rows[split] = count
+        self.properties["splits"] = rows
+        self.properties["columns"] = [[field.name, str(field.type)] for field in stored_schema(schema)]
+        self.properties.setdefault("source", "")
+
     def writer(self) -> ExamplesWriter:
         """Return a writer for several splits at a time, to be used in a `with` block; see `write`."""
         if not isinstance(self._state, Making):
@@ -160,7 +191,7 @@ class ExamplesWriter:
     def __init__(self, examples: Examples) -> None:
         self._examples = examples
         self._schema: pa.Schema | None = examples.schema() if examples.splits else None
-        self._parts: dict[str, _Part] = {}
+        self._parts: dict[str, SplitFiles] = {}
 
     def __enter__(self) -> ExamplesWriter:
         return self
@@ -172,14 +203,14 @@ class ExamplesWriter:
         for batch in _batches(rows):
             self._part(split, batch.schema).add(self._fitting(split, batch))
 
-    def _part(self, split: str, schema: pa.Schema) -> _Part:
+    def _part(self, split: str, schema: pa.Schema) -> SplitFiles:
         if self._schema is None:
             twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
             if twice is not None:
                 raise DataError(f"split '{split}': two columns are named '{twice}'.", hint="Rename one of them.")
             self._schema = stored_schema(schema)
         if split not in self._parts:
-            self._parts[split] = _Part(self._examples.path / split, self._schema)
+            self._parts[split] = SplitFiles(self._examples.path / split, self._schema)
         return self._parts[split]
 
     def _fitting(self, split: str, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -217,12 +248,18 @@ class ExamplesWriter:
         self._examples.properties.setdefault("source", "")
 
 
-class _Part:
+def part_name(number: int) -> str:
+    """Return the name of a split's file."""
+    return f"part-{number:05d}.parquet"
+
+
+class SplitFiles:
     """The Parquet files of one split that are being written: batches are gathered into row groups."""
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.rows = 0
+        self.names: list[str] = []
         self._folder = folder
         self._schema = schema
         self._waiting: list[pa.RecordBatch] = []
@@ -232,9 +269,10 @@ class _Part:
     def _open(self) -> Any:
         import pyarrow.parquet as pq
 
-        number = len(list(self._folder.glob("part-*.parquet")))
+        name = part_name(len(list(self._folder.glob("part-*.parquet"))))
+        self.names.append(name)
         self._written_bytes = 0
-        return pq.ParquetWriter(self._folder / f"part-{number:05d}.parquet", self._schema, compression="zstd")
+        return pq.ParquetWriter(self._folder / name, self._schema, compression="zstd")
 
     def add(self, batch: pa.RecordBatch) -> None:
         self.rows += batch.num_rows

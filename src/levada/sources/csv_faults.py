@@ -20,6 +20,7 @@ from levada.sources.csv_types import SORTS, Mixture
 from levada.sources.files import File, unreadable
 
 FIELD_LIMIT = 1 << 30
+READ_BYTES = 1 << 20
 SHOWN_CHARACTERS = 100
 WORDS = {
     "int": "whole numbers",
@@ -36,15 +37,20 @@ OTHER_DELIMITERS = {";": ";", "\t": "\\t", "|": "|", ",": ","}
 
 
 class Watched(io.RawIOBase):
-    """A stream that counts the quotes that go by: an odd number means that one is not closed."""
+    """A stream, or so many bytes of it, that counts its quotes: an odd number means that one is not closed."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, length: int | None = None) -> None:
         super().__init__()
         self._stream = stream
+        self._left = length
         self.quotes = 0
 
     def read(self, size: int = -1) -> bytes:
+        if self._left is not None:
+            size = self._left if size < 0 else min(size, self._left)
         data: bytes = self._stream.read(size)
+        if self._left is not None:
+            self._left -= len(data)
         self.quotes += data.count(b'"')
         return data
 
@@ -61,19 +67,67 @@ class Watched(io.RawIOBase):
         super().close()
 
 
+def lines_of(stream: io.RawIOBase) -> Iterator[bytes]:
+    r"""Yield the lines of a stream with their ends, which are \n, \r\n and \r, as for the fast reader."""
+    rest: list[bytes] = []
+    while data := stream.read(READ_BYTES):
+        if not (b"\n" in data or b"\r" in data or (rest and rest[-1].endswith(b"\r"))):
+            rest.append(data)  # a long line: put together once it has come to its end
+            continue
+        lines = b"".join([*rest, data]).splitlines(keepends=True)
+        # The last line may go on, and a \r may have its \n still to come.
+        rest = [lines.pop()]
+        yield from lines
+    yield from b"".join(rest).splitlines(keepends=True)
+
+
 @dataclass(frozen=True)
 class CsvFile:
-    """One CSV file: `shown` is its name for people."""
+    """One CSV file, or a stretch of it; `shown` is its name for people.
+
+    A stretch begins and ends at ends of lines, counted in bytes; only files that are not compressed have some.
+    """
 
     file: File
     shown: str
     delimiter: str
     encoding: str
     has_header: bool
+    begin: int = 0
+    end: int | None = None
 
-    def watched(self) -> Watched:
-        """Return the file's bytes, decompressed. Raises DataError if it cannot be opened."""
-        return Watched(self.file.stream())
+    def watched(self, whole: bool = False) -> Watched:
+        """Return the bytes of the stretch, or of the whole file, decompressed. Raises DataError if there are none."""
+        if whole or self.is_whole:
+            return Watched(self.file.stream())
+        try:
+            stream = self.file.open()
+            stream.seek(self.begin)
+            return Watched(stream, None if self.end is None else self.end - self.begin)
+        except OSError as error:
+            raise self.unreadable(error) from None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.is_beginning and self.end is None
+
+    @property
+    def is_beginning(self) -> bool:
+        return self.begin == 0
+
+    @cached_property
+    def first_line(self) -> int:
+        """The number of the line that the stretch begins with."""
+        lines, left = 1, self.begin
+        stream = self.watched(whole=True)
+        while left > 0 and (data := stream.read(min(left, 1 << 20))):
+            lines += data.count(b"\n")
+            left -= len(data)
+        return lines
+
+    def names(self, options: Any) -> list[str]:
+        """Return the names of the columns, as the file has them in order; `options` names them if it has no header."""
+        return self.header() if self.has_header else list(options.columns)
 
     def unreadable(self, error: OSError) -> DataError:
         if error.errno is None:  # not the system's: what decompresses says it
@@ -89,7 +143,7 @@ class CsvFile:
     @property
     def lines_before(self) -> int:
         """How many empty lines come before the header."""
-        return self._header[1] - 1
+        return self._header[1] - 1 if self.is_beginning else 0
 
     @cached_property
     def _header(self) -> tuple[tuple[str, ...], int]:
@@ -153,12 +207,12 @@ class CsvFile:
         return DataError(f"{self.shown} cannot be read as CSV: {message.splitlines()[0].rstrip('.')}.")
 
     def _miscounted(self, names: list[str]) -> DataError | None:
-        wanted = _count(len(names))
+        wanted = count_of_fields(len(names))
         for line, row in self._rows():
             if row and len(row) != len(names):
                 source = "the header has" if self.has_header else "columns={...} has"
                 hint = "Fix the line: a value that holds the delimiter or a line break needs quotes around it."
-                return self._at(line, f"this line has {_count(len(row))}, {source} {wanted}.", hint)
+                return self._at(line, f"this line has {count_of_fields(len(row))}, {source} {wanted}.", hint)
         return None
 
     def misfit(
@@ -173,8 +227,11 @@ class CsvFile:
             said = f"column '{column}' holds {_words(type_)} ({type_}){place}, and this line has '{_cut(value)}'."
         return self._at(line, said, _remedy(column, value, declared))
 
-    def mixed(self, column: str, index: int, sort: str, mixture: Mixture, null_texts: list[str]) -> DataError | None:
-        """Return the error for the first value that is not `sort` in a column that mostly is; None if all are."""
+    def mixed(self, column: str, index: int, mixture: Mixture, null_texts: list[str]) -> DataError | None:
+        """Return the error for the first value that is not of its column's sort; None if all are."""
+        sort = mixture.sort
+        if sort is None:
+            return None
         pattern = re.compile(SORTS[sort])
         for line, text in self._column(index):
             if text not in null_texts and not pattern.match(text):
@@ -223,8 +280,7 @@ class CsvFile:
         return self._at(end, "a quoted value goes on behind its closing quote.", hint)
 
     def _lines(self, strict: bool = True) -> Iterator[str]:
-        stream = io.BufferedReader(self.watched(), 1 << 20)
-        for number, line in enumerate(stream, 1):
+        for number, line in enumerate(lines_of(self.watched(whole=True)), 1):
             try:
                 text = line.decode(self.encoding, "strict" if strict else "replace")
             except UnicodeDecodeError as error:
@@ -253,7 +309,8 @@ def _words(type_: str) -> str:
     return next((words for start, words in WORDS.items() if type_.startswith(start)), "other values")
 
 
-def _count(fields: int) -> str:
+def count_of_fields(fields: int) -> str:
+    """Return "1 field", "2 fields"."""
     return "1 field" if fields == 1 else f"{fields} fields"
 
 

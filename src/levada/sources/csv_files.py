@@ -1,38 +1,36 @@
 """CSV files as a source.
 
-Types are settled over all files before the first row is given out, so they do not depend on where a value stands;
-then the files are read under them. What does not fit is an error with file and line, never a column that silently
-turned into text.
+Types are settled over all files, so they do not depend on where a value stands. What does not fit is an error with file
+and line, never a column that silently turned into text.
 """
-
-# pyright: reportAttributeAccessIssue=false
-# (pyarrow.compute makes its functions when it is imported, so no checker sees them.)
 
 from __future__ import annotations
 
 import codecs
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from levada.errors import DataError, ParameterError, did_you_mean
 from levada.sources.csv_faults import CsvFile
-from levada.sources.csv_types import TYPES, Mixture, arrow_type, type_of, widened
+from levada.sources.csv_reading import CsvReading, null_texts
+from levada.sources.csv_types import NARROWEST, TYPES, Mixture, arrow_type
 from levada.sources.file_source import FileSource
-from levada.sources.files import File
 from levada.sources.locations import Location, Where, located
+from levada.sources.source import Source
+from levada.sources.stretches import Stretch, divide_files
+from levada.tables.reading import Reading, settled_batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BLOCK_BYTES = 4 << 20
 KEPT_BYTES = 256 << 20
 """What is kept of the rows that were read to settle types, so that small data is parsed once."""
 
-_CONVERSION = re.compile(r"In CSV column #(\d+): .*CSV conversion error to .*: invalid value '(.*)'", re.DOTALL)
+
+_BYTE_PER_LINE_END = {"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "iso-8859-15", "cp1252"}
+"""Encodings in which the byte of a line's end is never part of something else."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,83 @@ class CsvSource(FileSource):
     null_values: tuple[str, ...] = ()
 
     def batches(self, root: Path) -> Iterator[pa.RecordBatch]:
-        yield from _Reading(self, self.files(root)).batches()
+        def settle(findings: list[dict[str, Any]]) -> Mapping[str, Any]:
+            return self.settle(root, findings, tolerant=False)
+
+        yield from settled_batches(self.parts(root), root, settle, KEPT_BYTES)
+
+    def parts(self, root: Path) -> list[CsvPart]:
+        """Return stretches of the files. Raises DataError if their columns differ."""
+        files = self._csv_files(root)
+        names = files[0].names(self)
+        for file in files:
+            self._check_names(file, names, files[0].shown)
+        newlines_are_lines = self.encoding.lower().replace("_", "-") in _BYTE_PER_LINE_END
+        stretches = divide_files([file.file for file in files], quotes=True, divisible=newlines_are_lines)
+        return [CsvPart(self, tuple(names), tuple(part)) for part in stretches]
+
+    def settle(self, root: Path, findings: Sequence[dict[str, Any]], *, tolerant: bool) -> dict[str, Any]:
+        """Look for columns of text that are mostly something else.
+
+        It is an error, unless rows may be put aside: then the column has that type, and other values are malformed.
+        """
+        mixtures: dict[str, Mixture] = {}
+        for found in findings:
+            for name, counts in found.get("mixtures", {}).items():
+                mixtures.setdefault(name, Mixture()).merge(Mixture(**counts))
+        sorts = {name: mixture.sort for name, mixture in mixtures.items() if mixture.sort is not None}
+        if tolerant:
+            return {name: arrow_type(NARROWEST[sort]) for name, sort in sorts.items()}
+        for name in sorts:
+            for file in self._csv_files(root):
+                fault = file.mixed(name, file.names(self).index(name), mixtures[name], null_texts(self))
+                if fault is not None:
+                    raise fault
+        return {}
+
+    def _csv_files(self, root: Path) -> list[CsvFile]:
+        return [self.opened(Stretch(file)) for file in self.files(root)]
+
+    def opened(self, stretch: Stretch) -> CsvFile:
+        """Return a stretch of a file as one of CSV."""
+        file = stretch.file
+        return CsvFile(file, file.shown, self.delimiter, self.encoding, self.header, stretch.begin, stretch.end)
+
+    def _check_names(self, file: CsvFile, wanted: list[str], first: str) -> None:
+        names = file.names(self)
+        missing = [name for name in wanted if name not in names]
+        extra = [name for name in names if name not in wanted]
+        if missing or extra:
+            said = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has also {', '.join(extra)}"] * bool(extra)
+            raise DataError(
+                f"{file.shown} {' and '.join(said)}, unlike {first}.",
+                hint="Files that are read together have the same columns.",
+            )
+        for name in self.columns:
+            if name not in names:
+                raise DataError(
+                    f"csv(columns={{'{name}': ...}}): {file.shown} has no column '{name}'.",
+                    hint=f"It has {', '.join(names)}. {did_you_mean(name, names)}".strip(),
+                )
+
+
+@dataclass(frozen=True)
+class CsvPart(Source):
+    """Stretches of a source's files, which can be read without the others."""
+
+    source: CsvSource
+    names: tuple[str, ...]
+    stretches: tuple[Stretch, ...]
+
+    def digest(self) -> str:
+        return self.source.digest()
+
+    def read(self, root: Path, reading: Reading) -> Iterator[pa.RecordBatch]:
+        files = [self.source.opened(stretch) for stretch in self.stretches]
+        return CsvReading(self.source, self.names, files, reading).batches()
+
+    def __str__(self) -> str:
+        return str(self.source)
 
 
 def csv(
@@ -97,210 +171,3 @@ def csv(
     return CsvSource(
         located("csv", path, where), dict(columns or {}), delimiter, header, encoding, tuple(null_values or ())
     )
-
-
-class _Reading:
-    """One reading of a source: the files, and the columns' types as far as they are settled."""
-
-    def __init__(self, source: CsvSource, files: list[File]) -> None:
-        self._source = source
-        self._files = [CsvFile(file, file.shown, source.delimiter, source.encoding, source.header) for file in files]
-        self._declared = {name: arrow_type(type_) for name, type_ in source.columns.items()}
-        self._types: dict[str, Any] = {}  # of columns that have values
-        self._settled_in: dict[str, str] = {}
-        self._mixtures: dict[str, Mixture] = {}
-        self._kept: dict[str, tuple[dict[str, Any], list[Any]]] = {}
-        self._kept_bytes = 0
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-
-        for file in self._files:
-            self._check_names(file)
-        self._types = dict(self._declared)
-        if set(self._names) - set(self._declared):
-            for file in self._files:
-                self._settle(file)
-            self._check_mixtures()
-        final = {name: self._types.get(name, pa.null()) for name in self._names}
-        for file in self._files:
-            types, kept = self._kept.pop(file.shown, ({}, []))
-            if kept and all(types.get(name, pa.null()) == type_ for name, type_ in final.items()):
-                yield from kept
-            else:
-                yield from self._convert(file, final)
-
-    # -- names ----------------------------------------------------------------------------------------
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return self._file_names(self._files[0])
-
-    def _file_names(self, file: CsvFile) -> list[str]:
-        names = file.header()
-        return names if self._source.header else list(self._declared)
-
-    def _check_names(self, file: CsvFile) -> None:
-        names = self._file_names(file)
-        missing = [name for name in self._names if name not in names]
-        extra = [name for name in names if name not in self._names]
-        if missing or extra:
-            said = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has also {', '.join(extra)}"] * bool(extra)
-            raise DataError(
-                f"{file.shown} {' and '.join(said)}, unlike {self._files[0].shown}.",
-                hint="Files that are read together have the same columns.",
-            )
-        for name in self._declared:
-            if name not in names:
-                raise DataError(
-                    f"csv(columns={{'{name}': ...}}): {file.shown} has no column '{name}'.",
-                    hint=f"It has {', '.join(names)}. {did_you_mean(name, names)}".strip(),
-                )
-
-    # -- types ----------------------------------------------------------------------------------------
-
-    def _settle(self, file: CsvFile) -> None:
-        """Read a file, widening the types of columns until all its values fit."""
-        while True:
-            mixtures = {name: mixture.copy() for name, mixture in self._mixtures.items()}
-            kept: list[Any] = []
-            kept_before = self._kept_bytes
-            try:
-                for batch in self._read(file, self._types):
-                    for column in batch.schema:
-                        if str(column.type) != "null" and column.name not in self._types:
-                            self._types[column.name] = column.type
-                            self._settled_in[column.name] = file.shown
-                        if str(column.type) == "string" and column.name not in self._declared:
-                            mixture = mixtures.setdefault(column.name, Mixture())
-                            mixture.add(batch.column(column.name), self._null_texts)
-                    self._keep(kept, batch)
-            except _MisfitError as misfit:
-                self._widen(file, misfit)
-                self._kept_bytes = kept_before
-                continue
-            self._mixtures = mixtures
-            self._kept[file.shown] = (dict(self._types), kept)
-            return
-
-    def _keep(self, kept: list[Any], batch: pa.RecordBatch) -> None:
-        self._kept_bytes += batch.nbytes
-        if self._kept_bytes <= KEPT_BYTES:
-            kept.append(self._finished(batch))
-        else:
-            kept.clear()
-            self._kept.clear()
-
-    def _widen(self, file: CsvFile, misfit: _MisfitError) -> None:
-        """Give a column the type that holds its values so far and `misfit.value`; DataError if there is none."""
-        current = misfit.type
-        wider = None if misfit.column in self._declared else widened(current, type_of(misfit.value))
-        if wider is None:
-            elsewhere = self._settled_in.get(misfit.column, file.shown)
-            raise file.misfit(
-                misfit.column,
-                self._file_names(file).index(misfit.column),
-                misfit.value,
-                str(current),
-                declared=self._source.columns.get(misfit.column),
-                elsewhere="" if elsewhere == file.shown else elsewhere,
-            )
-        self._types[misfit.column] = wider
-        self._settled_in.setdefault(misfit.column, file.shown)
-
-    def _check_mixtures(self) -> None:
-        for name, mixture in self._mixtures.items():
-            sort = mixture.sort
-            if sort is None:
-                continue
-            for file in self._files:
-                fault = file.mixed(name, self._file_names(file).index(name), sort, mixture, self._null_texts)
-                if fault is not None:
-                    raise fault
-
-    # -- reading --------------------------------------------------------------------------------------
-
-    def _convert(self, file: CsvFile, types: dict[str, Any]) -> Iterator[pa.RecordBatch]:
-        try:
-            for batch in self._read(file, types):
-                yield self._finished(batch)
-        except _MisfitError as misfit:
-            self._widen(file, misfit)
-            raise
-
-    def _finished(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return a batch with its columns in order, and empty or null texts missing."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        absent = pa.array(["", *self._source.null_values])
-        columns: list[Any] = []
-        for name in self._names:
-            column = batch.column(name)
-            if pa.types.is_string(column.type):
-                column = pc.if_else(pc.is_in(column, absent), pa.scalar(None, pa.string()), column)
-            columns.append(column)
-        return pa.record_batch(columns, self._names)
-
-    @cached_property
-    def _null_texts(self) -> list[str]:
-        import pyarrow.csv as pacsv
-
-        return [*pacsv.ConvertOptions().null_values, *self._source.null_values]
-
-    def _read(self, file: CsvFile, types: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
-        """Yield a file's rows under the types given, others by its first block.
-
-        Raises _MisfitError for a value that does not fit, DataError for anything else that is wrong.
-        """
-        import pyarrow as pa
-        import pyarrow.csv as pacsv
-
-        names = self._file_names(file)
-        rows = 0
-        stream = file.watched()
-        try:
-            reader = pacsv.open_csv(
-                stream,
-                read_options=pacsv.ReadOptions(
-                    use_threads=False,
-                    block_size=BLOCK_BYTES,
-                    encoding=self._source.encoding,
-                    column_names=names,
-                    skip_rows=file.lines_before,
-                    skip_rows_after_names=1 if self._source.header else 0,
-                ),
-                parse_options=pacsv.ParseOptions(delimiter=self._source.delimiter, newlines_in_values=True),
-                convert_options=pacsv.ConvertOptions(column_types=dict(types), null_values=self._null_texts),
-            )
-            for batch in reader:
-                if any(pa.types.is_binary(type_) for type_ in batch.schema.types):
-                    raise file.fault(names, "text that cannot be decoded")
-                rows += batch.num_rows
-                yield batch
-        except (pa.ArrowException, UnicodeDecodeError) as error:
-            found = _CONVERSION.search(str(error))
-            if found and "\ufffd" not in found[2]:
-                column = names[int(found[1])]
-                raise _MisfitError(column, types.get(column) or _type_in(str(error)), found[2]) from None
-            raise file.fault(names, str(error)) from None
-        except OSError as error:
-            raise file.unreadable(error) from None
-        if stream.quotes % 2 and (fault := file.unclosed(names)):
-            raise fault
-        if not rows:
-            raise file.without_rows()
-
-
-class _MisfitError(Exception):
-    """A value that is not of its column's type."""
-
-    def __init__(self, column: str, type_: Any, value: str) -> None:
-        super().__init__(column)
-        self.column, self.type, self.value = column, type_, value
-
-
-def _type_in(message: str) -> Any:
-    """Return the Arrow type that a conversion error names: what the reader inferred from a file's first block."""
-    found = re.search(r"CSV conversion error to ([^:]+(?:\[[^\]]*\])?):", message)
-    return arrow_type(found[1].replace("date32[day]", "date32")) if found else arrow_type("string")

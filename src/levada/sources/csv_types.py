@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ SORTS = {
     "true and false": r"^\s*(?i:true|false)\s*$",
 }
 """What a text column may turn out to be, but for a few values."""
+
+NARROWEST = {"numbers": "int64", "dates": "date32", "true and false": "bool"}
+"""The type that a column of each sort begins with."""
 
 GLANCE = 500
 WORTH_COUNTING = 0.1
@@ -49,20 +52,6 @@ def type_of(text: str) -> Any:
     return pacsv.read_csv(pa.BufferReader(f"x\n{quoted}\n".encode()), parse_options=options).schema.field("x").type
 
 
-def widened(one: pa.DataType, other: pa.DataType) -> Any:
-    """Return the type that holds all values of both, None if that would only be text."""
-    import pyarrow as pa
-
-    if one == other:
-        return None
-    if pa.types.is_null(one):
-        return other
-    for ladder in ([pa.int64(), pa.float64()], [pa.date32(), pa.timestamp("s"), pa.timestamp("ns")]):
-        if one in ladder and other in ladder:
-            return max(one, other, key=ladder.index)
-    return None
-
-
 @dataclass
 class Mixture:
     """How many values of a text column look like something else; `numbers`, ... as SORTS names them."""
@@ -72,8 +61,9 @@ class Mixture:
     dates: int = 0
     booleans: int = 0
 
-    def copy(self) -> Mixture:
-        return replace(self)
+    def merge(self, other: Mixture) -> None:
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
     def add(self, texts: pa.Array, null_texts: list[str]) -> None:
         """Count a batch: all of it if a glance at its beginning shows that something is there to count."""

@@ -1,26 +1,26 @@
-"""Splits: which rows of a data set are for training, evaluation, test.
+"""Splits by hash: a row's split follows from its content, or from that of its key columns, alone.
 
-A row's split follows from a hash of its content (or of its key columns) alone: it stays where it is when rows are
-added or reordered, on any machine, and when the weights keep their proportions.
+It stays where it is when rows are added or reordered, on any machine, and when the weights keep their proportions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from levada.artifacts.examples import SPLIT_NAME
-from levada.errors import DataError, ParameterError, did_you_mean
+from levada.splits.rule import Rule, check_weights, column_of, missing
 from levada.tables.hashing import hash_rows
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from levada.splits.rule import Places
+
 
 @dataclass(frozen=True)
-class Splits:
+class ByHash(Rule):
     """Names and weights of splits, and what decides: `keys`, or the whole row if there are none.
 
     Rows with equal keys are always in one split. A row that lacks all its keys belongs to no entity and is placed
@@ -35,7 +35,7 @@ class Splits:
     def names(self) -> list[str]:
         return [name for name, _ in self.weights]
 
-    def assign(self, batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.intp]]:
+    def assign(self, batch: pa.RecordBatch) -> Places:
         """Return the index of each row's split. Raises DataError for a key that is not a column.
 
         The hash, read as a fraction of 2**64, falls into one of the intervals that the weights cut [0, 1) into.
@@ -60,40 +60,36 @@ class Splits:
         columns = batch.schema.names
         if not self.keys:
             return hash_rows(batch, columns, self.salt)
-        for key in self.keys:
-            if key not in columns:
-                raise DataError(
-                    f"split_by: '{key}' is not a column.",
-                    hint=f"The columns: {', '.join(columns)}. {did_you_mean(key, columns)}".strip(),
-                )
+        keys = [column_of(batch, key, "split_by") for key in self.keys]
         hashes = hash_rows(batch, self.keys, self.salt)
-        absent = np.logical_and.reduce([missing(batch.column(key)) for key in self.keys])
+        absent = np.logical_and.reduce([missing(key) for key in keys])
         if absent.any():
             hashes[absent] = hash_rows(batch.filter(absent), columns, self.salt)
         return hashes
 
+    @property
+    def why(self) -> str:
+        return f"equal values of {', '.join(self.keys)} share a split" if self.keys else "equal rows share a split"
 
-def missing(values: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return which values are null or NaN."""
-    import pyarrow as pa
+    @property
+    def nowhere(self) -> str:
+        return ""  # a hash leaves no row out
 
-    return values.is_null(nan_is_null=pa.types.is_floating(values.type)).to_numpy(zero_copy_only=False)
+    def record(self) -> dict[str, Any]:
+        return {"rule": "hash", "weights": dict(self.weights), "keys": list(self.keys), "salt": self.salt}
+
+    def with_salt(self, salt: str) -> ByHash:
+        return replace(self, salt=salt)
+
+    def __str__(self) -> str:
+        salted = f", salt '{self.salt}'" if self.salt else ""
+        return f"by a hash of {', '.join(self.keys) or 'rows'}{salted}"
 
 
-def make_splits(weights: Mapping[str, int] | None, split_by: str | Sequence[str] | None, salt: str) -> Splits:
-    """Return the splits that parameters ask for; without weights there is one, `all`.
+def by_hash(weights: Mapping[str, int] | None, keys: str | Sequence[str] | None, salt: str) -> ByHash:
+    """Return the rule that weights and keys ask for; without weights there is one split, `all`.
 
     Raises ParameterError for a weight that is not positive or a name that cannot be a folder's.
     """
-    if weights is not None and not weights:
-        raise ParameterError(
-            "splits={}: wanted at least one split.", hint="For example splits={'train': 8, 'eval': 2}."
-        )
-    chosen = {"all": 1} if weights is None else weights
-    for name, weight in chosen.items():
-        if not SPLIT_NAME.fullmatch(name):
-            raise ParameterError(f"splits: '{name}' cannot name a split.", hint="Use letters, digits, '_' and '-'.")
-        if weight < 1:
-            raise ParameterError(f"splits={{'{name}': {weight}}}: a weight is a whole number from 1 on.")
-    keys = (split_by,) if isinstance(split_by, str) else tuple(split_by or ())
-    return Splits(tuple(chosen.items()), tuple(dict.fromkeys(keys)), salt)
+    chosen = (keys,) if isinstance(keys, str) else tuple(keys or ())
+    return ByHash(check_weights({"all": 1} if weights is None else weights), tuple(dict.fromkeys(chosen)), salt)

@@ -76,3 +76,45 @@ def item_type(type_: Any) -> Any:
     if pa.types.is_dictionary(type_):
         return type_.value_type
     return type_.value_type if kind_of(type_) == "list" else type_
+
+
+def wider(one: Any, other: Any) -> Any:
+    """Return the type that holds all values of both, None if there is none, or only text.
+
+    Whole numbers and numbers, dates and moments; nothing and anything; lists by their items, structs field by field.
+    """
+    import pyarrow as pa
+
+    types = pa.types
+    if one == other or types.is_null(other):
+        return one
+    if types.is_null(one):
+        return other
+    if types.is_list(one) and types.is_list(other):
+        items = wider(one.value_type, other.value_type)
+        return None if items is None else pa.list_(items)
+    if types.is_struct(one) and types.is_struct(other):
+        return _wider_struct(one, other)
+    ladders = (
+        [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.float64()],
+        [pa.uint8(), pa.uint16(), pa.uint32(), pa.int64(), pa.float64()],
+        [pa.float32(), pa.float64()],
+        [pa.date32(), *(pa.timestamp(unit) for unit in ("s", "ms", "us", "ns"))],
+        [pa.timestamp(unit, "UTC") for unit in ("s", "ms", "us", "ns")],
+    )
+    for ladder in ladders:
+        if one in ladder and other in ladder:
+            return max(one, other, key=ladder.index)
+    return None
+
+
+def _wider_struct(one: Any, other: Any) -> Any:
+    import pyarrow as pa
+
+    fields = {field.name: field.type for field in one}
+    for field in other:
+        type_ = wider(fields.get(field.name, pa.null()), field.type)
+        if type_ is None:
+            return None
+        fields[field.name] = type_
+    return pa.struct(list(fields.items()))
