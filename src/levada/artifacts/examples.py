@@ -103,6 +103,10 @@ class Examples(Artifact):
                 for batch in parquet.iter_batches(batch_size=rows, columns=names):
                     yield batch.select(names).replace_schema_metadata(None)
 
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Raise DataError if a column is not there, with the names of those that are."""
+        self._chosen(columns)
+
     def to_pandas(self, split: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """All rows of a split as a DataFrame. Raises DataError if there is no such split or column."""
         return self.table(split, columns).to_pandas()

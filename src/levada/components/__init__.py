@@ -15,6 +15,8 @@ from levada.components.schema import schema_file as schema_file
 from levada.components.threshold import Threshold as Threshold
 from levada.components.threshold import at_least as at_least
 from levada.components.threshold import at_most as at_most
+from levada.components.transform import fit_features as fit_features
+from levada.components.transform import transform as transform
 from levada.sources.csv_files import csv as csv
 from levada.sources.parquet_files import parquet as parquet
 from levada.sources.source import Source as Source

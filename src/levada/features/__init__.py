@@ -18,3 +18,4 @@ from levada.features.kinds import Words as Words
 from levada.features.network import Indices as Indices
 from levada.features.network import Layers as Layers
 from levada.features.network import linear as linear
+from levada.features.state import FeatureState as FeatureState

@@ -39,11 +39,15 @@ class Fitted:
         """How many numbers a row of a feature has in a matrix; an index counts as hot places, an embedding as its dim."""
         return width_of(self.features[name], self.states[name])
 
-    def layers(self) -> Layers:
-        """Return the features as Keras layers behind `keras.Input`s of the raw columns; needs TensorFlow."""
+    def layers(self, *, stored: bool = False) -> Layers:
+        """Return the features as Keras layers behind `keras.Input`s of the raw columns; needs TensorFlow.
+
+        With `stored` the inputs are features that `transform` has stored, and there is nothing left to do but to put
+        them side by side.
+        """
         from levada.features.network import Layers
 
-        return Layers(self)
+        return Layers(self, stored=stored)
 
     def transformer(self) -> Any:
         """Return the features as a fitted scikit-learn `ColumnTransformer` over a DataFrame of the raw columns.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.model import Tensor
 from levada.errors import ModelError, did_you_mean
-from levada.features.fitted import embedding_dim, has_index, size_of
-from levada.features.kinds import Cross, Image
+from levada.features.fitted import embedding_dim, has_index, size_of, width_of
+from levada.features.kinds import Cross, Image, Text
 
 if TYPE_CHECKING:
     from levada.features.fitted import Fitted
@@ -34,34 +34,17 @@ class Layers:
     what its layer gives: float32 (rows, width), an int32 index (rows,) or (rows, n), or pixels (rows, height, width, channels).
     """
 
-    def __init__(self, fitted: Fitted) -> None:
-        import keras
-
-        from levada.features.layers import LAYERS
-
+    def __init__(self, fitted: Fitted, *, stored: bool = False) -> None:
         self.fitted = fitted
-        self.inputs: dict[str, Any] = {
-            name: keras.Input(tensor.shape[1:], name=name, dtype=tensor.dtype) for name, tensor in fitted.inputs.items()
+        self.tensors: tuple[Tensor, ...] = stored_tensors(fitted) if stored else fitted.tensors
+        """The inputs as a model's: what `batches` feeds."""
+        self.inputs: dict[str, Any] = _inputs(self.tensors, fitted, stored)
+        self._tensors: dict[str, Any] = dict(self.inputs) if stored else _made(fitted, self.inputs)
+        self.indices: dict[str, Indices] = {
+            name: Indices(self._tensors[name], size_of(kind, fitted.states[name]))
+            for name, kind in fitted.features.kinds.items()
+            if has_index(kind)
         }
-        self._tensors: dict[str, Any] = {}
-        self.indices: dict[str, Indices] = {}
-        # Crosses last: they take other features' indices.
-        kinds = fitted.features.kinds
-        for name in sorted(kinds, key=lambda name: isinstance(kinds[name], Cross)):
-            kind, state = kinds[name], fitted.states[name]
-            column = fitted.features.column(name)
-            made: Any = LAYERS[type(kind)](column, kind, state, name=name)
-            given: Any = (
-                [self._tensors[part] for part in kind.of] if isinstance(kind, Cross) else self.inputs[column]
-            )
-            self._tensors[name] = made(given)
-            if has_index(kind):
-                self.indices[name] = Indices(self._tensors[name], size_of(kind, state))
-
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        """The raw columns as inputs of a model: what `batches` feeds."""
-        return self.fitted.tensors
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -144,6 +127,49 @@ class Layers:
             for part in kind.of if isinstance(kind, Cross) else (name,):
                 found[features.column(part)] = None
         return list(found)
+
+
+def _inputs(tensors: tuple[Tensor, ...], fitted: Fitted, stored: bool) -> dict[str, Any]:
+    import keras
+
+    found: dict[str, Any] = {}
+    for tensor in tensors:
+        shape, dtype = tensor.shape[1:], tensor.dtype
+        if stored:
+            is_index = has_index(fitted.features[tensor.name])
+            shape, dtype = (shape or (() if is_index else (1,))), ("int32" if is_index else dtype)
+        found[tensor.name] = keras.Input(shape, name=tensor.name, dtype=dtype)
+    return found
+
+
+def _made(fitted: Fitted, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what each feature's layer gives."""
+    from levada.features.layers import LAYERS
+
+    made: dict[str, Any] = {}
+    kinds = fitted.features.kinds
+    # Crosses last: they take other features' indices.
+    for name in sorted(kinds, key=lambda name: isinstance(kinds[name], Cross)):
+        kind, column = kinds[name], fitted.features.column(name)
+        layer: Any = LAYERS[type(kind)](column, kind, fitted.states[name], name=name)
+        made[name] = layer([made[part] for part in kind.of] if isinstance(kind, Cross) else inputs[column])
+    return made
+
+
+def stored_tensors(fitted: Fitted) -> tuple[Tensor, ...]:
+    """Return the features as inputs of a model, in the form that `transform` stores them in."""
+    found: list[Tensor] = []
+    for name, kind in fitted.features.kinds.items():
+        state = fitted.states[name]
+        if has_index(kind):
+            length = kind.length if isinstance(kind, Text) else state.get("length", 0)
+            found.append(Tensor(name, "int64", (-1, length) if length else (-1,)))
+        elif isinstance(kind, Image):
+            found.append(Tensor(name, "float32", (-1, *kind.size, kind.channels)))
+        else:
+            width = width_of(kind, state)
+            found.append(Tensor(name, "float32", (-1, width) if width > 1 else (-1,)))
+    return tuple(found)
 
 
 def linear(indices: Iterable[Indices] | Mapping[str, Indices]) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.examples import Examples
@@ -20,14 +21,10 @@ from levada.models.feed import arrays_of
 from levada.tables.types import kind_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 WINDOW = 262_144
-CHUNK = 16_384
-"""Rows that go from Python to TensorFlow at a time; TensorFlow cuts them into batches."""
-FEW = 4096
-"""Up to so many distinct texts in a window travel once a chunk; else each row's text does."""
+WINDOW_BYTES = 256 << 20
 
 
 def batches(
@@ -52,6 +49,7 @@ def batches(
     Raises DataError if there is no such split or column, or the split has no rows; ModelError for columns that do not
     fit the inputs.
     """
+    import numpy as np
     import tensorflow as tf
 
     rows = examples.rows(split)
@@ -59,130 +57,139 @@ def batches(
         raise DataError(f"split '{split}' has no rows to train on.")
     target = Tensor(label, "float32") if isinstance(label, str) else label
     tensors = (*inputs, target) if target else tuple(inputs)
-    _check_columns(examples, tensors)
+    names = list(dict.fromkeys(name for tensor in tensors for name in tensor.takes))
+    examples.check_columns(names)
+    groups = _groups(tensors)
     epochs = itertools.count()
 
-    def chunks() -> Iterator[tuple[Any, ...]]:
-        for columns in _windows(examples, split, tensors, seed, next(epochs), window):
-            count = len(columns[0].values)
-            for start in range(0, count, CHUNK):
-                yield tuple(part for column in columns for part in column.chunk(start, start + CHUNK))
+    def windows() -> Iterator[tuple[Any, ...]]:
+        random = None if seed is None else np.random.default_rng([seed, next(epochs)])
+        for batch in _windows(examples, split, names, random, window):
+            yield tuple(part for group in groups for part in group.parts(batch))
 
-    def joined(*parts: Any) -> Any:
+    def named(*parts: Any) -> Any:
+        waiting = list(parts)
         found: dict[str, Any] = {}
-        waiting = iter(parts)
-        for tensor in tensors:
-            value = next(waiting)
-            if tensor.dtype == "string":
-                value = tf.gather(next(waiting), value)
-            found[tensor.name] = value
-        if target is None:
-            return found
-        return {tensor.name: found[tensor.name] for tensor in inputs}, found[target.name]
+        for group in groups:
+            found |= group.named(waiting)
+        given = {tensor.name: found[tensor.name] for tensor in inputs}
+        return given if target is None else (given, found[target.name])
 
-    signature = tuple(spec for tensor in tensors for spec in _specs(tensor))
-    data: Any = tf.data.Dataset.from_generator(chunks, output_signature=signature)
-    data = data.map(joined, deterministic=True).rebatch(size)
+    signature = tuple(spec for group in groups for spec in group.specs())
+    data: Any = tf.data.Dataset.from_generator(windows, output_signature=signature).map(named).rebatch(size)
     return data.apply(tf.data.experimental.assert_cardinality(-(-rows // size))).prefetch(4)
 
 
-def _check_columns(examples: Examples, tensors: Sequence[Tensor]) -> None:
-    wanted = [name for tensor in tensors for name in tensor.takes]
-
-    examples._chosen(wanted)  # pyright: ignore[reportPrivateUsage]
-
-
-def _specs(tensor: Tensor) -> list[Any]:
-    import tensorflow as tf
-
-    shape = (None, *tensor.shape[1:])
-    if tensor.dtype == "string":
-        return [tf.TensorSpec(shape, tf.int32), tf.TensorSpec((None,), tf.string)]
-    return [tf.TensorSpec(shape, tf.as_dtype(tensor.dtype))]
-
-
-class _Column:
-    """An input's values in a window, `(rows, *shape)`; of texts `values` has the places in `words`."""
-
-    def __init__(self, values: np.ndarray[Any, Any], words: pa.Array | None = None) -> None:
-        self.values = values
-        self._words = words
-        self._few = words.to_numpy(zero_copy_only=False) if words is not None and len(words) <= FEW else None
-
-    def chunk(self, start: int, stop: int) -> Iterator[np.ndarray[Any, Any]]:
-        import numpy as np
-        import pyarrow as pa
-
-        values = self.values[start:stop]
-        if self._words is None:
-            yield values
-        elif self._few is not None:
-            yield values
-            yield self._few
-        else:
-            yield np.arange(values.size, dtype=np.int32).reshape(values.shape)
-            yield self._words.take(pa.array(values.ravel())).to_numpy(zero_copy_only=False)
-
-
-def _windows(
-    examples: Examples, split: str, tensors: Sequence[Tensor], seed: int | None, epoch: int, window: int
-) -> Iterator[list[_Column]]:
-    """Yield the columns of about `window` rows at a time."""
-    import numpy as np
-    import pyarrow as pa
-
-    names = list(dict.fromkeys(name for tensor in tensors for name in tensor.takes))
-    if seed is None:
-        for batch in examples.batches(split, names):
-            yield [_column(tensor, batch) for tensor in tensors]
+def _windows(examples: Examples, split: str, names: list[str], random: Any, window: int) -> Iterator[pa.RecordBatch]:
+    """Yield rows in order, or mixed, if there is a source of random numbers."""
+    if random is None:
+        yield from examples.batches(split, names)
         return
-    random = np.random.default_rng([seed, epoch])
     for table in _drawn(examples, split, names, random, window):
-        batch = table.combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], table.schema)
-        order = random.permutation(batch.num_rows)
-        columns = [_column(tensor, batch) for tensor in tensors]
-        for column in columns:
-            column.values = column.values[order]
-        yield columns
+        batch = _joined(table)
+        yield batch.take(random.permutation(batch.num_rows))
 
 
 def _drawn(examples: Examples, split: str, names: list[str], random: Any, window: int) -> Iterator[pa.Table]:
-    """Yield row groups in random order, as many together as fill a window."""
+    """Yield row groups drawn at random, as many together as fill a window."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    groups = [
-        (file, group) for file in examples.files(split) for group in range(pq.read_metadata(file).num_row_groups)
-    ]
+    groups = [(file, group) for file in examples.files(split) for group in range(pq.read_metadata(file).num_row_groups)]
     waiting: list[pa.Table] = []
     for place in random.permutation(len(groups)):
         file, group = groups[place]
-        with pq.ParquetFile(file, pre_buffer=False) as parquet:
+        # Texts are numbers with their distinct values in the file already: they are read as that.
+        texts = [field.name for field in pq.read_schema(file) if kind_of(field.type) == "string"]
+        with pq.ParquetFile(file, pre_buffer=False, read_dictionary=texts) as parquet:
             waiting.append(parquet.read_row_group(group, columns=names).select(names))
-        if sum(table.num_rows for table in waiting) >= window:
+        rows, size = sum(table.num_rows for table in waiting), sum(table.nbytes for table in waiting)
+        if rows >= window or size >= WINDOW_BYTES:
             yield pa.concat_tables(waiting)
             waiting = []
     if waiting:
         yield pa.concat_tables(waiting)
 
 
-def _column(tensor: Tensor, batch: Any) -> _Column:
-    import numpy as np
+def _joined(table: pa.Table) -> pa.RecordBatch:
     import pyarrow as pa
 
-    if tensor.dtype != "string" or tensor.columns or tensor.padded or len(tensor.shape) > 1:
-        array = arrays_of((tensor,), batch)[tensor.name]
-        if tensor.dtype != "string":
-            return _Column(array)
-        return _Column(np.arange(array.size, dtype=np.int32).reshape(array.shape), pa.array(array.ravel()))
-    column = batch.column(tensor.name)
-    if kind_of(column.type) != "string":
-        array = arrays_of((tensor,), batch)[tensor.name]  # bytes; what does not fit is refused there
-        return _Column(np.arange(len(array), dtype=np.int32), pa.array(array, pa.large_binary()))
-    column = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    words = column.dictionary.cast(pa.large_string())
-    places = column.indices.cast(pa.int32())
-    if column.null_count:
-        words = pa.concat_arrays([words, pa.array([""], pa.large_string())])
-        places = places.fill_null(len(words) - 1)
-    return _Column(places.to_numpy(zero_copy_only=False), words)
+    table = table.unify_dictionaries()
+    columns = [
+        column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks) for column in table.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+
+
+# -- from Arrow to TensorFlow ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Inputs of one dtype and shape, side by side: what is passed on is one array."""
+
+    tensors: tuple[Tensor, ...]
+
+    def specs(self) -> list[Any]:
+        import tensorflow as tf
+
+        first = self.tensors[0]
+        return [tf.TensorSpec((None, len(self.tensors), *first.shape[1:]), tf.as_dtype(first.dtype))]
+
+    def parts(self, batch: pa.RecordBatch) -> list[Any]:
+        import numpy as np
+
+        arrays = arrays_of(self.tensors, batch)
+        return [np.stack([arrays[tensor.name] for tensor in self.tensors], axis=1)]
+
+    def named(self, waiting: list[Any]) -> dict[str, Any]:
+        import tensorflow as tf
+
+        stacked = waiting.pop(0)
+        values: list[Any] = tf.unstack(stacked, num=len(self.tensors), axis=1)
+        return {tensor.name: value for tensor, value in zip(self.tensors, values, strict=True)}
+
+
+@dataclass(frozen=True)
+class _Text:
+    """An input of text or bytes: what is passed on is its distinct values, and for each row the place among them."""
+
+    tensor: Tensor
+
+    def specs(self) -> list[Any]:
+        import tensorflow as tf
+
+        return [tf.TensorSpec((None, *self.tensor.shape[1:]), tf.int32), tf.TensorSpec((None,), tf.string)]
+
+    def parts(self, batch: pa.RecordBatch) -> list[Any]:
+        import numpy as np
+        import pyarrow as pa
+
+        plain = not self.tensor.columns and len(self.tensor.shape) == 1
+        column: Any = batch.column(self.tensor.name) if plain else None
+        if column is None or kind_of(column.type) != "string":
+            array = arrays_of((self.tensor,), batch)[self.tensor.name]
+            return [np.arange(array.size, dtype=np.int32).reshape(array.shape), array.ravel()]
+        coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        words, places = coded.dictionary.to_numpy(zero_copy_only=False), coded.indices.cast(pa.int32())
+        if column.null_count:
+            places = places.fill_null(len(words))
+            words = np.append(words, "")
+        return [places.to_numpy(zero_copy_only=False), words]
+
+    def named(self, waiting: list[Any]) -> dict[str, Any]:
+        import tensorflow as tf
+
+        places, words = waiting.pop(0), waiting.pop(0)
+        return {self.tensor.name: tf.gather(words, places)}
+
+
+def _groups(tensors: Sequence[Tensor]) -> list[_Numbers | _Text]:
+    numbers: dict[Any, list[Tensor]] = {}
+    texts: list[_Numbers | _Text] = []
+    for tensor in tensors:
+        if tensor.dtype == "string":
+            texts.append(_Text(tensor))
+        else:
+            numbers.setdefault((tensor.dtype, tensor.shape), []).append(tensor)
+    return [*(_Numbers(tuple(group)) for group in numbers.values()), *texts]
