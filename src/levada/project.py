@@ -23,6 +23,7 @@ COUNTED = (
     "artifacts",
     "components",
     "drift",
+    "features",
     "models",
     "profiling",
     "schemas",

@@ -67,7 +67,7 @@ def joined(workshop: Workshop, table: pa.Table) -> pa.Table:
 def test_only_what_is_known_before_departure_is_left_and_the_label(workshop: Workshop) -> None:
     names = joined(workshop, flights()).column_names
     assert names == ["departure", "arrival", "weekday", "carrier", "origin", "dest", "distance", *WEATHER, LABEL]
-    assert sorted(names) == sorted([*FEATURES, LABEL])
+    assert sorted(names) == sorted([*FEATURES.columns, LABEL])
     assert not {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum", "flight"} & set(names)
 
 
@@ -136,7 +136,7 @@ def test_flights_goes_from_files_to_a_served_model_and_then_does_nothing_twice(r
         "precip": [0.1], "visib": [2.0],
     }  # fmt: skip
     predictor = load_predictor(serving / "1")
-    assert sorted(predictor.document.columns) == sorted(FEATURES)
+    assert sorted(predictor.document.columns) == sorted(FEATURES.columns)
     (stormy,) = predictor.predict({name: np.array(value) for name, value in row.items()})["probability"]
     calm = row | {"humid": [50.0], "wind_speed": [5.0], "wind_gust": [np.nan], "precip": [0.0], "visib": [10.0]}
     (fair,) = predictor.predict({name: np.array(value) for name, value in calm.items()})["probability"]

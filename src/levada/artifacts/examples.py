@@ -119,6 +119,10 @@ class Examples(Artifact):
         file = self.path / QUARANTINE
         return pq.read_table(file) if file.is_file() else Rejects().table()
 
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Raise DataError if a column is not there, with the names of those that are."""
+        self._chosen(columns)
+
     def to_pandas(self, split: str, columns: Iterable[str] | None = None) -> pd.DataFrame:
         """All rows of a split as a DataFrame. Raises DataError if there is no such split or column."""
         return self.table(split, columns).to_pandas()

@@ -34,7 +34,8 @@ class Tensor:
 
     `dtype` is one of `DTYPES`. `shape` starts with -1, the rows: `(-1,)` is a scalar a row, `(-1, 8, 8)` an 8x8 array
     a row. An input with `columns` is a matrix `(-1, len(columns))` of those scalar columns, in that order. An output
-    with `classes` gives a probability per class, in that order.
+    with `classes` gives a probability per class, in that order. A `padded` input of shape `(-1, n)` takes lists of any
+    length: shorter ones are filled up with missing values (NaN, an empty string), longer ones cut.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Tensor:
     shape: tuple[int, ...] = (-1,)
     columns: tuple[str, ...] = ()
     classes: tuple[str | int, ...] = ()
+    padded: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -52,6 +54,10 @@ class Tensor:
         if not self.shape or self.shape[0] != -1 or any(size < 1 for size in self.shape[1:]):
             raise ModelError(
                 f"'{self.name}' has the shape {list(self.shape)}: wanted -1 (the rows) and then fixed sizes."
+            )
+        if self.padded and (len(self.shape) != 2 or self.dtype in ("int64", "bool")):
+            raise ModelError(
+                f"'{self.name}' is {self.dtype} {list(self.shape)} and cannot be padded: wanted [-1, n] of floats or strings."
             )
         if self.columns and self.shape != (-1, len(self.columns)):
             raise ModelError(
@@ -75,6 +81,8 @@ class Tensor:
             form["columns"] = list(self.columns)
         if self.classes:
             form["classes"] = list(self.classes)
+        if self.padded:
+            form["padded"] = True
         return form
 
     @staticmethod
@@ -85,6 +93,7 @@ class Tensor:
             tuple(form["shape"]),
             tuple(form.get("columns", ())),
             tuple(form.get("classes", ())),
+            bool(form.get("padded", False)),
         )
 
 

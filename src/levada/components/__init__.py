@@ -20,6 +20,8 @@ from levada.components.threshold import Threshold as Threshold
 from levada.components.threshold import at_least as at_least
 from levada.components.threshold import at_most as at_most
 from levada.drift.limits import Limits as Limits
+from levada.components.transform import fit_features as fit_features
+from levada.components.transform import transform as transform
 from levada.sources.csv_files import csv as csv
 from levada.sources.files import files_digest as files_digest
 from levada.sources.locations import Where as Where

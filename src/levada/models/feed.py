@@ -1,8 +1,12 @@
 """From a table to the arrays that a model takes.
 
 Missing values have one meaning everywhere: NaN for a float, an empty string for a string. An int64 or bool input
-has no way to say "missing", so a column with missing values is refused there.
+has no way to say "missing", so a column with missing values is refused there. A date or time is seconds since
+1970-01-01 UTC, for a float64 input; binary values stay bytes, for a string input.
 """
+
+# pyright: reportAttributeAccessIssue=false
+# (pyarrow.compute makes its functions when it is imported, so no checker sees them.)
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from levada.artifacts.model import Tensor
 from levada.errors import ModelError, did_you_mean
+from levada.tables.types import kind_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,16 +79,24 @@ def _from_arrow(tensor: Tensor, name: str, column: Any) -> np.ndarray[Any, Any]:
 
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type):
+    if kind_of(column.type) == "list":
+        if tensor.padded:
+            column = _padded(column, tensor.shape[1])
         if column.null_count:
             raise _missing(tensor, name, column.null_count)
         return _from_arrow(tensor, name, column.flatten())
     fill: Any = {"string": "", "float32": float("nan"), "float64": float("nan")}.get(tensor.dtype)
     if column.null_count and fill is None:
         raise _missing(tensor, name, column.null_count)
-    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    if is_text != (tensor.dtype == "string"):
+    kind = kind_of(column.type)
+    if kind == "timestamp":
+        return _seconds(tensor, name, column)
+    if (kind in ("string", "bytes")) != (tensor.dtype == "string"):
         raise ModelError(f"input '{tensor.name}' is {tensor.dtype}, and column '{name}' has {column.type}.")
+    if kind == "bytes":
+        return pc.fill_null(pc.cast(column, pa.large_binary()), b"").to_numpy(zero_copy_only=False)
+    if pa.types.is_duration(column.type):
+        column = column.cast(pa.int64())  # its ticks, as statistics count it
     try:
         wanted = cast("Any", pa.bool_() if tensor.dtype == "bool" else getattr(pa, tensor.dtype)())
         cast_column = pc.cast(column, wanted, safe=not tensor.dtype.startswith("float"))
@@ -95,6 +108,42 @@ def _from_arrow(tensor: Tensor, name: str, column: Any) -> np.ndarray[Any, Any]:
     return filled.to_numpy(zero_copy_only=False)
 
 
+def _padded(lists: Any, length: int) -> Any:
+    """Return lists of exactly `length` items: longer ones are cut, shorter ones and missing ones filled up with nulls."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    ends = np.cumsum(sizes)
+    places = (ends - sizes)[:, None] + np.arange(length)[None, :]
+    absent = np.arange(length)[None, :] >= sizes[:, None]
+    items = lists.flatten().take(pa.array(places.ravel(), mask=absent.ravel()))
+    return pa.FixedSizeListArray.from_arrays(items, length)
+
+
+def _seconds(tensor: Tensor, name: str, column: Any) -> np.ndarray[Any, Any]:
+    """Return times as seconds since 1970-01-01 UTC, times of day since midnight; NaN where missing."""
+    import numpy as np
+    import pyarrow as pa
+
+    if tensor.dtype != "float64":
+        raise ModelError(
+            f"input '{tensor.name}' is {tensor.dtype}, and column '{name}' has {column.type}.",
+            hint="A time is seconds since 1970-01-01 UTC: declare the input as float64.",
+        )
+    type_ = column.type
+    ticks = column.cast(pa.int32() if type_.bit_width == 32 else pa.int64()).cast(pa.int64())
+    if hasattr(type_, "unit"):
+        rate = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[type_.unit]
+    else:
+        rate = 1 / 86_400 if type_.bit_width == 32 else 1e3
+    seconds = ticks.fill_null(0).to_numpy(zero_copy_only=False) / rate
+    if column.null_count:
+        seconds[column.is_null().to_numpy(zero_copy_only=False)] = np.nan
+    return seconds
+
+
 def _from_numpy(tensor: Tensor, name: str, values: Any) -> np.ndarray[Any, Any]:
     import numpy as np
 
@@ -103,12 +152,12 @@ def _from_numpy(tensor: Tensor, name: str, values: Any) -> np.ndarray[Any, Any]:
         if array.dtype.kind not in "OUS":
             raise ModelError(f"input '{tensor.name}' is string, and '{name}' has {array.dtype}.")
         flat: list[Any] = array.ravel().tolist()
-        texts: list[str] = []
+        texts: list[str | bytes] = []
         for value in flat:
             if value is None or (isinstance(value, float) and value != value):
                 texts.append("")
             elif isinstance(value, bytes):
-                texts.append(value.decode())
+                texts.append(_text_or_bytes(value))
             else:
                 texts.append(str(value))
         return np.array(texts, dtype=object).reshape(array.shape)
@@ -124,6 +173,14 @@ def _from_numpy(tensor: Tensor, name: str, values: Any) -> np.ndarray[Any, Any]:
         if (array != np.floor(array)).any():
             raise ModelError(f"input '{tensor.name}' is {tensor.dtype}, and '{name}' has fractions.")
     return array.astype(tensor.dtype, copy=False)
+
+
+def _text_or_bytes(value: bytes) -> str | bytes:
+    """Return text where the bytes are text in UTF-8; an image stays what it is."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _missing(tensor: Tensor, name: str, count: int) -> ModelError:

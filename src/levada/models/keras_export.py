@@ -73,7 +73,16 @@ def _inputs_of(model: Any) -> tuple[Tensor, ...]:
             f"{type(model).__name__} has no keras.Input, so nothing says what it takes.",
             hint='Name its inputs: save_keras(model, out, inputs=[Tensor("distance", "float32")]).',
         )
-    return tuple(Tensor(item.name, _wide(item.dtype), _rows_of(item.shape[1:])) for item in symbolic)
+    # A layer of levada.features knows whether the column that it reads has lists of any length.
+    layers = model._flatten_layers(include_self=False, recursive=True)
+    padded = {layer.column for layer in layers if getattr(layer, "is_padded", False)}
+    return tuple(
+        Tensor(item.name, _wide(item.dtype), _shape_of(item, padded), padded=item.name in padded) for item in symbolic
+    )
+
+
+def _shape_of(item: Any, padded: set[str]) -> tuple[int, ...]:
+    return (-1, *item.shape[1:]) if item.name in padded else _rows_of(item.shape[1:])
 
 
 def _rows_of(shape: Any) -> tuple[int, ...]:
