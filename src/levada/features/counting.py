@@ -15,7 +15,7 @@ from levada.features.fitted import Fitted
 from levada.features.fitting import Counted
 from levada.features.kinds import Cross, Text
 from levada.models.feed import arrays_of
-from levada.profiling.accumulators import Distinct
+from levada.profiling.distinct import Distinct
 
 if TYPE_CHECKING:
     import pyarrow as pa
