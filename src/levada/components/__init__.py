@@ -13,6 +13,8 @@ from levada.components.ingestion import ingest as ingest
 from levada.components.profiling import profile as profile
 from levada.components.profiling import statistics_file as statistics_file
 from levada.components.push import push as push
+from levada.components.quarantine import Quarantined as Quarantined
+from levada.components.quarantine import quarantine as quarantine
 from levada.components.schema import infer_schema as infer_schema
 from levada.components.schema import schema_file as schema_file
 from levada.components.tfrecord import export_tfrecord as export_tfrecord

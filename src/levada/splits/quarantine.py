@@ -29,14 +29,14 @@ class Tolerance:
         return f"{self.rows:,}" if self.share is None else f"{self.share:.4g} of all"
 
 
-def tolerance(limit: float | None) -> Tolerance | None:
+def tolerance(limit: float | None, wish: str = "ingest(quarantine=...)") -> Tolerance | None:
     """Return what a parameter `quarantine` means: a number of rows, or below 1 a share; None allows none at all."""
     if limit is None:
         return None
     if isinstance(limit, bool) or not limit >= 0 or (limit > 1 and limit != int(limit)):
         raise ParameterError(
-            f"ingest(quarantine={limit!r}): wanted a number of rows, or a share of them.",
-            hint="quarantine=100 puts up to 100 malformed rows aside, quarantine=0.01 up to 1 % of all rows.",
+            f"{wish}: {limit!r} was given, wanted a number of rows, or a share of them.",
+            hint="100 puts up to 100 rows aside, 0.01 up to 1 % of all rows.",
         )
     return Tolerance(share=limit) if isinstance(limit, float) and limit <= 1 else Tolerance(rows=int(limit))
 

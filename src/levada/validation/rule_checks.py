@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from levada.artifacts.anomalies import Severity
 from levada.artifacts.statistics import Statistics
 from levada.errors import ComponentError, DataError, did_you_mean
 from levada.validation import row_tests
-from levada.validation.expressions import parse
+from levada.validation.expressions import Expression, parse
 from levada.validation.finding import Finding, Judge, RowTest, counted, percent
 from levada.validation.rules import Custom, Fresh, Holds, NotNull, RowCount, Rule, Unique
 
@@ -136,6 +136,9 @@ def _unique(rule: Unique, given: Given) -> Iterator[tuple[str, Finding]]:
 def unique_finding(rule: Unique, rows: int, keys: int | None) -> Finding:
     """Return what to say of rows that repeat a key."""
     names = ", ".join(rule.columns)
+    if not names:
+        what = f"{counted(rows, 'row')} equal to an earlier one"
+        return Finding("", "CUSTOM_VALIDATION", what, count=rows, kind="duplicates")
     of = f", of {counted(keys, 'key')} that is not unique" if keys == 1 else ""
     of = of or (f", of {counted(keys, 'key')} that are not unique" if keys else "")
     what = f"{counted(rows, 'row')} with a value that was there before{of}"
@@ -239,11 +242,7 @@ def _holds(rule: Holds, given: Given) -> Iterator[tuple[str, Finding]]:
     expression = parse(rule.expression)
     _known(given, expression.columns)
 
-    def bad(batch: pa.RecordBatch) -> Any:
-        import pyarrow.compute as pc
-
-        return row_tests.as_mask(pc.invert(expression.evaluate(batch)))
-
+    bad = violations(expression)
     column = expression.columns[0] if len(expression.columns) == 1 else ""
     label = rule.name or f"`{rule.expression}`"
     for split in given.splits:
@@ -257,6 +256,17 @@ def _holds(rule: Holds, given: Given) -> Iterator[tuple[str, Finding]]:
                 label=label,
             ),
         )
+
+
+def violations(expression: Expression) -> Callable[[pa.RecordBatch], Any]:
+    """Return what says which rows of a batch an expression is false in."""
+
+    def bad(batch: pa.RecordBatch) -> Any:
+        import pyarrow.compute as pc
+
+        return row_tests.as_mask(pc.invert(expression.evaluate(batch)))
+
+    return bad
 
 
 def _custom(rule: Custom, given: Given) -> Iterator[tuple[str, Finding]]:
@@ -274,7 +284,7 @@ def _custom(rule: Custom, given: Given) -> Iterator[tuple[str, Finding]]:
             Finding(
                 column,
                 "CUSTOM_VALIDATION",
-                test=RowTest(columns, lambda batch: _marks(rule, batch)),
+                test=RowTest(columns, lambda batch: marks_of(rule, batch)),
                 judge=_judge("is false", rule.allow),
                 label=label,
             ),
@@ -291,7 +301,7 @@ def _complaints(rule: Custom, statistics: Statistics) -> list[str]:
     return [str(item) for item in said]
 
 
-def _marks(rule: Custom, batch: pa.RecordBatch) -> Any:
+def marks_of(rule: Custom, batch: pa.RecordBatch) -> Any:
     """Return which rows a function of the project's finds wrong."""
     import numpy as np
     import pyarrow as pa

@@ -46,7 +46,10 @@ class NotNull(Rule):
 
 @dataclass(frozen=True)
 class Unique(Rule):
-    """Columns that together have no value twice, over all splits. Rows in which one is missing do not count."""
+    """Columns that together have no value twice, over all splits. Rows in which one is missing do not count.
+
+    Without columns: no row is there twice, what is missing being equal.
+    """
 
     columns: tuple[str, ...]
 
@@ -101,10 +104,12 @@ def not_null(*columns: str, allow: float = 0.0, severity: Severe = "fail") -> Ru
 def unique(*columns: str, severity: Severe = "fail") -> Rule:
     """No two rows, of whatever splits, are equal in all of `columns`: a key. Rows in which one is missing do not count.
 
+    Without columns no two rows are equal in all that the data has; what is missing is equal then.
+
     One column of one split is judged by its statistics if they counted each value; else the rows are asked, at
     eight bytes a row.
     """
-    return Unique(_severe(severity), _names("unique", columns))
+    return Unique(_severe(severity), _names("unique", columns) if columns else ())
 
 
 def fresh(column: str, *, within: str | timedelta, at: datetime | None = None, severity: Severe = "fail") -> Rule:

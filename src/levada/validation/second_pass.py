@@ -116,15 +116,17 @@ class Repeated:
     Equal values have equal hashes; those whose hash comes once are done with, and the others are compared.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], *, whole: bool = False) -> None:
         self.columns = tuple(columns)
+        self._whole = whole  # rows are compared as they are, and what is missing is equal
         self._hashes: list[Any] = []
 
     def take(self, batch: pa.RecordBatch) -> None:
         """Take in the keys of a batch, of those rows that have one."""
         from levada.tables.hashing import hash_rows
 
-        self._hashes.append(hash_rows(keyed(batch, self.columns), self.columns))
+        rows = batch if self._whole else keyed(batch, self.columns)
+        self._hashes.append(hash_rows(rows, self.columns))
 
     def suspects(self) -> Any:
         """Return the hashes that come more than once, sorted."""
@@ -162,14 +164,19 @@ class Duplicates:
 
 
 def find_duplicates(examples: Examples, splits: Sequence[str], columns: Sequence[str]) -> Duplicates:
-    """Return the rows that repeat a key. Raises DataError for a column that the examples do not have."""
+    """Return the rows that repeat a key; without columns, those that repeat a row, what is missing being equal.
+
+    Raises DataError for a column that the examples do not have.
+    """
     import numpy as np
     import pyarrow as pa
 
     from levada.tables.hashing import hash_rows
     from levada.validation.row_tests import missing
 
-    repeated = Repeated(columns)
+    whole = not columns
+    columns = columns or examples.columns
+    repeated = Repeated(columns, whole=whole)
     for split in splits:
         for batch in examples.batches(split, columns):
             repeated.take(batch)
@@ -180,8 +187,10 @@ def find_duplicates(examples: Examples, splits: Sequence[str], columns: Sequence
     for place, split in enumerate(splits):
         start = 0
         for batch in examples.batches(split, columns):
-            absent = np.logical_or.reduce([missing(name).bad(batch) for name in columns])
-            hits = np.flatnonzero(np.isin(hash_rows(batch, columns), suspects) & ~absent)
+            suspected_here = np.isin(hash_rows(batch, columns), suspects)
+            if not whole:
+                suspected_here &= ~np.logical_or.reduce([missing(name).bad(batch) for name in columns])
+            hits = np.flatnonzero(suspected_here)
             rows = pa.Table.from_batches([batch.take(pa.array(hits))])
             keys = [rows.column(name) for name in columns]
             ends = [pa.array(np.full(len(hits), place)), pa.array(hits + start)]
