@@ -34,7 +34,6 @@ from levada.sources.tfrecord import write_tfrecord as write_tfrecord
 from levada.sources.tfrecord_files import tfrecord as tfrecord
 from levada.splits.by_column import by_column as by_column
 from levada.splits.by_time import by_time as by_time
-from levada.splits.rule import Rule as Rule
 from levada.splits.stratified import stratified as stratified
 from levada.validation.rules import Rule as Rule
 from levada.validation.rules import check as check
