@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from levada.artifact import Making
 from levada.artifacts import ColumnStatistics, Statistics
 from levada.artifacts.exchange import from_proto, read_proto, ticks_of, to_proto, write_proto
 from levada.artifacts.statistics import RowStatistics
@@ -123,7 +124,7 @@ def test_an_artifact_writes_a_file_that_an_artifact_reads(making: Any, tmp_path:
     statistics: Statistics = making(Statistics)
     statistics.write({"train": (ROWS, list(there.columns.values()))})
     statistics.write_proto(tmp_path / "there/stats.pb")
-    other = type(statistics)(type(statistics._state)(tmp_path / "there", "there", "output"))  # pyright: ignore
+    other = Statistics(Making(tmp_path / "there", "there", "output"))
     assert (other.splits, other.rows(), other.label) == (["all"], ROWS, None)
     assert other.column("fare").mean == statistics.column("fare").mean
 
