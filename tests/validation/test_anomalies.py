@@ -1,5 +1,8 @@
 """Every type of anomaly that TensorFlow Data Validation has: what brings it about, or why nothing does."""
 
+# pyright: reportAttributeAccessIssue=false
+# (Protocol buffers make their classes when they are imported, so no checker sees them.)
+
 from __future__ import annotations
 
 import re
