@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from levada.artifacts.examples import Examples
 from levada.artifacts.statistics import ColumnStatistics, Statistics
 from levada.component import component
 from levada.context import Context
 from levada.errors import DataError, ParameterError, did_you_mean
+from levada.externals import file_artifact
 from levada.profiling.pieces import SplitPlan, plan_split, profile_here
 from levada.profiling.slices import slicings_of
 from levada.tables.types import kind_of
@@ -14,6 +17,15 @@ from levada.tables.types import kind_of
 BEAM_FROM_ROWS = 1_000_000
 
 Found = tuple[int, list[ColumnStatistics]]
+
+
+def statistics_file(path: str | Path) -> Statistics:
+    """Return statistics that TFX, TFDV or `Statistics.write_proto` wrote, by the file's path from the project's root.
+
+    The file is a `DatasetFeatureStatisticsList`: binary (`*.pb`), or in text form (`*.pbtxt`). It is read when a run
+    starts; what depends on it runs again when its content changes.
+    """
+    return file_artifact(Statistics, path)
 
 
 @component

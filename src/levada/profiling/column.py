@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from levada.profiling.accumulators import Extent, Moments, Sample, chosen_places
+from levada.profiling.arrays import arrow_of, numpy_of
 from levada.profiling.correlation import Together
 from levada.profiling.distinct import Distinct, hash_any
 from levada.profiling.images import SAMPLED_IMAGES, Images
 from levada.profiling.order import Ordered, lengths_of, ordered
 from levada.profiling.texts import TextCounts
 from levada.profiling.times import Gaps
-from levada.tables.types import item_type, kind_of, plain_type
+from levada.tables.types import Kind, item_type, kind_of, plain_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,11 +47,9 @@ class Spread:
 
     def add(self, piece: int, numbers: np.ndarray[Any, Any]) -> None:
         """Take in the whole numbers of a piece."""
-        import pyarrow as pa
-
         if len(numbers):
             self.extent.add(len(numbers), int(numbers.min()), int(numbers.max()), int(numbers.sum()))
-            self.distinct.add(pa.array(numbers))
+            self.distinct.add(arrow_of(numbers))
             self.sample.add(piece, numbers)
 
     def merge(self, other: Spread) -> None:
@@ -94,7 +93,8 @@ class ColumnProfile:
     def __post_init__(self) -> None:
         self.type = plain_type(self.type)
         self.item = item_type(self.type)
-        self.kind, self.item_kind = kind_of(self.type), kind_of(self.item)
+        self.kind: Kind = kind_of(self.type)
+        self.item_kind: Kind = kind_of(self.item)
         counted = self.vocabulary if self.item_kind in ("string", "boolean") or self.is_integer else MEASUREMENTS
         self.distinct = Distinct(min(counted, self.vocabulary), VOCABULARY_BYTES)
         self.sample = Sample.of(SAMPLED_TEXTS if self.item_kind == "string" else SAMPLED_NUMBERS, self.total)
@@ -138,7 +138,7 @@ class ColumnProfile:
     def _open_lists(self, piece: int, lists: pa.Array) -> pa.Array:
         import pyarrow.compute as pc
 
-        self.lengths.add(piece, pc.list_value_length(lists).to_numpy(zero_copy_only=False))
+        self.lengths.add(piece, numpy_of(pc.list_value_length(lists)))
         return lists.flatten().drop_null()
 
     def _add_values(self, piece: int, values: pa.Array) -> None:
@@ -162,21 +162,20 @@ class ColumnProfile:
     def _add_numbers(self, piece: int, values: pa.Array) -> pa.Array:
         """Take in numbers; returns those that are not NaN."""
         import numpy as np
-        import pyarrow as pa
 
-        numbers = values.to_numpy(zero_copy_only=False)
+        numbers = numpy_of(values)
         is_float = numbers.dtype.kind == "f"
         if is_float and len(numbers) and not np.isfinite([numbers.min(), numbers.max()]).all():
             absent = np.isnan(numbers)
             if self.kind != "list":
                 self.missing += int(absent.sum())
-            values = pa.array(numbers[~absent])
+            values = arrow_of(numbers[~absent])
             numbers = numbers[np.isfinite(numbers)]
             self.infinite += len(values) - len(numbers)
         zeros = len(numbers) - int(np.count_nonzero(numbers))
         if zeros and is_float:  # -0.0 is 0.0, whichever comes first
             numbers = numbers + 0.0
-            values = pa.array(values.to_numpy() + 0.0)
+            values = arrow_of(numpy_of(values) + 0.0)
         self.zeros += zeros
         self._add_ordered(piece, numbers)
         self.moments.add(piece, numbers)
@@ -190,7 +189,7 @@ class ColumnProfile:
     def _add_booleans(self, piece: int, values: pa.Array) -> None:
         import numpy as np
 
-        flags = values.to_numpy(zero_copy_only=False)
+        flags = numpy_of(values)
         self.zeros += len(flags) - int(np.count_nonzero(flags))
         self.moments.add(piece, flags)
 
@@ -200,7 +199,7 @@ class ColumnProfile:
 
         wide = pa.int32() if values.type.bit_width == 32 else pa.int64()
         ticks = values.cast(wide).cast(pa.int64())
-        numbers = ticks.to_numpy(zero_copy_only=False)
+        numbers = numpy_of(ticks)
         self._add_ordered(piece, numbers)
         self.gaps.add(numbers)
         return ticks
@@ -211,7 +210,7 @@ class ColumnProfile:
         import pyarrow.compute as pc
 
         if pa.types.is_dictionary(values.type):
-            texts, indices = values.dictionary, values.indices.to_numpy(zero_copy_only=False)
+            texts, indices = values.dictionary, numpy_of(values.indices)
             each = _lengths(pc.utf8_length(texts))
             counts = np.bincount(indices, minlength=len(texts))
             lengths = each[indices]
@@ -223,7 +222,7 @@ class ColumnProfile:
         if self.kind == "string":
             self.lengths.add(piece, lengths)
         if self.sample.rate < 1:
-            values = values.take(pa.array(chosen_places(piece, len(values), self.sample.rate)))
+            values = values.take(arrow_of(chosen_places(piece, len(values), self.sample.rate)))
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
         if len(lengths) and lengths.max() > SAMPLED_CHARACTERS:
@@ -233,7 +232,6 @@ class ColumnProfile:
     def _add_bytes(self, piece: int, values: pa.Array) -> pa.Array:
         """Take in binary values; returns their hashes, so that no image is kept to tell it from others."""
         import numpy as np
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         lengths = _lengths(pc.binary_length(values))
@@ -241,8 +239,8 @@ class ColumnProfile:
         if self.kind != "list":
             self.lengths.add(piece, lengths)
         rate = min(1.0, SAMPLED_IMAGES / self.total) if self.total else 1.0
-        self.images.add(values.take(pa.array(chosen_places(piece, len(values), rate))))
-        return pa.array(hash_any(values))
+        self.images.add(values.take(arrow_of(chosen_places(piece, len(values), rate))))
+        return arrow_of(hash_any(values))
 
     # -- merging --------------------------------------------------------------------------------------
 
@@ -269,7 +267,7 @@ def _lengths(lengths: pa.Array) -> np.ndarray[Any, Any]:
     """Return lengths as numpy whole numbers."""
     import numpy as np
 
-    return lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+    return numpy_of(lengths).astype(np.int64)
 
 
 def _as_numbers(values: pa.Array) -> pa.Array:

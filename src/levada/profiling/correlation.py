@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.summaries import Correlation
+from levada.profiling.arrays import arrow_of, numpy_of
 from levada.tables.types import kind_of
 
 if TYPE_CHECKING:
@@ -91,7 +92,6 @@ def _shape(type_: Any) -> str:
 
 def as_numbers(values: pa.Array) -> Any:
     """Return a column as float64, NaN where there is none (times as ticks)."""
-    import numpy as np
     import pyarrow as pa
 
     type_ = values.type
@@ -103,7 +103,9 @@ def as_numbers(values: pa.Array) -> Any:
         values = values.cast(pa.uint8())
     elif pa.types.is_decimal(type_):
         values = values.cast(pa.float64())
-    return values.to_numpy(zero_copy_only=False).astype(np.float64)
+    elif pa.types.is_float16(type_):
+        values = values.cast(pa.float32())
+    return numpy_of(values.cast(pa.float64(), safe=False).fill_null(math.nan))
 
 
 def _two_numbers(x: Any, y: Any) -> Any:
@@ -136,7 +138,7 @@ def _groups(categories: pa.Array, numbers: Any) -> Any:
     """Return the categories of a piece, with the count and the mean of their numbers, and the moments of all."""
     import numpy as np
 
-    kept = np.isfinite(numbers) & categories.is_valid().to_numpy(zero_copy_only=False)
+    kept = np.isfinite(numbers) & numpy_of(categories.is_valid())
     if not kept.any():
         return (None,)
     names, codes = _coded(categories, kept)
@@ -166,11 +168,11 @@ def _eta(pieces: list[Any]) -> float | None:
         return None
     counts = np.concatenate([piece[1] for piece in pieces])
     offsets = np.concatenate([piece[2] for piece in pieces]) - mean
-    codes = coded.indices.to_numpy()
+    codes = numpy_of(coded.indices)
     in_group = np.bincount(codes, counts, number)
     means = np.bincount(codes, counts * offsets, number) / in_group
     # Summed in the order of the names, so that the order in which groups were met does not matter.
-    order = np.argsort(coded.dictionary.to_numpy(zero_copy_only=False))
+    order = numpy_of(pc.sort_indices(coded.dictionary))
     between = float((in_group * means * means)[order].sum())
     within = max(squares - between, 0.0)
     return math.sqrt(min(1.0, max(0.0, 1 - within / (total - number) / (squares / (total - 1)))))
@@ -179,9 +181,8 @@ def _eta(pieces: list[Any]) -> float | None:
 def _two_categories(one: pa.Array, other: pa.Array) -> Any:
     """Return the pairs of categories of a piece with their counts."""
     import numpy as np
-    import pyarrow as pa
 
-    kept = (one.is_valid().to_numpy(zero_copy_only=False)) & (other.is_valid().to_numpy(zero_copy_only=False))
+    kept = (numpy_of(one.is_valid())) & (numpy_of(other.is_valid()))
     if not kept.any():
         return (None,)
     (names, codes), (others, other_codes) = _coded(one, kept), _coded(other, kept)
@@ -189,7 +190,7 @@ def _two_categories(one: pa.Array, other: pa.Array) -> Any:
         return None
     cells = np.bincount(codes * len(others) + other_codes)
     used = np.flatnonzero(cells)
-    return names.take(pa.array(used // len(others))), others.take(pa.array(used % len(others))), cells[used]
+    return names.take(arrow_of(used // len(others))), others.take(arrow_of(used % len(others))), cells[used]
 
 
 def _cramers_v(pieces: list[Any]) -> float | None:
@@ -200,8 +201,8 @@ def _cramers_v(pieces: list[Any]) -> float | None:
     r, k = len(rows.dictionary), len(columns.dictionary)
     if max(r, k) > CATEGORIES or min(r, k) < 2:
         return None
-    order = [np.argsort(np.argsort(side.dictionary.to_numpy(zero_copy_only=False))) for side in (rows, columns)]
-    places = order[0][rows.indices.to_numpy()] * k + order[1][columns.indices.to_numpy()]
+    order = [np.argsort(numpy_of(pc.sort_indices(side.dictionary))) for side in (rows, columns)]
+    places = order[0][numpy_of(rows.indices)] * k + order[1][numpy_of(columns.indices)]
     table = np.bincount(places, np.concatenate([piece[2] for piece in pieces]), r * k).reshape(r, k)
     n = table.sum()
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / n
@@ -217,13 +218,13 @@ def _coded(categories: pa.Array, kept: Any) -> tuple[pa.Array, Any]:
     import pyarrow as pa
 
     if not kept.all():
-        categories = categories.filter(pa.array(kept))
+        categories = categories.take(arrow_of(np.flatnonzero(kept)))
     if not pa.types.is_dictionary(categories.type):
         categories = categories.dictionary_encode()
-    codes = categories.indices.to_numpy().astype(np.int64)
+    codes = numpy_of(categories.indices).astype(np.int64)
     used = np.flatnonzero(np.bincount(codes, minlength=len(categories.dictionary)))
     if len(used) == len(categories.dictionary):
         return categories.dictionary, codes
     renamed = np.zeros(len(categories.dictionary), np.int64)
     renamed[used] = np.arange(len(used))
-    return categories.dictionary.take(pa.array(used)), renamed[codes]
+    return categories.dictionary.take(arrow_of(used)), renamed[codes]

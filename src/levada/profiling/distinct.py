@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from levada.profiling.arrays import arrow_of, numpy_of
 from levada.tables.hashing import GOLDEN, hash_values
 from levada.tables.types import kind_of
 
@@ -104,7 +105,7 @@ class Distinct:
         if len(self.parts) > 1:
             coded = pa.concat_arrays([values for values, _ in self.parts]).dictionary_encode()
             weights = np.concatenate([counts for _, counts in self.parts])
-            summed = np.bincount(coded.indices.to_numpy(), weights, len(coded.dictionary))  # exact up to 2**53
+            summed = np.bincount(numpy_of(coded.indices), weights, len(coded.dictionary))  # exact up to 2**53
             self.parts = [(coded.dictionary, summed.astype(np.int64))]
         if self.parts and self._too_many(self.parts[0][0]):
             self._give_up()
@@ -157,21 +158,21 @@ def count_each(values: pa.Array) -> tuple[pa.Array, Any]:
     import pyarrow.compute as pc
 
     if pa.types.is_dictionary(values.type):
-        counts = np.bincount(values.indices.to_numpy(), minlength=len(values.dictionary))
+        counts = np.bincount(numpy_of(values.indices), minlength=len(values.dictionary))
         if counts.all():
             return values.dictionary, counts
         used = np.flatnonzero(counts)
-        return values.dictionary.take(pa.array(used)), counts[used]
+        return values.dictionary.take(arrow_of(used)), counts[used]
     if pa.types.is_integer(values.type) and len(values):
-        numbers = values.to_numpy()
+        numbers = numpy_of(values)
         low, high = int(numbers.min()), int(numbers.max())
         if high - low <= 4 * len(numbers):
             wide = numbers if numbers.itemsize == 8 else numbers.astype(np.int64)
             counts = np.bincount((wide - wide.dtype.type(low)).astype(np.intp))
             used = np.flatnonzero(counts)
-            return pa.array((used.astype(wide.dtype) + wide.dtype.type(low)).astype(numbers.dtype)), counts[used]
+            return arrow_of((used.astype(wide.dtype) + wide.dtype.type(low)).astype(numbers.dtype)), counts[used]
     found = pc.value_counts(values)
-    return found.field("values"), found.field("counts").to_numpy()
+    return found.field("values"), numpy_of(found.field("counts"))
 
 
 def _sorted(hashes: Any) -> Any:
@@ -197,7 +198,7 @@ def hashes_below(values: pa.Array, bound: int) -> Any:
     if not (types.is_integer(values.type) or types.is_floating(values.type)):
         hashes = hash_any(values)
         return hashes[hashes <= np.uint64(bound)]
-    numbers = values.to_numpy(zero_copy_only=False)
+    numbers = numpy_of(values)
     return _small_hashes(numbers.view(f"u{numbers.itemsize}"), np.uint64(bound))
 
 
@@ -216,14 +217,14 @@ def hash_any(values: pa.Array) -> Any:
         values = values.cast(pa.binary())
     if kind_of(values.type) not in ("string", "bytes"):
         return hash_values(values)
-    lengths = pc.binary_length(values).to_numpy(zero_copy_only=False)
+    lengths = numpy_of(pc.binary_length(values))
     if not len(lengths) or lengths.max() <= LONG:
         return hash_values(values)
     # Eight bytes at a time, as short ones are hashed, would take a step for each eight bytes of the longest.
     places = np.flatnonzero(lengths > LONG)
     hashes = np.empty(len(lengths), np.uint64)
     short = np.flatnonzero(lengths <= LONG)
-    hashes[short] = hash_values(values.take(pa.array(short)))
+    hashes[short] = hash_values(values.take(arrow_of(short)))
     for place in places.tolist():
         digest = hashlib.blake2b(values[place].as_buffer(), digest_size=8).digest()
         hashes[place] = int.from_bytes(digest, "little")
@@ -277,7 +278,7 @@ def rank(values: pa.Array | None, counts: Any, top: int | None = None) -> list[t
     if top is not None and len(values) > 4 * top:
         least = np.partition(counts, len(counts) - top)[len(counts) - top]
         places = np.flatnonzero(counts >= least)
-        values, counts = values.take(pa.array(places)), counts[places]
-    table = pa.table({"value": values, "count": counts})
+        values, counts = values.take(arrow_of(places)), counts[places]
+    table = pa.table({"value": values, "count": arrow_of(counts)})
     table = table.sort_by([("count", "descending"), ("value", "ascending")]).slice(0, top)
     return list(zip(table["value"].to_pylist(), table["count"].to_pylist(), strict=True))

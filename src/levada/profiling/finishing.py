@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.statistics import ColumnStatistics, Counts
 from levada.artifacts.summaries import Histogram, TextProfile, TimeProfile
+from levada.profiling.arrays import arrow_of, numpy_of
 from levada.profiling.column import SAMPLED_TEXTS, ColumnProfile
 from levada.profiling.distinct import rank
 from levada.profiling.order import steps_for
@@ -89,7 +90,7 @@ def _counts(profile: ColumnProfile, top: int | None) -> Counts:
 
 
 def _sampled_texts(profile: ColumnProfile, top: int) -> list[tuple[Any, int]]:
-    import pyarrow as pa
+    import numpy as np
     import pyarrow.compute as pc
 
     cut = [pc.utf8_slice_codeunits(part, 0, SHOWN_CHARACTERS) for part in profile.sample.parts]
@@ -97,12 +98,13 @@ def _sampled_texts(profile: ColumnProfile, top: int) -> list[tuple[Any, int]]:
     if texts is None:
         return []
     scale = profile.values / int(counts.sum())
-    often = counts > 1
-    return [(value, round(count * scale)) for value, count in rank(texts.filter(pa.array(often)), counts[often], top)]
+    often = np.flatnonzero(counts > 1)
+    ranked = rank(texts.take(arrow_of(often)), counts[often], top)
+    return [(value, round(count * scale)) for value, count in ranked]
 
 
 def _text(profile: ColumnProfile) -> TextProfile | None:
-    """Return what is known of a column of text; tokens are those of all its values if few differ, else of the sample."""
+    """Return what is known of a column of text; its tokens come from all values if few differ, else from the sample."""
     if profile.item_kind != "string":
         return None
     texts, counts = profile.distinct.values, profile.distinct.counts
@@ -123,7 +125,7 @@ def _times(profile: ColumnProfile) -> TimeProfile | None:
         return TimeProfile(zone, tick)
     distinct = profile.distinct
     if distinct.is_exact and distinct.values is not None:
-        step = float(np.median(np.diff(np.sort(distinct.values.to_numpy()).astype(float))))
+        step = float(np.median(np.diff(np.sort(numpy_of(distinct.values)).astype(float))))
     else:
         step = (profile.extent.max - profile.extent.min) / max(distinct.number() - 1, 1)
     start, end = _presented(profile.item, list(gap))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.summaries import Histogram, Lengths
 from levada.profiling.accumulators import Extent, Sample
+from levada.profiling.arrays import arrow_of, numpy_of
 from levada.profiling.distinct import Distinct, rank
 
 if TYPE_CHECKING:
@@ -92,17 +93,15 @@ class Ordered:
 
     def top(self, number: int) -> list[tuple[Any, int]]:
         """Return the most frequent values of a sample (seen twice or more), with counts scaled to the column."""
-        import pyarrow as pa
-
         often = self.counts > 1
-        ranked = rank(pa.array(self.values[often]), self.counts[often], number)
+        ranked = rank(arrow_of(self.values[often]), self.counts[often], number)
         return [(value, round(count * self.scale)) for value, count in ranked]
 
 
 def ordered(distinct: Distinct, sample: Sample, total: int) -> Ordered:
     """Return the numbers of a column in order: those counted each, else its sample of `total` values."""
     if distinct.is_exact and distinct.values is not None:
-        return Ordered.of(distinct.values.to_numpy(zero_copy_only=False), distinct.counts)
+        return Ordered.of(numpy_of(distinct.values), distinct.counts)
     return Ordered.of_sample(sample, total)
 
 
@@ -145,8 +144,4 @@ def _edges(low: float, high: float, least: float, greatest: float, bins: int, is
             rising.append(cut)
     if greatest > least:
         return [*rising, greatest]
-    return (
-        [least, least + 1]
-        if math.isfinite(least + 1) and least + 1 > least
-        else [math.nextafter(least, -math.inf), least]
-    )
+    return [least, least + 1] if least + 1 > least else [math.nextafter(least, -math.inf), least]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levada.errors import DataError, ParameterError, did_you_mean
+from levada.profiling.arrays import arrow_of, numpy_of
 from levada.tables.types import kind_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ class Slicing:
     def cut(self, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         """Yield the slices that have rows in a table, each with these rows in their order."""
         import numpy as np
-        import pyarrow as pa
 
         found, places = _combined(table, self.columns)
         numbers = {values: number for number, (values, _) in enumerate(self.slices)}
@@ -45,7 +45,7 @@ class Slicing:
         rows = np.flatnonzero(of_rows >= 0)
         rows = rows[np.argsort(of_rows[rows], kind="stable")]
         ends = np.cumsum(np.bincount(of_rows[rows], minlength=len(self.slices)))
-        ordered = table.take(pa.array(rows))
+        ordered = table.take(arrow_of(rows))
         for name, start, end in zip(self.names(), [0, *ends[:-1]], ends, strict=True):
             if end > start:
                 yield name, ordered.slice(start, end - start).combine_chunks()
@@ -99,7 +99,7 @@ def _combined(table: pa.Table, columns: Sequence[str]) -> tuple[list[Values], An
     import pyarrow as pa
 
     codes = np.zeros(table.num_rows, np.int64)
-    texts: list[list[str | None]] = []
+    found: list[Values] = [()]
     for name in columns:
         column = table.column(name)
         coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
@@ -107,16 +107,12 @@ def _combined(table: pa.Table, columns: Sequence[str]) -> tuple[list[Values], An
         coded = pa.concat_arrays(coded.chunks) if isinstance(coded, pa.ChunkedArray) and coded.num_chunks else coded
         if not len(coded):
             return [], codes
-        values = coded.dictionary.cast(pa.string()).to_pylist()
-        texts.append([*values, None])
-        codes = codes * len(texts[-1]) + coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)
+        texts = [*coded.dictionary.cast(pa.string()).to_pylist(), None]
+        size = len(texts)
+        codes = codes * size + numpy_of(coded.indices.fill_null(size - 1))
         # Renumbered after each column, so that many columns do not overflow.
         used, codes = _renumbered(codes)
-        if len(texts) == 1:
-            found: list[Values] = [(texts[0][code],) for code in used.tolist()]
-        else:
-            size = len(texts[-1])
-            found = [(*found[code // size], texts[-1][code % size]) for code in used.tolist()]
+        found = [(*found[code // size], texts[code % size]) for code in used.tolist()]
     return found, codes
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.summaries import TextProfile
 from levada.profiling.accumulators import Extent
+from levada.profiling.arrays import arrow_of, numpy_of
 from levada.profiling.distinct import count_each, rank
 from levada.profiling.order import Ordered, lengths_of
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
 TOKENS = 20
@@ -36,8 +36,8 @@ class TextCounts:
         import numpy as np
         import pyarrow.compute as pc
 
-        wide = pc.binary_length(values).to_numpy(zero_copy_only=False) != lengths
-        blank = pc.utf8_is_space(values).to_numpy(zero_copy_only=False)
+        wide = numpy_of(pc.binary_length(values)) != lengths
+        blank = numpy_of(pc.utf8_is_space(values))
         if counts is None:
             self.non_ascii += int(np.count_nonzero(wide))
             self.blank += int(np.count_nonzero(blank))
@@ -73,7 +73,6 @@ class TextCounts:
 def tokens_of(texts: pa.Array, counts: Any) -> tuple[pa.Array, Any, Any]:
     """Return all tokens of texts in lower case, the place of the text that each is in, and how often that comes."""
     import numpy as np
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     lower = pc.utf8_lower(texts)
@@ -81,22 +80,20 @@ def tokens_of(texts: pa.Array, counts: Any) -> tuple[pa.Array, Any, Any]:
         lower = pc.replace_substring_regex(lower, UNSPACED, r" \1 ")
     lists = pc.split_pattern_regex(lower, SEPARATORS)
     words = lists.flatten()
-    owners = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    owners = numpy_of(pc.list_parent_indices(lists))
     # Nothing stands before a separator at the start, or behind one at the end.
-    real = pc.binary_length(words).to_numpy(zero_copy_only=False) > 0
+    real = numpy_of(pc.binary_length(words)) > 0
     if not real.all():
-        words, owners = words.take(pa.array(np.flatnonzero(real))), owners[real]
+        words, owners = words.take(arrow_of(np.flatnonzero(real))), owners[real]
     return words, owners, counts[owners]
 
 
-def count_tokens(
-    words: pa.Array, owners: Any, weights: Any, texts: int
-) -> tuple[tuple[pa.Array, Any], np.ndarray[Any, Any]]:
+def count_tokens(words: pa.Array, owners: Any, weights: Any, texts: int) -> tuple[tuple[pa.Array, Any], Any]:
     """Return the different tokens with their counts, and the number of tokens in each text."""
     import numpy as np
 
     coded = words.dictionary_encode()
-    counts = np.bincount(coded.indices.to_numpy(), weights, len(coded.dictionary)).astype(np.int64)
+    counts = np.bincount(numpy_of(coded.indices), weights, len(coded.dictionary)).astype(np.int64)
     return (coded.dictionary, counts), np.bincount(owners, minlength=texts)
 
 

@@ -17,9 +17,10 @@ class Gaps:
     """The least and the greatest time in each of at most 4,096 equal buckets, and the step that divides all distances.
 
     A bucket's width is the smallest power of two (in ticks) with which the buckets reach from the least to the
-    greatest time, so it follows from the set of times, as do its contents: merging in any order gives the same. Of
-    n points in n + 1 buckets one bucket is empty, so a gap wider than a bucket always shows between two neighbours, exactly (the
-    linear-time solution of the maximum gap problem: F. Preparata, M. Shamos, "Computational Geometry", 1985, 6.3).
+    greatest time, so it follows from the set of times, as do its contents: merging in any order gives the same. A gap
+    wider than a bucket (at most 1/2,048 of the range) shows exactly, between the greatest time of one bucket and the
+    least of the next (T. Gonzalez' solution of the maximum gap problem: F. Preparata, M. Shamos, "Computational
+    Geometry", 1985, 6.3).
     """
 
     shift: int = 0
