@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # beside this file `profile.py` hides Python's own
 
 from measure import BIN, once
 
@@ -57,7 +57,7 @@ def main() -> None:
 
 def prepare(home: Path, rows: int) -> None:
     """Profile the table, into a folder."""
-    from flat import batches
+    from data.flat import batches
 
     from levada.artifact import Making
     from levada.artifacts import Examples
