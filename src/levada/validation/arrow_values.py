@@ -116,6 +116,8 @@ def _constant(value: Any, type_: Any) -> Any:
         return moment.date() if types.is_date(type_) else moment
     if types.is_boolean(type_) and value in (0, 1):
         return bool(value)
+    if isinstance(value, int) and types.is_floating(type_):
+        return float(value)
     if types.is_string(type_) and not isinstance(value, str | None):
         raise TypeError("text beside a number")
     return value

@@ -17,7 +17,7 @@ from typing import Any
 
 from levada.artifacts.annotations import is_sensitive
 from levada.artifacts.statistics import ColumnStatistics, Statistics
-from levada.validation.finding import Finding
+from levada.validation.finding import Finding, counted
 
 BINS = 10
 """The bins of the standard histogram by which TensorFlow Data Validation approximates divergences."""
@@ -28,9 +28,9 @@ def check_rows(rows: int, schema: Any) -> Iterator[Finding]:
     constraints = schema.dataset_constraints
     least, most = constraints.min_examples_count, constraints.max_examples_count
     if constraints.HasField("min_examples_count") and rows < least:
-        yield Finding("", "DATASET_LOW_NUM_EXAMPLES", f"{rows:,} rows, the schema wants at least {least:,}")
+        yield Finding("", "DATASET_LOW_NUM_EXAMPLES", f"{counted(rows, 'row')}, the schema wants at least {least:,}")
     if constraints.HasField("max_examples_count") and rows > most:
-        yield Finding("", "DATASET_HIGH_NUM_EXAMPLES", f"{rows:,} rows, the schema allows at most {most:,}")
+        yield Finding("", "DATASET_HIGH_NUM_EXAMPLES", f"{counted(rows, 'row')}, the schema allows at most {most:,}")
 
 
 def check_row_change(rows: int, before: int, schema: Any) -> Iterator[Finding]:
@@ -38,7 +38,7 @@ def check_row_change(rows: int, before: int, schema: Any) -> Iterator[Finding]:
     if not rows or not before:
         return
     share = rows / before
-    said = f"{rows:,} rows, {share:.2f} times as many as the {before:,} before"
+    said = f"{counted(rows, 'row')}, {share:.2f} times as many as the {before:,} before"
     for name in ("num_examples_drift_comparator", "num_examples_version_comparator"):
         comparator = getattr(schema.dataset_constraints, name)
         low, high = comparator.min_fraction_threshold, comparator.max_fraction_threshold
@@ -53,13 +53,13 @@ def check_against(
 ) -> Iterator[Finding]:
     """Yield where a column is distributed otherwise; `kind` is `drift` or `skew`, and says which comparator holds."""
     against = other.columns(split if split in other.splits else None)
-    words = "before" if kind == "drift" else "in serving"
+    words = "the span before" if kind == "drift" else "what is served"
     for name, feature in expected.items():
         field = f"{kind}_comparator"
         if name not in columns or not feature.HasField(field):
             continue
         if name not in against or not against[name].values:
-            yield Finding(name, "COMPARATOR_CONTROL_DATA_MISSING", f"no values {words} to compare with")
+            yield Finding(name, "COMPARATOR_CONTROL_DATA_MISSING", f"{words} has no values to compare with")
         elif columns[name].values:
             yield from _compare(columns[name], against[name], getattr(feature, field), words, is_sensitive(feature))
 

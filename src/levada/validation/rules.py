@@ -180,7 +180,7 @@ def _severe(severity: Severe) -> Severe:
 def _names(wish: str, columns: tuple[str, ...]) -> tuple[str, ...]:
     if not columns or not all(isinstance(name, str) for name in columns):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ParameterError(f"{wish}() wants names of columns, got {', '.join(map(repr, columns)) or 'none'}.")
-    return columns
+    return tuple(dict.fromkeys(columns))
 
 
 def _share(wish: str, allow: float) -> float:

@@ -99,7 +99,7 @@ def _of_split(columns: dict[str, ColumnStatistics], expected: dict[str, Any], sc
 
 def _is_expected(feature: Any, schema: Any, environment: str) -> bool:
     """Whether data must have a feature: it is in use, not derived from others, and of the environment."""
-    if not in_use(feature) or feature.HasField("validation_derived_source"):
+    if not feature.HasField("name") or not in_use(feature) or feature.HasField("validation_derived_source"):
         return False
     if not environment:
         return True

@@ -208,6 +208,10 @@ def _compared(suspected: Any, names: list[str], splits: Sequence[str]) -> Duplic
     if any(pa.types.is_nested(suspected.schema.field(name).type) for name in names):
         key = pa.array([repr(tuple(row.values())) for row in suspected.select(names).to_pylist()])
         suspected, names = suspected.append_column("key", key), ["key"]
+    for name in names:
+        if pa.types.is_floating(suspected.schema.field(name).type):  # -0.0 is 0.0
+            place = suspected.schema.get_field_index(name)
+            suspected = suspected.set_column(place, name, pc.add(suspected[name], 0.0))
     counts = suspected.group_by(names).aggregate([("place", "count"), ("split", "list"), ("place", "list")])
     twice = counts.filter(pc.greater(counts["place_count"], 1))
     rows = (pc.sum(twice["place_count"]).as_py() or 0) - twice.num_rows

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from levada.artifacts.annotations import is_sensitive
 from levada.artifacts.statistics import ColumnStatistics
 from levada.validation import row_tests
-from levada.validation.finding import Finding, Judge, RowTest, percent
+from levada.validation.finding import Finding, Judge, RowTest, counted, percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,14 +57,14 @@ def _check_token(name: str, constraint: Any, hidden: bool) -> Iterator[Finding]:
         yield question(
             "SEQUENCE_VALUE_TOO_FEW_OCCURRENCES",
             lambda found: (found > 0) & (found < least),
-            lambda bad, _: f"{said} comes less than {least} times in {bad:,.0f} rows that have it" if bad else None,
+            lambda bad, _: f"{said} comes, but less than {least} times, in {counted(int(bad), 'row')}" if bad else None,
         )
     if constraint.HasField("max_per_sequence"):
         most = constraint.max_per_sequence
         yield question(
             "SEQUENCE_VALUE_TOO_MANY_OCCURRENCES",
             lambda found: found > most,
-            lambda bad, _: f"{said} comes more than {most} times in {bad:,.0f} rows" if bad else None,
+            lambda bad, _: f"{said} comes more than {most} times in {counted(int(bad), 'row')}" if bad else None,
         )
     if constraint.HasField("min_fraction_of_sequences"):
         fewest = constraint.min_fraction_of_sequences
@@ -94,7 +94,7 @@ def _coverage(name: str, coverage: Any, known: list[str]) -> Finding:
     excluded = [*coverage.excluded_string_tokens]
     wanted = coverage.min_coverage
 
-    def counted(batch: pa.RecordBatch) -> tuple[Any, np.ndarray[Any, Any], int]:
+    def unknown_tokens(batch: pa.RecordBatch) -> tuple[Any, int]:
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -103,7 +103,7 @@ def _coverage(name: str, coverage: Any, known: list[str]) -> Finding:
         tokens = tokens.cast(pa.string())
         counts = ~row_tests.as_mask(pc.is_in(tokens, value_set=pa.array(excluded, pa.string())))
         unknown = counts & ~row_tests.as_mask(pc.is_in(tokens, value_set=pa.array(known, pa.string())))
-        return np.bincount(rows[unknown], minlength=batch.num_rows), counts, int(counts.sum())
+        return np.bincount(rows[unknown], minlength=batch.num_rows), int(counts.sum())
 
     def judge(bad: float, size: float) -> str | None:
         share = 1 - bad / size if size else 1.0
@@ -113,7 +113,7 @@ def _coverage(name: str, coverage: Any, known: list[str]) -> Finding:
             else None
         )
 
-    test = RowTest((name,), lambda batch: counted(batch)[0], size=lambda batch: counted(batch)[2])
+    test = RowTest((name,), lambda batch: unknown_tokens(batch)[0], size=lambda batch: unknown_tokens(batch)[1])
     return Finding(name, "FEATURE_COVERAGE_TOO_LOW", test=test, judge=judge, lacks="how many tokens are known")
 
 
