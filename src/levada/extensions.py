@@ -27,7 +27,8 @@ POINTS = {
     "levada.references": "Finds code by another scheme than `python:`, the entry point's name: an object with "
     "`load(module, name)`, and `digest(module, name)` for what counts in cache keys (`levada.references.Scheme`).",
     "levada.externals": "Finds artifacts outside the plan by another scheme than `file:`, `champion:` and "
-    "`previous:`, the entry point's name: a function `(rest, type, store, root)` that gives a `levada.externals.Resolution`.",
+    "`previous:`, the entry point's name: a function `(rest, type, store, root)` that gives a "
+    "`levada.externals.Resolution`.",
 }
 """The groups of entry points, and what an entry of each is."""
 

@@ -11,7 +11,7 @@ from scipy import spatial, stats
 
 from levada.artifacts.statistics import ColumnStatistics
 from levada.drift.comparison import compare
-from levada.drift.distances import jensen_shannon, kolmogorov_smirnov, population_stability, wasserstein
+from levada.drift.distances import Overlaid, jensen_shannon, kolmogorov_smirnov, population_stability, wasserstein
 from levada.drift.distribution import of_rows, of_statistics
 from levada.drift.ordered import Ordered
 from levada.profiling.column import ColumnProfile
@@ -104,12 +104,12 @@ def test_psi_of_a_textbook_example() -> None:
 def test_wasserstein_of_a_shift_is_the_shift(shift: float, scale: float) -> None:
     values = RANDOM.normal(size=2_000)
     sides = Ordered.of_values(values), Ordered.of_values(values + shift)
-    assert wasserstein(*sides, scale) == pytest.approx(abs(shift) / scale, abs=1e-9)
+    assert wasserstein(Overlaid.of(*sides), scale) == pytest.approx(abs(shift) / scale, abs=1e-9)
 
 
 def test_a_kuiper_distance_sees_a_change_of_scale_on_both_sides() -> None:
     before, now = Ordered.of_values(RANDOM.normal(size=20_000)), Ordered.of_values(RANDOM.normal(0, 2, 20_000))
-    likely, certain, kuiper = kolmogorov_smirnov(before, now)
+    likely, certain, kuiper = kolmogorov_smirnov(Overlaid.of(before, now))
     assert certain == pytest.approx(likely)
     assert kuiper == pytest.approx(2 * certain, rel=0.1)
 
