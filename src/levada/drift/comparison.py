@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from levada.drift.categories import Categories, Paired
 from levada.drift.distances import (
+    Overlaid,
     jensen_shannon,
     kolmogorov_smirnov,
     l_infinity,
@@ -84,12 +85,13 @@ def _compare_ordered(side: Distribution, baseline: Ordered, current: Ordered, fo
     cuts = baseline.cuts(TENTHS)
     cells = [np.diff(np.concatenate([[0.0], part.at_places(cuts).likely, [1.0]])) for part in (baseline, current)]
     cells = [np.maximum(part, 0.0) for part in cells]
-    distance, certain, kuiper = kolmogorov_smirnov(baseline, current)
+    overlaid = Overlaid.of(baseline, current)
+    distance, certain, kuiper = kolmogorov_smirnov(overlaid)
     found.distances |= {
         "psi": population_stability(*cells),
         "jensen_shannon": jensen_shannon(*cells),
         "kolmogorov_smirnov": distance,
-        "wasserstein": wasserstein(baseline, current, _scale(side.scale or baseline.spread, current)),
+        "wasserstein": wasserstein(overlaid, _scale(side.scale or baseline.spread, current)),
     }
     found.p_values += [
         smirnov_p(certain, baseline.values, current.values),

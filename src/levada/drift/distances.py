@@ -5,9 +5,10 @@ Shares are float64 arrays of the same cells on both sides, each summing to 1.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from levada.drift.ordered import Ordered
+from levada.drift.ordered import Heights, Ordered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,27 @@ def l_infinity(baseline: Floats, current: Floats) -> float:
     return float(np.abs(current - baseline).max(initial=0.0))
 
 
-def kolmogorov_smirnov(baseline: Ordered, current: Ordered) -> tuple[float, float, float]:
+@dataclass(frozen=True)
+class Overlaid:
+    """Two distribution functions at all points of either, and just below them."""
+
+    places: Floats
+    at: tuple[Heights, Heights]
+    before: tuple[Heights, Heights]
+
+    @staticmethod
+    def of(baseline: Ordered, current: Ordered) -> Overlaid:
+        import numpy as np
+
+        places = np.union1d(baseline.points, current.points)
+        return Overlaid(
+            places,
+            (baseline.at_places(places), current.at_places(places)),
+            (baseline.before_places(places), current.before_places(places)),
+        )
+
+
+def kolmogorov_smirnov(overlaid: Overlaid) -> tuple[float, float, float]:
     """Return the largest distance of two distribution functions, and what of it is certain, once and as Kuiper's.
 
     The first, sup |F - G|, is symmetric and from 0 to 1; of quantiles in K and L steps it is off by 1/K + 1/L at most.
@@ -64,19 +85,15 @@ def kolmogorov_smirnov(baseline: Ordered, current: Ordered) -> tuple[float, floa
     """
     import numpy as np
 
-    places = np.union1d(baseline.points, current.points)
     likely = above = below = 0.0
-    for first, second in (
-        (baseline.at_places(places), current.at_places(places)),
-        (baseline.before_places(places), current.before_places(places)),
-    ):
+    for first, second in (overlaid.at, overlaid.before):
         likely = max(likely, float(np.abs(first.likely - second.likely).max()))
         above = max(above, float((first.low - second.high).max()))
         below = max(below, float((second.low - first.high).max()))
     return min(likely, 1.0), max(above, below), above + below
 
 
-def wasserstein(baseline: Ordered, current: Ordered, scale: float) -> float:
+def wasserstein(overlaid: Overlaid, scale: float) -> float:
     """Return the first Wasserstein distance divided by a scale: how far values moved, in the baseline's deviations.
 
     It is the area between the two distribution functions, the integral of |F - G|; of quantiles, F and G are taken as
@@ -85,14 +102,13 @@ def wasserstein(baseline: Ordered, current: Ordered, scale: float) -> float:
     """
     import numpy as np
 
-    places = np.union1d(baseline.points, current.points)
-    if len(places) < 2:
+    if len(overlaid.places) < 2:
         return 0.0
-    left = (baseline.at_places(places).likely - current.at_places(places).likely)[:-1]
-    right = (baseline.before_places(places).likely - current.before_places(places).likely)[1:]
+    left = (overlaid.at[0].likely - overlaid.at[1].likely)[:-1]
+    right = (overlaid.before[0].likely - overlaid.before[1].likely)[1:]
     same = left * right >= 0
     size = np.abs(left) + np.abs(right)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         mean = np.where(same, size / 2, (left**2 + right**2) / (2 * size))
-        area = float(np.sum(np.where(size > 0, mean, 0.0) * np.diff(places / scale)))
+        area = float(np.sum(np.where(size > 0, mean, 0.0) * np.diff(overlaid.places / scale)))
     return min(area, 1e9) if area == area else 1e9
