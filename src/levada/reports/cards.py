@@ -118,6 +118,8 @@ def _rows(columns: Columns) -> list[Row]:
 
 
 def _folded(columns: Columns, detail: Detail) -> list[Row]:
+    if not detail.folded:
+        return []
     rows = [
         *_row("values", columns, lambda column: f"{column.values:,}"),
         *_row("infinite", columns, lambda column: f"{column.infinite:,}" if column.infinite else ""),

@@ -82,7 +82,7 @@ def _of(column: ColumnStatistics) -> list[Remark]:
         add("almost constant", f"one value has {percent(share)} of its rows")
     elif column.kind == "numeric" and column.zeros > MANY_ZEROS * column.values:
         add("mostly zero", f"{percent(column.zeros / column.values)} of its values are zero")
-    if column.kind == "string" and is_unrepeated(column):
+    if is_unrepeated(column):
         add("unrepeated", f"almost every value is another ({_about(column)}): an identifier, or free text")
     elif column.kind == "string" and column.distinct > MANY_VALUES:
         add("many values", f"has {_about(column)} different values")
@@ -153,6 +153,8 @@ def shown_value(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number(value)
     if isinstance(value, str):
-        is_time = value[:4].isdigit() and value[10:11] == "T"
-        return value[:16].replace("T", " ").removesuffix(" 00:00") if is_time else html.shown(value or "(empty)")
+        if value[:4].isdigit() and value[10:11] == "T":
+            return value[:16].replace("T", " ").removesuffix(" 00:00")
+        is_clock = value[2:3] == ":" and value[:2].isdigit()
+        return value.partition(".")[0] if is_clock else html.shown(value or "(empty)")
     return html.shown(value)

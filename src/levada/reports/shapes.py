@@ -64,14 +64,14 @@ def shape_of(columns: Columns, bins: int, values: int) -> Shape | None:
     few = all(is_counted(column) and column.distinct <= FEW for column in present)
     if not by_value and not few:
         return curves([spread_of(column) if column is not None else None for column in columns], present[0], bins)
-    if all(column.kind == "string" and is_unrepeated(column) for column in present):
+    if all(is_unrepeated(column) for column in present):
         return lengths(columns, bins) or bars(columns, values)
     return bars(columns, values)
 
 
 def is_unrepeated(column: ColumnStatistics) -> bool:
-    """Whether almost every value of a column is another: which is the most frequent says nothing."""
-    return column.distinct > FEW and column.distinct > 0.9 * column.values
+    """Whether almost every value of a column of text is another: which is the most frequent says nothing."""
+    return column.kind == "string" and column.distinct > FEW and column.distinct > 0.9 * column.values
 
 
 def lengths(columns: Columns, bins: int) -> Curves | None:

@@ -88,10 +88,14 @@
   const list = document.getElementById("cards");
   if (!list) return;
   const cards = Array.from(list.children);
+  const said = new Map(cards.map((card, place) => [card, {
+    place, name: card.querySelector("h3").textContent,
+    text: [card.querySelector(".name").textContent, card.dataset.kind, ...Array.from(card.querySelectorAll(".name li"), item => item.title)].join(" ").toLowerCase(),
+  }]));
   const search = document.getElementById("search"), sort = document.getElementById("sort"), only = document.getElementById("only");
   const order = {
-    order: (a, b) => a.dataset.order - b.dataset.order,
-    name: (a, b) => a.dataset.name.localeCompare(b.dataset.name),
+    order: (a, b) => said.get(a).place - said.get(b).place,
+    name: (a, b) => said.get(a).name.localeCompare(said.get(b).name),
     missing: (a, b) => b.dataset.missing - a.dataset.missing,
     distinct: (a, b) => b.dataset.distinct - a.dataset.distinct,
     remarks: (a, b) => b.dataset.remarks - a.dataset.remarks,
@@ -100,7 +104,7 @@
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const card of cards) {
-      const fits = words.every(word => card.dataset.text.includes(word)) && (!only.checked || card.dataset.remarks > 0);
+      const fits = words.every(word => said.get(card).text.includes(word)) && (!only.checked || card.dataset.remarks > 0);
       card.hidden = !fits;
       count += fits;
     }
