@@ -1,4 +1,4 @@
-"""Pages stand alone, stay small, show every column, and nothing in the data becomes markup or gets out if it is hidden."""
+"""Pages stand alone, stay small, show every column; nothing in the data becomes markup or gets out if it is hidden."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 def test_whatever_names_and_values_are_the_page_is_whole_and_says_them(
     columns: list[str], values: list[str], split: str
 ) -> None:
-    counts = tuple({value: 1 for value in values}.items())
+    counts = tuple(dict.fromkeys(values, 1).items())
     made = {
         name: ColumnStatistics(
             name, "string", "string", rows=len(counts), missing=0, values=len(counts), distinct=len(counts), top=counts
