@@ -128,7 +128,8 @@ def _between(name: str, sides: Sequence[Side]) -> list[Remark]:
             known = {value for value, _ in left.top}
             new = sum(count for value, count in right.top if value not in known)
             if new:
-                text = f"{new:,} rows of {after} have values that {before} does not have"
+                rows = f"{new:,} rows of {after} have values" if new > 1 else f"a row of {after} has a value"
+                text = f"{rows} that {before} does not have"
                 said.append(Remark(name, "new values", text))
     return said
 
