@@ -172,8 +172,8 @@ def source_digests(form: Json, root: Path) -> dict[str, str]:
 
 
 def classes_within(form: Any) -> list[str]:
-    """Return the references of the classes of parameters, whose code runs in the node too: a source's, say."""
-    tagged = [item[tag] for tag in ("$dataclass", "$enum") for item in _tagged(form, tag)]
+    """Return the references of the classes and functions in parameters: their code runs in the node too."""
+    tagged = [item[tag] for tag in ("$dataclass", "$enum", "$function") for item in _tagged(form, tag)]
     return list(dict.fromkeys(cast("list[str]", tagged)))
 
 

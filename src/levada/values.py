@@ -1,13 +1,13 @@
 """Parameter values and their JSON form.
 
-None, bool, int, float, str, enums, `Path`, dates, time zones, tuples, lists, dicts and dataclasses of
-them go to JSON and come back with the same type. What JSON has no form for is an object with one
+None, bool, int, float, str, enums, `Path`, dates, time zones, functions of a module, tuples, lists, dicts and
+dataclasses of them go to JSON and come back with the same type. What JSON has no form for is an object with one
 key that starts with `$`:
 
     {"$tuple": [1, 2]}   {"$path": "data/x.csv"}   {"$date": "2013-01-31"}
     {"$datetime": "2013-01-31T10:00:00+00:00", "zone": "Europe/Lisbon"}   {"$timedelta": [days, s, us]}
     {"$enum": "python:m:Color", "name": "RED"}   {"$dataclass": "python:m:Window", "fields": {...}}
-    {"$dict": [[key, value], ...]}   {"$float": "nan"}   {"$secret": "env:DB_PASSWORD"}
+    {"$function": "python:m:check"}   {"$dict": [[key, value], ...]}   {"$float": "nan"}   {"$secret": "env:TOKEN"}
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import enum
 import hashlib
 import json
 import math
+import types
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path, PurePath
@@ -74,6 +75,8 @@ def encode(value: Any) -> Json:
             return [encode(item) for item in cast("list[Any]", value)]
         case dict():
             return _encode_dict(cast("dict[Any, Any]", value))
+        case types.FunctionType():
+            return {"$function": _function(value)}
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             fields = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
             return {"$dataclass": _reference(type(value)), "fields": fields}
@@ -84,8 +87,8 @@ def encode(value: Any) -> Json:
 def _no_form(value: Any) -> ParameterError:
     return ParameterError(
         f"a value of type {type(value).__name__} cannot be a parameter: JSON has no form for it.",
-        hint="Parameters are None, bool, int, float, str, enums, Path, dates, tuples, lists, dicts "
-        "and dataclasses of them. Pass the name or path of the thing, and open it in the component.",
+        hint="Parameters are None, bool, int, float, str, enums, Path, dates, functions, tuples, lists, "
+        "dicts and dataclasses of them. Pass the name or path of the thing, and open it in the component.",
     )
 
 
@@ -100,11 +103,20 @@ def _open_text(text: str) -> str:
     return text
 
 
-def _reference(kind: type) -> str:
+def _reference(kind: Any) -> str:
     try:
         return reference_of(kind)
     except LevadaError as error:
         raise ParameterError(error.message, hint=error.hint) from None
+
+
+def _function(function: types.FunctionType) -> str:
+    if function.__name__ == "<lambda>":
+        raise ParameterError(
+            "a lambda cannot be a parameter: other processes could not find it.",
+            hint="Give it a name: a function at the top level of a module.",
+        )
+    return _reference(function)
 
 
 def _encode_datetime(value: datetime) -> Json:
@@ -164,6 +176,8 @@ def _decode_object(form: dict[str, Any]) -> Any:
             return Secret.parse(reference)
         case {"$float": text}:
             return float(text)
+        case {"$function": reference}:
+            return load(reference)
         case {"$enum": reference, "name": name}:
             return load(reference)[name]
         case {"$dataclass": reference, "fields": fields}:

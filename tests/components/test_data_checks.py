@@ -14,7 +14,8 @@ from levada.component import component
 from levada.components import check_data, profile
 from levada.context import Context
 from levada.errors import DataError
-from levada.validation.schema_checks import find_anomalies, percent
+from levada.validation.finding import percent
+from levada.validation.schema_checks import find_anomalies
 
 ROWS = 1000
 
@@ -146,7 +147,7 @@ def test_a_vocabulary_too_large_to_keep_is_outside_a_small_domain(call: Any) -> 
     statistics = call(
         profile, call(flights, columns={"a": ["x"] * 500 + [f"v{i}" for i in range(500)]}), vocabulary=100
     )
-    schema = text_format.Parse('feature { name: "a" string_domain { value: "x" } }', schema_pb2.Schema())
+    schema = text_format.Parse('feature { name: "a" type: BYTES string_domain { value: "x" } }', schema_pb2.Schema())
     assert [found.description for found in find_anomalies(statistics, schema)] == [
         "a: about 501 distinct values, the domain has 1"
     ]

@@ -86,7 +86,7 @@ def diff_command(
     else:
         if len(words) > 2:
             raise click.UsageError("wanted RUN [NODE], or two files.")
-        seen = _Seen(session, *(*words, "last", None)[: 2 if not words else len(words)])
+        seen = _Seen(session, words[0] if words else "last", words[1] if len(words) == 2 else None)
         place = seen.file(file)
         left = _read(place)
         right = seen.infer(ranges, notes=left) if fresh else _wider(seen, left, ranges)

@@ -23,3 +23,10 @@ from levada.sources.csv_files import csv as csv
 from levada.sources.parquet_files import parquet as parquet
 from levada.sources.source import Source as Source
 from levada.sources.source import files_digest as files_digest
+from levada.validation.rules import Rule as Rule
+from levada.validation.rules import check as check
+from levada.validation.rules import fresh as fresh
+from levada.validation.rules import not_null as not_null
+from levada.validation.rules import row_count as row_count
+from levada.validation.rules import rule as rule
+from levada.validation.rules import unique as unique

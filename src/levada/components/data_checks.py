@@ -1,31 +1,63 @@
-"""Check data: hold statistics against a schema, and close the gate on what does not fit."""
+"""Check data: hold it against a schema and rules, and close the gate on what does not fit."""
 
 from __future__ import annotations
 
 from levada.artifacts.anomalies import Anomalies, Anomaly
+from levada.artifacts.examples import Examples
 from levada.artifacts.schema import Schema
 from levada.artifacts.statistics import Statistics
 from levada.component import component
 from levada.context import Context
-from levada.validation.schema_checks import find_anomalies
+from levada.validation.checking import check as find_all
+from levada.validation.rules import Rule
 
 SHOWN_ANOMALIES = 3
 
 
 @component
 def check_data(
-    ctx: Context, statistics: Statistics, schema: Schema, *, splits: list[str] | None = None, environment: str = ""
+    ctx: Context,
+    statistics: Statistics,
+    schema: Schema,
+    *,
+    examples: Examples | None = None,
+    previous: Statistics | None = None,
+    serving: Statistics | None = None,
+    splits: list[str] | None = None,
+    environment: str = "",
+    rules: list[Rule] | None = None,
 ) -> Anomalies:
-    """Hold every split (or `splits`) against a schema; the gate is open unless an anomaly is an error.
+    """Hold every split (or `splits`) against a schema and `rules`; the gate is open unless an anomaly is an error.
 
-    Errors: a required column is missing, a type is another, values lie outside a domain or range, more is missing
-    than allowed, a list has the wrong length, a split is empty. Warnings: a column that the schema does not know,
-    whole numbers where it says FLOAT, missing values where it says nothing of them. `environment` leaves out columns
-    that the schema excludes there (the label, in SERVING).
+    What the schema asks is answered by statistics alone. Rules are made by `not_null`, `unique`, `fresh`, `row_count`,
+    `rule` and `check`; one with `severity="warn"` leaves the gate open. With `examples`, those that the statistics were
+    made from, what only rows can tell is asked of them in a second pass, and anomalies come with a count and ten rows;
+    values of columns that the schema calls sensitive are masked. `previous` are statistics of an earlier span and
+    `serving` those of what a model is asked: the schema's drift and skew comparators and `row_count(change=)` hold
+    against them. `environment` leaves out columns that the schema excludes there (the label, in SERVING).
 
-    Raises DataError if the schema is not one, or for an unknown split.
+    Raises DataError if the schema is not one, for a split or a column that is not there, or if a rule needs rows and
+    there are no examples.
     """
-    anomalies = find_anomalies(statistics, schema.proto(), splits, environment)
+    total = sum(examples.rows(split) for split in splits or examples.splits) if examples is not None else 0
+    done = 0
+
+    def progress(rows: int) -> None:
+        nonlocal done
+        done += rows
+        ctx.progress(done, total, "rows")
+
+    anomalies = find_all(
+        statistics,
+        schema.proto(),
+        examples=examples,
+        previous=previous,
+        serving=serving,
+        splits=splits,
+        environment=environment,
+        rules=rules or [],
+        progress=progress,
+    )
     found = ctx.output(Anomalies)
     found.write(anomalies)
     ctx.summary(summary(anomalies))

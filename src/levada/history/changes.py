@@ -202,6 +202,8 @@ def _text(form: Any) -> str:
             return f"({', '.join(map(_text, items))})"
         case {"$path": str(path)}:
             return path
+        case {"$function": str(reference)}:
+            return short_name(reference)
         case {"$enum": str(reference), "name": str(name)}:
             return f"{short_name(reference)}.{name}"
         case {"$dataclass": str(reference), "fields": dict(fields)}:

@@ -51,8 +51,7 @@ def kept_schema(run: RunRecord, node: str) -> str:
     for other in run.plan.nodes:
         bindings: list[Binding] = list(other.inputs.values())
         reads = any(isinstance(binding, Output) and binding.node == node for binding in bindings)
-        for binding in bindings:
-            if reads and isinstance(binding, External) and binding.type == SCHEMA:
-                if binding.reference.startswith(FILE):
-                    return binding.reference.removeprefix(FILE)
+        for binding in bindings if reads else ():
+            if isinstance(binding, External) and binding.type == SCHEMA and binding.reference.startswith(FILE):
+                return binding.reference.removeprefix(FILE)
     return ""

@@ -41,11 +41,11 @@ class Change:
         return f"{self.what}: {self.before or nothing} -> {self.after or nothing}"
 
     def to_json(self) -> dict[str, str]:
-        return {name: value for name, value in vars(self).items()}
+        return dict(vars(self))
 
 
 def difference(left: Any, right: Any) -> list[Change]:
-    """Return what differs from one schema to another: changed and removed columns in the order of the first, then new ones."""
+    """Return what differs from one schema to another: what changed or went, in its order, then new columns."""
     before = {feature.name: worded(feature, left) for feature in left.feature}
     after = {feature.name: worded(feature, right) for feature in right.feature}
     found: list[Change] = []

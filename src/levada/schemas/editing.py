@@ -289,14 +289,14 @@ def _outermost(text: str) -> Iterator[_Entry]:
     depth, name = 0, None
     start: Callable[[], int] | None = None
     for found in _TOKEN.finditer(text):
-        token = found[0]
-        if token.isspace() or token.startswith("#"):
+        word = found[0]
+        if word.isspace() or word.startswith("#"):
             continue
-        if token in "{<[":
+        if word in "{<[":
             depth += 1
-        elif token in "}>]":
+        elif word in "}>]":
             depth -= 1
             if depth == 0 and name is not None and start is not None:
                 yield _Entry(name, start(), found.end())
-        elif depth == 0 and token not in ":;," and token[0] not in "\"'":
-            name, start = token, found.start
+        elif depth == 0 and word not in ":;," and word[0] not in "\"'":
+            name, start = word, found.start

@@ -118,7 +118,7 @@ def describe_range(feature: Any, columns: Columns) -> None:
     type_ = feature_type(columns[0])
     filled = [column for column in columns if column.values]
     extremes = [value for column in filled for value in (column.min, column.max)]
-    is_number = all(column.kind in ("numeric", "list") and column.moments is not None for column in filled)
+    is_number = all(column.kind in ("numeric", "list") for column in filled)
     if not filled or type_ not in ("INT", "FLOAT") or not is_number or any(column.infinite for column in filled):
         return
     numbers = [value for value in extremes if isinstance(value, int | float)]

@@ -67,7 +67,7 @@ NOT_IN_USE = ("PLANNED", "ALPHA", "DEBUG_ONLY", "DEPRECATED", "DISABLED")
 def in_use(feature: Any) -> bool:
     """Whether a feature's stage lets it be checked at all."""
     stages = feature.DESCRIPTOR.fields_by_name["lifecycle_stage"].enum_type.values_by_number
-    return not feature.deprecated and stages[feature.lifecycle_stage].name not in NOT_IN_USE
+    return not getattr(feature, "deprecated", False) and stages[feature.lifecycle_stage].name not in NOT_IN_USE
 
 
 def _may_be_absent(feature: Any, schema: Any) -> bool:
@@ -96,6 +96,8 @@ def _widen(feature: Any, schema: Any, columns: Columns, max_domain: int, ranges:
     _widen_presence(feature, columns)
     _widen_shape(feature, columns)
     _widen_domain(feature, schema, columns, max_domain)
+    _widen_truth(feature, columns)
+    _widen_text(feature, schema, columns)
     _widen_range(feature, schema, columns)
     _widen_distinct(feature, columns)
 
@@ -186,6 +188,45 @@ def _widen_domain(feature: Any, schema: Any, columns: Columns, max_domain: int) 
     if feature.HasField("domain"):
         values = next(domain.value for domain in schema.string_domain if domain.name == feature.domain)
     values.extend(sorted(seen))
+
+
+def _widen_truth(feature: Any, columns: Columns) -> None:
+    """Drop the domain of truth values where there are others: numbers beside 0 and 1, other words."""
+    if not feature.HasField("bool_domain"):
+        return
+    words = {feature.bool_domain.true_value or "true", feature.bool_domain.false_value or "false"}
+    for column in columns:
+        if not column.values or item_type(column.type).startswith("bool"):
+            continue
+        if item_type(column.type).startswith("string"):
+            fits = column.has_vocabulary and words.issuperset(column.vocabulary())
+        else:
+            fits = column.min in (0, 1) and column.max in (0, 1) and column.distinct <= 2 and not column.infinite
+        if not fits:
+            feature.ClearField("bool_domain")
+            return
+
+
+def _widen_text(feature: Any, schema: Any, columns: Columns) -> None:
+    """Drop the range of text that stands for numbers where not all of it does, or where it lies beyond."""
+    bounds = bounds_of(feature, schema)
+    if bounds is None or not item_type(columns[0].type).startswith("string"):
+        return
+    kind = float if bounds.DESCRIPTOR.name == "FloatDomain" else int
+    for column in columns:
+        if column.values and not (column.has_vocabulary and _numbers_within(column.vocabulary(), kind, bounds)):
+            _clear(feature, "domain_info")
+            return
+
+
+def _numbers_within(values: list[str], kind: type[int] | type[float], bounds: Any) -> bool:
+    try:
+        numbers = [kind(value) for value in values]
+    except ValueError:
+        return False
+    low = bounds.min if bounds.HasField("min") else -math.inf
+    high = bounds.max if bounds.HasField("max") else math.inf
+    return all(low <= number <= high for number in numbers)
 
 
 def _widen_range(feature: Any, schema: Any, columns: Columns) -> None:

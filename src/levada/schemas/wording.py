@@ -79,7 +79,7 @@ def type_name(feature: Any) -> str:
 
 
 def bounds_of(feature: Any, schema: Any) -> Any:
-    """Return the IntDomain or FloatDomain of a feature, its own or the shared one that it names; None if it has none."""
+    """Return the IntDomain or FloatDomain of a feature, its own or the shared one that it names; None for none."""
     for kind in ("int_domain", "float_domain"):
         if feature.HasField(kind):
             return getattr(feature, kind)
@@ -178,9 +178,8 @@ def range_words(bounds: Any) -> str:
         said.append(f"{number(bounds.min)} to {number(bounds.max)}")
     elif low or high:
         said.append(f"{number(bounds.min)} and more" if low else f"{number(bounds.max)} and less")
-    for name in ("nan", "inf"):
-        if getattr(bounds, f"disallow_{name}", False):
-            said.append({"nan": "no NaN", "inf": "nothing infinite"}[name])
+    refused = {"disallow_nan": "no NaN", "disallow_inf": "nothing infinite"}
+    said += [words for name, words in refused.items() if getattr(bounds, name, False)]
     return ", ".join(said) or "any number"
 
 

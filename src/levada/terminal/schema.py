@@ -73,9 +73,10 @@ def difference_lines(changes: list[Change], left: str, right: str) -> Iterator[s
     before = ""
     for change in changes:
         sign, colour = SIGNS[change.kind if change.what == "column" else "changed"]
-        name = change.column if change.column != before else ""
+        again = bool(change.column) and change.column == before
+        start = " " * (width + 2) if again else f"{click.style(sign, fg=colour)} {bold(change.column.ljust(width))}"
         before = change.column
-        yield f"  {click.style(sign if name or not change.column else ' ', fg=colour)} {bold(name.ljust(width))}  {_coloured(change)}".rstrip()
+        yield f"  {start}  {_coloured(change)}".rstrip()
     yield ""
     yield f"  {counted(changes)}"
 
