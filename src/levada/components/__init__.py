@@ -6,6 +6,7 @@ Importing them loads no data or model library; running one does.
 from levada.components.champion import champion as champion
 from levada.components.data_checks import check_data as check_data
 from levada.components.drift import drift as drift
+from levada.components.drift import previous_statistics as previous_statistics
 from levada.components.drift import skew as skew
 from levada.components.evaluate import Evaluated as Evaluated
 from levada.components.evaluate import evaluate as evaluate

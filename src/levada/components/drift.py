@@ -14,9 +14,20 @@ from levada.drift.judgement import MIN_ROWS, Rules
 from levada.drift.limits import Limits
 from levada.drift.spans import Chosen, compare_statistics
 from levada.errors import ComponentError, DataError, ParameterError, did_you_mean
+from levada.externals import external
 
 SHOWN_COLUMNS = 3
 SEVERITIES = ("warn", "fail")
+
+
+def previous_statistics(pipeline: str, node: str = "profile") -> Statistics:
+    """Return the statistics that a node made in the last run of a pipeline, for the `baseline` of `drift`.
+
+    They are looked up when a run starts: of the last run that finished with all its gates open, so that what a gate
+    has stopped is not what the next is held against. They stand for nothing while there is no such run; and in a run
+    on the same data as the last, for those of the last run on other data.
+    """
+    return external(Statistics, f"previous:{pipeline}/{node}:output")
 
 
 @component
@@ -162,7 +173,8 @@ def summary(found: Drift) -> str:
     """Return a report in a line: how many columns failed and warned, and the worst of them."""
     failed, warned = found.with_verdict("fail"), found.with_verdict("warn")
     unjudged = sum(not column.judged for column in found.columns)
-    compared = f"{len({column.column for column in found.columns})} columns"
+    number = len({column.column for column in found.columns})
+    compared = f"{number} column{'s' * (number != 1)}"
     if not failed and not warned:
         return f"no {found.kind} in {compared}" + (f" · cannot tell of {unjudged}" if unjudged else "")
     counts = [f"{len(part)} {word}" for part, word in ((failed, "failed"), (warned, "warned")) if part]

@@ -81,7 +81,7 @@ def of_statistics(column: ColumnStatistics) -> Distribution:
         column.rows,
         column.missing,
         column.infinite,
-        column.moments[0] if column.moments is not None and kind == "numeric" else None,
+        _mean(column) if kind == "numeric" else None,
         _scale(column, ordered),
         ordered,
         categories,
@@ -127,6 +127,10 @@ def _ticks(texts: tuple[Any, ...]) -> Any:
         return np.asarray(plain, "datetime64[us]").astype(np.int64).astype(np.float64)
     except ValueError:
         return None
+
+
+def _mean(column: ColumnStatistics) -> float | None:
+    return column.moments[0] if column.moments is not None and math.isfinite(column.moments[0]) else None
 
 
 def _scale(column: ColumnStatistics, ordered: Ordered | None) -> float:
