@@ -80,6 +80,13 @@ def test_a_histogram_is_read_at_its_edges_and_between() -> None:
     assert of_histogram(Histogram((0.0, 1.0), (0.0,))) is None
 
 
+def test_a_histogram_of_whole_numbers_is_spread_around_them() -> None:
+    """Bins of 3; 4 and 5; 6 and more, up to 9: edges are halves, so that each number is in the middle of its own."""
+    spread = of_histogram(Histogram((3.0, 4.0, 6.0, 9.0), (1.0, 1.0, 2.0)), greatest=9.0)
+    assert spread == Spread((2.5, 3.5, 5.5, 9.5), (0.0, 0.25, 0.5, 1.0))
+    assert of_histogram(Histogram((3.0, 4.0), (5.0,)), greatest=3.0) == Spread((2.5, 3.5), (0.0, 1.0))
+
+
 def test_a_few_values_far_out_leave_the_picture_to_the_others() -> None:
     shape = shape_of([column([float(value) for value in range(999)] + [1e9])], 40, 5)
     assert isinstance(shape, Curves)
@@ -106,7 +113,7 @@ def test_times_dates_and_clocks_are_drawn_on_axes_of_their_own(tmp_path: Path) -
     }
     midnight = start.timestamp()
     assert ends["time"] == ("time", midnight, midnight + 239 * 3600)
-    assert ends["date"] == ("time", midnight, midnight + 59 * 86400)
+    assert ends["date"] == ("time", midnight, midnight + 60 * 86400)  # to the end of the last day
     assert ends["clock"] == ("clock", 0.0, 23 * 3600 + 59 * 60)
 
 

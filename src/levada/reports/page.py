@@ -88,7 +88,7 @@ def _picture(shape: Shape, chart: Any) -> dict[str, Any]:
 def _chart_form(shape: Curves) -> dict[str, Any]:
     low, high, bins = shape.edges[0], shape.edges[-1], len(shape.edges) - 1
     shares = [[round(share, _DIGITS) for share in part] if part is not None else None for part in shape.shares]
-    return {"axis": shape.axis, "low": low, "high": high, "bins": bins, "shares": shares}
+    return {"axis": shape.axis, "whole": shape.whole, "low": low, "high": high, "bins": bins, "shares": shares}
 
 
 @cache

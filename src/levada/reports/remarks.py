@@ -85,7 +85,7 @@ def _of(column: ColumnStatistics) -> list[Remark]:
     if is_unrepeated(column):
         add("unrepeated", f"almost every value is another ({_about(column)}): an identifier, or free text")
     elif column.kind == "string" and column.distinct > MANY_VALUES:
-        add("many values", f"has {_about(column)} different values")
+        add("many values", f"has more than {MANY_VALUES:,} different values")
     if column.text is not None and column.text.blank:
         add("blank", f"{column.text.blank:,} of its values are only white space")
     tail = skewness(column)
