@@ -14,8 +14,7 @@ from levada.artifacts.statistics import ColumnStatistics
 from levada.artifacts.summaries import Lengths
 from levada.reports.differences import Difference
 from levada.reports.remarks import Remark, number, percent, remarks_on, shown_value
-from levada.reports.shapes import Bars, Curves, Shape, bars, curves, lengths, shape_of
-from levada.reports.shares import of_histogram
+from levada.reports.shapes import Bars, Shape, bars, lengths, of_lengths, shape_of
 from levada.reports.sides import Side
 
 HIDDEN_KINDS = frozenset({"constant", "almost constant", "mostly zero", "skewed", "new values", "blank", "infinite"})
@@ -118,6 +117,8 @@ def _rows(columns: Columns) -> list[Row]:
 
 
 def _folded(columns: Columns, detail: Detail) -> list[Row]:
+    if not detail.folded:
+        return []
     rows = [
         *_row("values", columns, lambda column: f"{column.values:,}"),
         *_row("infinite", columns, lambda column: f"{column.infinite:,}" if column.infinite else ""),
@@ -154,20 +155,15 @@ def _more(columns: Columns, detail: Detail) -> list[tuple[str, Shape]]:
     if any(column is not None and column.kind in ("string", "list", "bytes") for column in columns):
         found.append(("most frequent values", bars(columns, detail.folded)))
         found.append(("lengths", lengths(columns, detail.bins)))
-    if any(texts):
+    if any(text is not None and text.tokens is not None and text.tokens.max > 1 for text in texts):
         found.append(("words", _words(columns, detail.folded)))
     for name in ("widths", "heights"):
         sizes: list[Lengths | None] = [getattr(image, name) if image else None for image in images]
-        found.append((name, _of_lengths(sizes, detail.bins)))
+        found.append((name, of_lengths(sizes, detail.bins)))
     numeric = [column for column in columns if column is not None and column.kind == "numeric" and not column.exact]
     if not numeric and any(column is not None and column.kind == "numeric" for column in columns):
         found.append(("most frequent values", bars(columns, detail.folded)))
     return [(name, shape) for name, shape in found if shape is not None]
-
-
-def _of_lengths(found: Sequence[Lengths | None], bins: int) -> Curves | None:
-    histograms = [each.histogram if each else None for each in found]
-    return curves([of_histogram(each) if each else None for each in histograms], None, bins, whole=True)
 
 
 def _words(columns: Columns, most: int) -> Bars | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from levada.artifacts.drift import ColumnDrift, Drift, Verdict
 from levada.artifacts.statistics import ColumnStatistics
-from levada.reports.shapes import Curves, Shape, shape_of
+from levada.reports.shapes import Bars, Curves, Shape, is_unrepeated, lengths, shape_of
 from levada.reports.sides import Side, column_names
 
 MEASURES = {
@@ -89,7 +89,7 @@ def _distance(before: ColumnStatistics, after: ColumnStatistics) -> float:
     """
     if not before.rows or not after.rows:
         return 0.0 if before.rows == after.rows else 1.0
-    shape = shape_of([before, after], BINS, VALUES)
+    shape = _comparable(before, after)
     parts: list[list[float]] = []
     for place, column in enumerate((before, after)):
         shares = [share or 0.0 for share in shape.shares[place] or ()] + _beyond(shape, place) if shape else []
@@ -98,6 +98,20 @@ def _distance(before: ColumnStatistics, after: ColumnStatistics) -> float:
     longest = max(map(len, parts))
     parts = [part + [0.0] * (longest - len(part)) for part in parts]  # a side without values is in no bin
     return math.sqrt(sum(_divergence(p, q) for p, q in zip(*parts, strict=True)))
+
+
+def _comparable(before: ColumnStatistics, after: ColumnStatistics) -> Shape | None:
+    """Return what both columns have: of identifiers and free text the lengths, of words those counted on both sides."""
+    if is_unrepeated(before) and is_unrepeated(after):
+        return lengths([before, after], BINS)
+    shape = shape_of([before, after], BINS, VALUES)
+    if not isinstance(shape, Bars) or any(part is None for part in shape.shares):
+        return shape
+    sides = [part or [] for part in shape.shares]
+    known = [pair for pair in zip(*sides, strict=True) if None not in pair]
+    shares = [[pair[place] for pair in known] for place in (0, 1)]
+    rest = [1 - sum(share or 0.0 for share in part) for part in shares]
+    return Bars([], [*shares], rest, 0)
 
 
 def _beyond(shape: Shape, place: int) -> list[float]:

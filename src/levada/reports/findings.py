@@ -36,7 +36,7 @@ def findings_of(anomalies: Sequence[Anomaly], sensitive: Collection[str] = ()) -
 
 def _finding(anomaly: Anomaly, sensitive: Collection[str]) -> Finding:
     is_hidden = anomaly.column in sensitive
-    rows: Sequence[Mapping[str, Any]] = getattr(anomaly, "rows", ())
+    rows: Sequence[Mapping[str, Any]] = anomaly.rows
     columns = list(dict.fromkeys(name for row in rows for name in row))
     if anomaly.column in columns:  # what it is about is what one looks for
         columns = [anomaly.column, *(name for name in columns if name != anomaly.column)]
@@ -46,7 +46,7 @@ def _finding(anomaly: Anomaly, sensitive: Collection[str]) -> Finding:
         anomaly.kind,
         anomaly.split,
         f"{anomaly.kind}; its values are not shown" if is_hidden else anomaly.description,
-        getattr(anomaly, "count", None),
+        anomaly.count,
         columns,
         [[MASK if name in sensitive else _cell(row.get(name)) for name in columns] for row in rows],
     )

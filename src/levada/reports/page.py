@@ -23,25 +23,24 @@ LIMIT = 1_900_000
 """Bytes that a page may have: beyond, cards show less, and at last there are fewer of them."""
 
 _MANY = {FULL: 120, LESS: 600}  # figures (columns times sides) up to which it is tried to show so much
+_MOST = 2_000  # cards that a page could hold at all
 _DIGITS = 5
 
 
 def page_of(report: Report) -> str:
     """Return the page of a report, of at most 2 MB: with many columns each says less, and the last are left out."""
     figures = len(report.names) * max(len(report.sides), 1)
-    text = ""
-    for detail in (FULL, LESS, LEAST):
-        if figures > _MANY.get(detail, figures):
-            continue
-        cards = report.cards(detail)
-        text = _render(report, cards, detail)
-        if len(text.encode()) <= LIMIT:
-            return text
-    kept = report.cards(LEAST)
-    while len(text.encode()) > LIMIT and kept:
-        kept = kept[: int(len(kept) * min(LIMIT / len(text.encode()) * 0.95, 0.95))]
+    for detail in (FULL, LESS):
+        if figures <= _MANY[detail]:
+            text = _render(report, report.cards(detail), detail)
+            if len(text.encode()) <= LIMIT:
+                return text
+    kept = report.cards(LEAST, _MOST)
+    while True:
         text = _render(report, kept, LEAST)
-    return text
+        if len(text.encode()) <= LIMIT or not kept:
+            return text
+        kept = kept[: int(len(kept) * min(LIMIT / len(text.encode()) * 0.97, 0.95))]
 
 
 def _render(report: Report, cards: list[Card], detail: Detail) -> str:
@@ -71,11 +70,9 @@ def _render(report: Report, cards: list[Card], detail: Detail) -> str:
 
 def _drawn(place: int, card: Card, chart: Any) -> dict[str, Any]:
     """Return a card with its pictures as the template wants them: bars as they are, curves by number."""
-    words = [card.name, card.type, card.kind, *(remark.kind for remark in card.remarks)]
     return {
         "place": place,
         "card": card,
-        "text": " ".join(words).lower(),
         "picture": _picture(card.shape, chart) if card.shape is not None else None,
         "more": [(name, _picture(shape, chart)) for name, shape in card.more],
         "warnings": sum(remark.level == "warning" for remark in card.remarks),
@@ -91,7 +88,7 @@ def _picture(shape: Shape, chart: Any) -> dict[str, Any]:
 def _chart_form(shape: Curves) -> dict[str, Any]:
     low, high, bins = shape.edges[0], shape.edges[-1], len(shape.edges) - 1
     shares = [[round(share, _DIGITS) for share in part] if part is not None else None for part in shape.shares]
-    return {"axis": shape.axis, "low": low, "high": high, "bins": bins, "shares": shares}
+    return {"axis": shape.axis, "whole": shape.whole, "low": low, "high": high, "bins": bins, "shares": shares}
 
 
 @cache

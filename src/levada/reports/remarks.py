@@ -82,10 +82,10 @@ def _of(column: ColumnStatistics) -> list[Remark]:
         add("almost constant", f"one value has {percent(share)} of its rows")
     elif column.kind == "numeric" and column.zeros > MANY_ZEROS * column.values:
         add("mostly zero", f"{percent(column.zeros / column.values)} of its values are zero")
-    if column.kind == "string" and is_unrepeated(column):
+    if is_unrepeated(column):
         add("unrepeated", f"almost every value is another ({_about(column)}): an identifier, or free text")
     elif column.kind == "string" and column.distinct > MANY_VALUES:
-        add("many values", f"has {_about(column)} different values")
+        add("many values", f"has more than {MANY_VALUES:,} different values")
     if column.text is not None and column.text.blank:
         add("blank", f"{column.text.blank:,} of its values are only white space")
     tail = skewness(column)
@@ -128,7 +128,8 @@ def _between(name: str, sides: Sequence[Side]) -> list[Remark]:
             known = {value for value, _ in left.top}
             new = sum(count for value, count in right.top if value not in known)
             if new:
-                text = f"{new:,} rows of {after} have values that {before} does not have"
+                rows = f"{new:,} rows of {after} have values" if new > 1 else f"a row of {after} has a value"
+                text = f"{rows} that {before} does not have"
                 said.append(Remark(name, "new values", text))
     return said
 
@@ -153,6 +154,8 @@ def shown_value(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number(value)
     if isinstance(value, str):
-        is_time = value[:4].isdigit() and value[10:11] == "T"
-        return value[:16].replace("T", " ").removesuffix(" 00:00") if is_time else html.shown(value or "(empty)")
+        if value[:4].isdigit() and value[10:11] == "T":
+            return value[:16].replace("T", " ").removesuffix(" 00:00")
+        is_clock = value[2:3] == ":" and value[:2].isdigit()
+        return value.partition(".")[0] if is_clock else html.shown(value or "(empty)")
     return html.shown(value)

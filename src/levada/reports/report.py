@@ -32,10 +32,10 @@ class Report:
     findings: Sequence[Finding] | None = None
     is_open: bool | None = None
 
-    def cards(self, detail: Detail) -> list[Card]:
-        """Return a card a column."""
+    def cards(self, detail: Detail, most: int | None = None) -> list[Card]:
+        """Return a card a column, of the first `most` columns."""
         moved = by_column(self.moved)
-        made = [card_of(name, self.sides, detail, is_hidden=name in self.sensitive) for name in self.names]
+        made = [card_of(name, self.sides, detail, is_hidden=name in self.sensitive) for name in self.names[:most]]
         return [replace(card, moved=moved.get(card.name)) for card in made]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from levada import html
 from levada.artifacts.statistics import ColumnStatistics, Value
+from levada.artifacts.summaries import Lengths
 from levada.reports.shares import MARGIN, Axis, Spread, axis_of, is_counted, of_histogram, spread_of
 
 FEW = 12
@@ -24,7 +26,8 @@ Columns = Sequence[ColumnStatistics | None]
 class Curves:
     """Histograms over the same bins: for each side the share of its values in each, None for a side without values.
 
-    `below` and `above` are the shares of values that lie outside the edges.
+    `below` and `above` are the shares of values that lie outside the edges. `whole` says that there are only whole
+    numbers: then edges are in the middle between two of them.
     """
 
     axis: Axis
@@ -32,6 +35,7 @@ class Curves:
     shares: list[list[float] | None]
     below: list[float]
     above: list[float]
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,20 +68,28 @@ def shape_of(columns: Columns, bins: int, values: int) -> Shape | None:
     few = all(is_counted(column) and column.distinct <= FEW for column in present)
     if not by_value and not few:
         return curves([spread_of(column) if column is not None else None for column in columns], present[0], bins)
-    if all(column.kind == "string" and is_unrepeated(column) for column in present):
+    if all(is_unrepeated(column) for column in present):
         return lengths(columns, bins) or bars(columns, values)
     return bars(columns, values)
 
 
 def is_unrepeated(column: ColumnStatistics) -> bool:
-    """Whether almost every value of a column is another: which is the most frequent says nothing."""
-    return column.distinct > FEW and column.distinct > 0.9 * column.values
+    """Whether almost every value of a column of text is another: which is the most frequent says nothing."""
+    return column.kind == "string" and column.distinct > FEW and column.distinct > 0.9 * column.values
 
 
 def lengths(columns: Columns, bins: int) -> Curves | None:
-    """Return the picture of the lengths of texts, lists or binary values."""
-    found = [column.lengths.histogram if column and column.lengths else None for column in columns]
-    return curves([of_histogram(histogram) if histogram else None for histogram in found], None, bins, whole=True)
+    """Return the picture of the lengths of texts, lists or binary values; None if all are of one length."""
+    return of_lengths([column.lengths if column is not None else None for column in columns], bins)
+
+
+def of_lengths(found: Sequence[Lengths | None], bins: int) -> Curves | None:
+    """Return the picture of lengths; None if all are the same."""
+    known = [each for each in found if each is not None]
+    if len({size for each in known for size in (each.min, each.max)}) < 2:
+        return None
+    spreads = [of_histogram(each.histogram, 1.0, each.max) if each and each.histogram else None for each in found]
+    return curves(spreads, None, bins, whole=True)
 
 
 def curves(
@@ -96,7 +108,7 @@ def curves(
     above = [
         max(1 - below[place] - sum(part or []), 0.0) if part is not None else 0.0 for place, part in enumerate(shares)
     ]
-    return Curves(axis, edges, shares, below, [part if part > 1e-9 else 0.0 for part in above])
+    return Curves(axis, edges, shares, below, [part if part > 1e-9 else 0.0 for part in above], whole)
 
 
 def _range(spreads: Sequence[Spread]) -> tuple[float, float]:
@@ -120,7 +132,8 @@ def _edges(low: float, high: float, bins: int) -> list[float]:
 
 def _whole_edges(low: float, high: float, bins: int) -> list[float]:
     """Return edges between whole numbers, equally far apart: no bin has one number more than its neighbour."""
-    first, last = round(low), round(high)
+    first = math.ceil(low)
+    last = max(math.floor(high), first)
     step = max(1, -(-(last - first + 1) // bins))
     count = -(-(last - first + 1) // step)
     return [first - MARGIN + step * place for place in range(count + 1)]

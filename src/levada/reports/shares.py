@@ -70,7 +70,8 @@ def spread_of(column: ColumnStatistics) -> Spread | None:
             return _of_counts(sorted((_number(value), count) for value, count in column.top))
         tick = column.times.tick if column.times is not None else 1.0
         if column.histogram is not None and column.histogram.counts:
-            return of_histogram(column.histogram, tick)
+            greatest = _number(column.max) if column.is_integer and column.max is not None else None
+            return of_histogram(column.histogram, tick, greatest)
         return _of_quantiles([_number(value) for value in column.quantiles])
     except (ValueError, TypeError, OverflowError):  # a time that the calendar does not know; items that are text
         return None
@@ -81,13 +82,20 @@ def is_counted(column: ColumnStatistics) -> bool:
     return column.exact and bool(column.top) and column.distinct <= len(column.top) and not column.infinite
 
 
-def of_histogram(histogram: Histogram, tick: float = 1.0) -> Spread | None:
-    """Return the spread of a histogram whose edges are so many `tick`s; None if nothing was counted."""
+def of_histogram(histogram: Histogram, tick: float = 1.0, greatest: float | None = None) -> Spread | None:
+    """Return the spread of a histogram whose edges are so many `tick`s; None if nothing was counted.
+
+    With the `greatest` value it is one of whole numbers: they are spread around where they are, not up to the next.
+    """
     total = sum(histogram.counts)
     if not total:
         return None
     levels = [0.0, *(part / total for part in accumulate(histogram.counts))]
-    return Spread(tuple(edge * tick for edge in histogram.edges), (*levels[:-1], 1.0))
+    points = [edge * tick for edge in histogram.edges]
+    if greatest is not None:
+        last = points[-1] - MARGIN if points[-1] > greatest else greatest + MARGIN
+        points = [*(point - MARGIN for point in points[:-1]), last]
+    return Spread(tuple(points), (*levels[:-1], 1.0))
 
 
 def _of_quantiles(points: list[float]) -> Spread | None:

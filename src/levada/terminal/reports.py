@@ -50,12 +50,12 @@ def report_text(report: Report, width: int, *, colours: bool = False) -> str:
     if judged:
         console.print()
         console.print(_moved(judged[:MOST]))
-    cards = report.cards(_DETAIL)
+    cards = report.cards(_DETAIL, MOST)
     if cards:
         console.print()
-        console.print(_columns(report, cards[:MOST]))
-    if len(cards) > MOST:
-        console.print(_plain(f"and {len(cards) - MOST:,} more columns", "dim"))
+        console.print(_columns(report, cards))
+    if len(report.names) > MOST:
+        console.print(_plain(f"and {len(report.names) - MOST:,} more columns", "dim"))
     assert isinstance(console.file, StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 

@@ -36,6 +36,8 @@
   const short = value => Math.abs(value) >= 1e6 || (value && Math.abs(value) < 1e-3) ? value.toExponential(0)
     : Math.abs(value) >= 1e4 ? `${value / 1e3}k` : value.toLocaleString("en", { maximumSignificantDigits: 6 });
 
+  const wholes = Array.from({ length: 48 }, (_, at) => [1, 2, 5][at % 3] * 10 ** Math.floor(at / 3));
+
   function draw(place) {
     const chart = charts[place.dataset.chart];
     const step = (chart.high - chart.low) / chart.bins;
@@ -47,6 +49,7 @@
     const axis = { stroke: soft, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 } };
     const xs = { ...axis, size: 26, grid: { show: false }, space: 56 };
     if (chart.axis === "number") xs.values = (_, values) => values.map(value => value === null ? "" : short(value));
+    if (chart.whole) xs.incrs = wholes;
     if (chart.axis === "clock") xs.values = (_, values) => values.map(shown.clock);
     const options = {
       width: place.clientWidth, height: place.clientHeight || 112,
@@ -68,7 +71,8 @@
         if (at < 0) { readout.textContent = ""; return; }
         const parts = chart.shares.map((part, side) => part ? `${chart.shares.length > 1 ? `${sides[side]} ` : ""}${percent(part[at])}` : "");
         const say = shown[chart.axis];
-        readout.textContent = `${say(edges[at])} to ${say(edges[at + 1])}: ${parts.filter(Boolean).join(", ")}`;
+        const [from, to] = chart.whole ? [Math.ceil(edges[at]), Math.floor(edges[at + 1])] : [edges[at], edges[at + 1]];
+        readout.textContent = `${say(from)}${from === to ? "" : ` to ${say(to)}`}: ${parts.filter(Boolean).join(", ")}`;
       }] },
     };
     drawn.set(place, new uPlot(options, data, place));
@@ -88,10 +92,14 @@
   const list = document.getElementById("cards");
   if (!list) return;
   const cards = Array.from(list.children);
+  const said = new Map(cards.map((card, place) => [card, {
+    place, name: card.querySelector("h3").textContent,
+    text: [card.querySelector(".name").textContent, card.dataset.kind, ...Array.from(card.querySelectorAll(".name li"), item => item.title)].join(" ").toLowerCase(),
+  }]));
   const search = document.getElementById("search"), sort = document.getElementById("sort"), only = document.getElementById("only");
   const order = {
-    order: (a, b) => a.dataset.order - b.dataset.order,
-    name: (a, b) => a.dataset.name.localeCompare(b.dataset.name),
+    order: (a, b) => said.get(a).place - said.get(b).place,
+    name: (a, b) => said.get(a).name.localeCompare(said.get(b).name),
     missing: (a, b) => b.dataset.missing - a.dataset.missing,
     distinct: (a, b) => b.dataset.distinct - a.dataset.distinct,
     remarks: (a, b) => b.dataset.remarks - a.dataset.remarks,
@@ -100,7 +108,7 @@
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     for (const card of cards) {
-      const fits = words.every(word => card.dataset.text.includes(word)) && (!only.checked || card.dataset.remarks > 0);
+      const fits = words.every(word => said.get(card).text.includes(word)) && (!only.checked || card.dataset.remarks > 0);
       card.hidden = !fits;
       count += fits;
     }
