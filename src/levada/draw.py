@@ -71,6 +71,12 @@ class Caller(Protocol):
     @property
     def is_idle(self) -> bool: ...
 
+    @property
+    def store(self) -> Any: ...
+
+    @property
+    def root(self) -> Path: ...
+
     def call(self, component: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
 
     def call_pipeline(self, pipeline: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
@@ -82,6 +88,11 @@ _callers: list[Caller] = []
 def caller() -> Caller | None:
     """Return the session in which a call runs at once; None without one, and within a component that it runs."""
     return _callers[-1] if _callers and _callers[-1].is_idle else None
+
+
+def session_in_force() -> Caller | None:
+    """Return the session that is open, whether it is running something or not; None without one."""
+    return _callers[-1] if _callers else None
 
 
 def open_session(session: Caller) -> None:

@@ -11,6 +11,7 @@ from levada.components.drift import skew as skew
 from levada.components.evaluate import Evaluated as Evaluated
 from levada.components.evaluate import evaluate as evaluate
 from levada.components.ingestion import ingest as ingest
+from levada.components.parquet_import import import_data as import_data
 from levada.components.profiling import profile as profile
 from levada.components.profiling import statistics_file as statistics_file
 from levada.components.push import push as push
@@ -25,12 +26,16 @@ from levada.components.threshold import at_most as at_most
 from levada.components.transform import fit_features as fit_features
 from levada.components.transform import transform as transform
 from levada.drift.limits import Limits as Limits
+from levada.sources.arrow_files import arrow_files as arrow_files
 from levada.sources.csv_files import csv as csv
+from levada.sources.data_frame import dataframe as dataframe
 from levada.sources.files import files_digest as files_digest
+from levada.sources.images import image_folder as image_folder
 from levada.sources.locations import Where as Where
 from levada.sources.parquet_files import parquet as parquet
 from levada.sources.source import Source as Source
 from levada.sources.spans import last as last
+from levada.sources.sql import sql as sql
 from levada.sources.tfrecord import write_tfrecord as write_tfrecord
 from levada.sources.tfrecord_files import tfrecord as tfrecord
 from levada.splits.by_column import by_column as by_column

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from levada.resolved import Resolved
     from levada.result import Result
     from levada.run import Outcome, Reader
+    from levada.store import Store
 
 
 def session(
@@ -110,6 +111,16 @@ class Session:
     def plan(self) -> Plan:
         """The graph of what was called so far, in the run that goes on."""
         return self._run.plan
+
+    @property
+    def store(self) -> Store:
+        """The store that the session's runs are kept in."""
+        return self.project.store
+
+    @property
+    def root(self) -> Path:
+        """The project's root folder."""
+        return self.project.root
 
     def close(self) -> None:
         """End the session: a call of a component outside a pipeline is an error again."""

@@ -32,13 +32,16 @@ class ParquetSource(FileSource):
         files = self.files(root)
         for file in files:
             with file.open() as stream:
-                parquet = _opened(stream, file)
-                schema = plain_schema(parquet.schema_arrow)
-                schema = select(schema, chosen_columns(schema.names, self.columns, file.shown))
+                parquet = opened(stream, file)
+                schema = self.columns_of(parquet.schema_arrow, file.shown)
                 wanted = wanted or schema
                 check_same(wanted, schema, files[0].shown, file.shown, self.name)
-                for batch in _read(parquet, wanted.names, file.shown):
+                for batch in read(parquet, wanted.names, file.shown):
                     yield batch.select(wanted.names).cast(wanted)
+
+    def columns_of(self, schema: pa.Schema, shown: str) -> pa.Schema:
+        """Return the columns that are read of a file, of plain types. Raises DataError for one twice or not there."""
+        return select(plain_schema(schema), chosen_columns(schema.names, self.columns, shown))
 
 
 def parquet(path: str | Path, *, columns: list[str] | None = None, **where: Unpack[Where]) -> ParquetSource:
@@ -52,7 +55,8 @@ def parquet(path: str | Path, *, columns: list[str] | None = None, **where: Unpa
     return ParquetSource(located("parquet", path, where), tuple(columns or ()))
 
 
-def _opened(stream: BinaryIO, file: File) -> Any:
+def opened(stream: BinaryIO, file: File) -> Any:
+    """Return a Parquet file to read. Raises DataError if it is none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -61,14 +65,15 @@ def _opened(stream: BinaryIO, file: File) -> Any:
         return pq.ParquetFile(file.address if file.path else pa.PythonFile(stream), pre_buffer=False)
     except pa.ArrowInvalid as error:
         raise DataError(f"{file.shown} is not a Parquet file: {first_line(error)}") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{file.shown} is damaged: {first_line(error)}", hint=AGAIN) from None
 
 
-def _read(parquet: Any, columns: list[str], shown: str) -> Iterator[pa.RecordBatch]:
+def read(parquet: Any, columns: list[str], shown: str) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of a Parquet file. Raises DataError if it is damaged."""
     import pyarrow as pa
 
     try:
         yield from parquet.iter_batches(columns=columns)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{shown} is damaged: {first_line(error)}", hint=AGAIN) from None
