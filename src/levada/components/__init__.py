@@ -17,10 +17,12 @@ from levada.components.threshold import at_least as at_least
 from levada.components.threshold import at_most as at_most
 from levada.sources.csv_files import csv as csv
 from levada.sources.files import files_digest as files_digest
+from levada.sources.json_lines import json_lines as json_lines
 from levada.sources.locations import Where as Where
 from levada.sources.parquet_files import parquet as parquet
 from levada.sources.source import Source as Source
 from levada.sources.spans import last as last
+from levada.sources.text_files import text_files as text_files
 from levada.splits.by_column import by_column as by_column
 from levada.splits.by_time import by_time as by_time
 from levada.splits.rule import Rule as Rule

@@ -17,7 +17,8 @@ from typing import Any
 
 from levada.errors import DataError, Position
 from levada.sources.csv_types import SORTS, Mixture
-from levada.sources.files import File, unreadable
+from levada.sources.files import File
+from levada.sources.stretches import damaged
 
 FIELD_LIMIT = 1 << 30
 READ_BYTES = 1 << 20
@@ -130,9 +131,7 @@ class CsvFile:
         return self.header() if self.has_header else list(options.columns)
 
     def unreadable(self, error: OSError) -> DataError:
-        if error.errno is None:  # not the system's: what decompresses says it
-            return DataError(f"{self.shown} is damaged: {str(error).splitlines()[0]}.", hint="Fetch the file again.")
-        return unreadable(self.shown, error)
+        return damaged(self.shown, error)
 
     # -- the header -----------------------------------------------------------------------------------
 
