@@ -22,6 +22,7 @@ from levada.sources.stretches import damaged
 
 FIELD_LIMIT = 1 << 30
 READ_BYTES = 1 << 20
+LARGE_BYTES = 32 << 20
 SHOWN_CHARACTERS = 100
 WORDS = {
     "int": "whole numbers",
@@ -107,6 +108,11 @@ class CsvFile:
             return Watched(stream, None if self.end is None else self.end - self.begin)
         except OSError as error:
             raise self.unreadable(error) from None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether there are many blocks to read."""
+        return (self.file.size() if self.end is None else self.end) - self.begin > LARGE_BYTES
 
     @property
     def is_whole(self) -> bool:
