@@ -188,9 +188,8 @@ def compare(rows: int, turns: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         generate(folder, rows)
-        print(
-            f"{rows:,} rows x 18, {(folder / 'rows.csv').stat().st_size / 1e6:.0f} MB of CSV; the least of {turns} turns"
-        )
+        size = (folder / "rows.csv").stat().st_size / 1e6
+        print(f"{rows:,} rows x 18, {size:.0f} MB of CSV; the least of {turns} turns", flush=True)
         turned = {name: [once(name, folder) for _ in range(1)] for name in names}
         for _ in range(turns - 1):
             for name in names:
