@@ -12,7 +12,7 @@ import pytest
 
 from levada.components import csv
 from levada.errors import DataError, ParameterError
-from levada.sources import csv_files, csv_reading
+from levada.sources import csv_faults, csv_files, csv_reading
 from levada.sources.csv_files import CsvSource
 from levada.values import decode, encode
 
@@ -36,6 +36,7 @@ def fault(text: str | bytes, root: Path, **options: Any) -> str:
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a few thousand rows many blocks."""
     monkeypatch.setattr(csv_reading, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(csv_faults, "LARGE_BYTES", 2000)
 
 
 MALFORMED = {

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from levada.artifact import Artifact, Making
 from levada.errors import ComponentError, DataError, did_you_mean
 from levada.tables.reading import Rejects
-from levada.tables.types import plain_schema, stored_schema
+from levada.tables.types import plain_schema, stored_paths, stored_schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +35,7 @@ SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 ROW_GROUP_ROWS = 131_072
 ROW_GROUP_BYTES = 64 << 20
 PART_BYTES = 1 << 30
+DICTIONARY_SAMPLE = 16_384
 QUARANTINE = "quarantine.parquet"
 
 
@@ -268,15 +269,17 @@ class SplitFiles:
         self._schema = schema
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = self._waiting_bytes = self._written_bytes = 0
-        self._writer = self._open()
+        self._writer: Any = None
 
-    def _open(self) -> Any:
+    def _open(self, first: pa.Table) -> Any:
+        """Begin a file; its first row group says which columns are worth a dictionary."""
         import pyarrow.parquet as pq
 
         name = part_name(len(list(self._folder.glob("part-*.parquet"))))
         self.names.append(name)
         self._written_bytes = 0
-        return pq.ParquetWriter(self._folder / name, self._schema, compression="zstd")
+        columns: Any = columns_with_dictionary(first)
+        return pq.ParquetWriter(self._folder / name, self._schema, compression="zstd", use_dictionary=columns)
 
     def add(self, batch: pa.RecordBatch) -> None:
         self.rows += batch.num_rows
@@ -293,11 +296,13 @@ class SplitFiles:
     def _flush(self) -> None:
         import pyarrow as pa
 
-        if self._waiting:
-            if self._written_bytes >= PART_BYTES:
+        if self._waiting or self._writer is None:
+            table = pa.Table.from_batches(self._waiting, self._schema).combine_chunks()
+            if self._writer is None:
+                self._writer = self._open(table)
+            elif self._written_bytes >= PART_BYTES:
                 self._writer.close()
-                self._writer = self._open()
-            table = pa.Table.from_batches(self._waiting, self._schema)
+                self._writer = self._open(table)
             self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
             self._written_bytes += self._waiting_bytes
             self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
@@ -305,6 +310,26 @@ class SplitFiles:
     def close(self) -> None:
         self._flush()
         self._writer.close()
+
+
+def columns_with_dictionary(table: pa.Table) -> list[str] | bool:
+    """Return the Parquet columns to be written with a dictionary: all but those whose values hardly repeat.
+
+    For these the writer would begin a dictionary in each row group and throw it away, which takes as long as all else.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    sample = table.slice(0, DICTIONARY_SAMPLE)
+    varied = {
+        name
+        for name in table.column_names
+        if not pa.types.is_nested(table[name].type)
+        and pc.count_distinct(sample[name]).as_py() * 2 > sample.num_rows > 1  # pyright: ignore[reportAttributeAccessIssue]
+    }
+    if not varied:
+        return True
+    return [path for path in stored_paths(table.schema) if path not in varied] or False
 
 
 def _batches(rows: Any) -> Iterator[pa.RecordBatch]:

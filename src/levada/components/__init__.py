@@ -31,6 +31,7 @@ from levada.sources.csv_files import csv as csv
 from levada.sources.data_frame import dataframe as dataframe
 from levada.sources.files import files_digest as files_digest
 from levada.sources.images import image_folder as image_folder
+from levada.sources.json_lines import json_lines as json_lines
 from levada.sources.locations import Where as Where
 from levada.sources.parquet_files import parquet as parquet
 from levada.sources.source import Source as Source
@@ -38,6 +39,7 @@ from levada.sources.spans import last as last
 from levada.sources.sql import sql as sql
 from levada.sources.tfrecord import write_tfrecord as write_tfrecord
 from levada.sources.tfrecord_files import tfrecord as tfrecord
+from levada.sources.text_files import text_files as text_files
 from levada.splits.by_column import by_column as by_column
 from levada.splits.by_time import by_time as by_time
 from levada.splits.stratified import stratified as stratified

@@ -17,10 +17,12 @@ from typing import Any
 
 from levada.errors import DataError, Position
 from levada.sources.csv_types import SORTS, Mixture
-from levada.sources.files import File, unreadable
+from levada.sources.files import File
+from levada.sources.stretches import damaged
 
 FIELD_LIMIT = 1 << 30
 READ_BYTES = 1 << 20
+LARGE_BYTES = 32 << 20
 SHOWN_CHARACTERS = 100
 WORDS = {
     "int": "whole numbers",
@@ -108,6 +110,11 @@ class CsvFile:
             raise self.unreadable(error) from None
 
     @property
+    def is_large(self) -> bool:
+        """Whether there are many blocks to read."""
+        return (self.file.size() if self.end is None else self.end) - self.begin > LARGE_BYTES
+
+    @property
     def is_whole(self) -> bool:
         return self.is_beginning and self.end is None
 
@@ -130,9 +137,7 @@ class CsvFile:
         return self.header() if self.has_header else list(options.columns)
 
     def unreadable(self, error: OSError) -> DataError:
-        if error.errno is None:  # not the system's: what decompresses says it
-            return DataError(f"{self.shown} is damaged: {str(error).splitlines()[0]}.", hint="Fetch the file again.")
-        return unreadable(self.shown, error)
+        return damaged(self.shown, error)
 
     # -- the header -----------------------------------------------------------------------------------
 

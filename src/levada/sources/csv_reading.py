@@ -101,26 +101,18 @@ class CsvReading:
 
     def _fast(self, file: CsvFile) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
-        import pyarrow.csv as pacsv
 
         names = file.names(self._options)
         rows = 0
         stream = file.watched()
         block = self._reading.hints.get("block", BLOCK_BYTES)
         try:
-            reader = pacsv.open_csv(
-                stream,
-                read_options=pacsv.ReadOptions(
-                    use_threads=False,
-                    block_size=block,
-                    encoding=self._options.encoding,
-                    column_names=names,
-                    skip_rows=file.lines_before,
-                    skip_rows_after_names=1 if self._options.header and file.is_beginning else 0,
-                ),
-                parse_options=self._parse_options,
-                convert_options=self._convert_options(self._types),
-            )
+            reader = self._opened(file, stream, block, self._types)
+            if len(self._types) < len(names) and file.is_large:
+                # Reading under types that are given takes three quarters of the time: the first block gives them.
+                stream = file.watched()
+                found = {item.name: item.type for item in reader.schema if not pa.types.is_null(item.type)}
+                reader = self._opened(file, stream, block, {**found, **self._types})
             for batch in reader:
                 if any(pa.types.is_binary(type_) for type_ in batch.schema.types):
                     raise self._fault(file, file.fault(names, "text that cannot be decoded"))
@@ -136,6 +128,23 @@ class CsvReading:
             raise self._fault(file, fault)
         if not rows and file.is_whole:
             raise file.without_rows()
+
+    def _opened(self, file: CsvFile, stream: Any, block: int, types: Mapping[str, Any]) -> Any:
+        import pyarrow.csv as pacsv
+
+        return pacsv.open_csv(
+            stream,
+            read_options=pacsv.ReadOptions(
+                use_threads=False,
+                block_size=block,
+                encoding=self._options.encoding,
+                column_names=file.names(self._options),
+                skip_rows=file.lines_before,
+                skip_rows_after_names=1 if self._options.header and file.is_beginning else 0,
+            ),
+            parse_options=self._parse_options,
+            convert_options=self._convert_options(types),
+        )
 
     def _explained(self, file: CsvFile, names: list[str], error: Exception) -> Exception:
         """Return what to raise for what the reader stumbled over."""

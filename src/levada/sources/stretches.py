@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from levada.errors import DataError
 from levada.sources.files import File, unreadable
 
 PART_BYTES = 128 << 20
@@ -23,6 +24,30 @@ class Stretch:
     begin: int = 0
     end: int | None = None
 
+    def bytes(self, size: int) -> Iterator[bytes]:
+        """Yield the bytes, decompressed, so many at a time. Raises DataError if the file cannot be read."""
+        left = None if self.end is None else self.end - self.begin
+        try:
+            if self.begin or left is not None:
+                with self.file.open() as stream:
+                    stream.seek(self.begin)
+                    while data := stream.read(size if left is None else min(size, left)):
+                        left = None if left is None else left - len(data)
+                        yield data
+                return
+            with self.file.stream() as stream:
+                while data := stream.read(size):
+                    yield data
+        except OSError as error:
+            raise damaged(self.file.shown, error) from None
+
+
+def damaged(shown: str, error: OSError) -> DataError:
+    """Return the error for a file whose reading failed: because of the system, or of what it holds."""
+    if error.errno is None:  # not the system's: what decompresses says it
+        return DataError(f"{shown} is damaged: {str(error).splitlines()[0].rstrip('.')}.", hint="Fetch the file again.")
+    return unreadable(shown, error)
+
 
 def divide_files(files: Sequence[File], *, quotes: bool, divisible: bool = True) -> list[list[Stretch]]:
     """Return the parts in which files are read, in their order: each about PART_BYTES large, or one file.
@@ -31,7 +56,7 @@ def divide_files(files: Sequence[File], *, quotes: bool, divisible: bool = True)
     has any quote, since a quoted value may hold line ends. Raises DataError for a file that cannot be read.
     """
     parts: list[list[Stretch]] = []
-    open_bytes = PART_BYTES
+    open_bytes = None
     for file in files:
         size = file.size()
         whole = not divisible or file.codec is not None or size < 2 * PART_BYTES
@@ -39,9 +64,9 @@ def divide_files(files: Sequence[File], *, quotes: bool, divisible: bool = True)
         if cuts:
             bounds = [0, *cuts]
             parts += [[Stretch(file, begin, end)] for begin, end in zip(bounds, [*cuts, None], strict=True)]
-            open_bytes = PART_BYTES
+            open_bytes = None
             continue
-        if open_bytes + size > PART_BYTES:
+        if open_bytes is None or open_bytes + size > PART_BYTES:
             parts.append([])
             open_bytes = 0
         parts[-1].append(Stretch(file))
@@ -59,7 +84,7 @@ def _cuts(file: File, size: int, quotes: bool) -> Iterator[int]:
                 if quotes and b'"' in data:
                     return
                 end = position + len(data)
-                if end > wanted and (newline := data.find(b"\n", max(0, wanted - position))) >= 0:
+                while end > wanted and (newline := data.find(b"\n", max(0, wanted - position))) >= 0:
                     if position + newline + 1 < size:
                         found.append(position + newline + 1)
                     wanted = position + newline + 1 + PART_BYTES

@@ -35,11 +35,12 @@ def mix(x: Hashes) -> Hashes:
     """Scramble 64-bit words, in place: SplitMix64's finaliser, a bijection."""
     import numpy as np
 
-    x ^= x >> np.uint64(30)
+    shifted = x >> np.uint64(30)
+    x ^= shifted
     x *= np.uint64(0xBF58476D1CE4E5B9)
-    x ^= x >> np.uint64(27)
+    x ^= np.right_shift(x, np.uint64(27), out=shifted)
     x *= np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
+    x ^= np.right_shift(x, np.uint64(31), out=shifted)
     return x
 
 
@@ -57,7 +58,9 @@ def hash_rows(batch: pa.RecordBatch | pa.Table, columns: Sequence[str], salt: st
 
     total = np.full(batch.num_rows, seed_of(salt), np.uint64)
     for name in columns:
-        total += mix(hash_values(batch.column(name)) ^ np.uint64(seed_of(name)))
+        hashes = hash_values(batch.column(name))
+        hashes ^= np.uint64(seed_of(name))
+        total += mix(hashes)
     return mix(total)
 
 
@@ -125,7 +128,7 @@ def _nanoseconds(type_: Any) -> int:
 def _hash_integers(values: Any) -> Hashes:
     import numpy as np
 
-    wide = values.astype(np.uint64 if values.dtype.kind == "u" else np.int64).view(np.uint64)
+    wide = values.astype(np.uint64 if values.dtype.kind == "u" else np.int64, copy=False).view(np.uint64)
     return mix(wide + np.uint64(GOLDEN))
 
 
@@ -134,13 +137,13 @@ def _hash_floats(values: Any) -> Hashes:
     import numpy as np
 
     whole = (np.floor(values) == values) & (np.abs(values) < PLAIN_INTEGERS_BELOW)
-    hashes = _hash_integers(np.where(whole, values, 0).astype(np.int64))
-    if not whole.all():
-        rest = values[~whole]
-        bits = np.ascontiguousarray(rest).view(np.uint64) ^ np.uint64(NOT_WHOLE)
-        hashed = mix(bits.copy())
-        hashed[np.isnan(rest)] = MISSING
-        hashes[~whole] = hashed
+    words = np.ascontiguousarray(values).view(np.uint64) ^ np.uint64(NOT_WHOLE)
+    if whole.any():
+        words[whole] = values[whole].astype(np.int64).view(np.uint64) + np.uint64(GOLDEN)
+    hashes = mix(words)
+    absent = np.isnan(values)
+    if absent.any():
+        hashes[absent] = MISSING
     return hashes
 
 

@@ -47,6 +47,17 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
     return plain_schema(pq.read_schema(pa.BufferReader(sink.getvalue())))
 
 
+def stored_paths(schema: pa.Schema) -> list[str]:
+    """Return the names of the Parquet columns that columns are stored in: several for one that is nested."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(schema.empty_table(), sink)
+    stored = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
+    return [stored.column(number).path for number in range(len(stored))]
+
+
 def kind_of(type_: Any) -> Kind:
     """Return what an Arrow type is for statistics."""
     import pyarrow as pa
