@@ -58,7 +58,8 @@ class NumberLayer(FeatureLayer):
             values = tf.minimum(values, _scalar(state["high"], dtype))
         if self.kind.log:
             values = tf.math.log1p(tf.maximum(values, _scalar(0, dtype)))
-        scaled = (values - _scalar(state["offset"], dtype)) / _scalar(state["divisor"], dtype)
+        # Times the reciprocal, since that is what a graph makes of a division: so both give the same last bit.
+        scaled = (values - _scalar(state["offset"], dtype)) * _scalar(1.0 / state["divisor"], dtype)
         result = tf.cast(tf.where(absent, _scalar(state["filled"], dtype), scaled), "float32")
         if not self.length:
             result, absent = result[:, None], absent[:, None]
@@ -82,7 +83,7 @@ class TimeLayer(FeatureLayer):
         columns: list[Any] = []
         for part in self.kind.parts:
             if part == "age":
-                age = (seconds - self.state["start"]) / self.state["span"]
+                age = (seconds - self.state["start"]) * (1.0 / self.state["span"])
                 columns.append(tf.cast(age, "float32")[:, None])
             elif self.kind.cyclic:
                 turn = tf.cast(parts[part], "float32") * (2 * math.pi / PERIODS[part])
@@ -114,7 +115,7 @@ class ImageLayer(FeatureLayer):
                 pixels = layer(pixels, training=True)
         if self.kind.rescale == "none":
             return pixels
-        return pixels / 255.0 if self.kind.rescale == "unit" else pixels / 127.5 - 1.0
+        return pixels * (1 / 255) if self.kind.rescale == "unit" else pixels * (1 / 127.5) - 1.0
 
     def _pixels(self, encoded: Any) -> Any:
         shape = (*self.kind.size, self.kind.channels)
