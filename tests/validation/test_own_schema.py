@@ -20,7 +20,6 @@ from levada.validation.checking import check
 from tests.conftest import Caller
 from tests.validation.tables import tables
 
-
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
@@ -77,7 +76,7 @@ def test_a_widened_schema_lets_the_data_through(first: pa.Table, second: pa.Tabl
         wider = widen(kept, statistics, ranges=True)
         left = check(statistics, wider)
         assert [found for found in left if found.severity == "error"] == []
-        assert {found.kind for found in left} <= {"missing column", "type"}, "columns that may be missing, INT for FLOAT"
+        assert {found.kind for found in left} <= {"missing column", "type"}, "what may be missing, INT for FLOAT"
         assert widen(wider, statistics, ranges=True) == wider
 
 
