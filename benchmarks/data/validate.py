@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # beside this file `profile.py` hides Python's own
 
-from measure import BIN, once
+from measure import BIN, once  # noqa: E402
 
 HERE = Path(__file__).resolve()
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,12 @@ import pytest
 from levada.artifacts import Schema
 from levada.artifacts.schema import parse_schema
 from levada.artifacts.statistics import ColumnStatistics, Lengths
+from levada.components import csv, ingest, profile
 from levada.schemas.difference import counted, difference
+from levada.schemas.editing import edit
 from levada.schemas.masking import MASK, mask_column, mask_columns, mask_row, mask_slice
 from levada.schemas.wording import worded
+from levada.validation.schema_checks import find_anomalies
 
 
 def feature(rest: str) -> str:
@@ -201,3 +206,30 @@ def test_a_schema_of_tfx_loads_and_is_kept_as_it_is() -> None:
     said = worded(schema.feature[0], schema)
     assert said.values == ("Cash", "Credit Card")
     assert "drift_comparator { infinity_norm { threshold: 0.01 } }" in said.facets["other"]
+
+
+TAXI = Path(__file__).parent / "taxi_by_tfdv.pbtxt"
+
+
+def test_a_schema_that_tfdv_wrote_is_read_and_edited(tmp_path: Path) -> None:
+    """Every column of it has words, and a change is written between what TFDV wrote."""
+    text = TAXI.read_text()
+    schema = parse_schema(text, TAXI.name)
+    assert len(schema.feature) == 18 and all(worded(feature, schema).facets["type"] for feature in schema.feature)
+    wanted = parse_schema(text, TAXI.name)
+    wanted.string_domain[0].value.append("Seashells")
+    edited = edit(text, wanted)
+    assert edited.replace('  value: "Seashells"\n', "") == text
+    assert [change.words for change in difference(schema, wanted)] == ["domain: + 'Seashells'"]
+
+
+@pytest.mark.skipif("LEVADA_DATA" not in os.environ, reason="LEVADA_DATA does not name a folder with real data")
+def test_the_taxi_trips_fit_the_schema_that_tfdv_inferred_from_them(call: Any) -> None:
+    """But for columns that pandas reads as numbers because some are missing, of which the schema says nothing."""
+    source = csv(Path(os.environ["LEVADA_DATA"]) / "chicago_taxi/data.csv")
+    statistics = call(profile, call(ingest, source))
+    found = find_anomalies(statistics, parse_schema(TAXI.read_text(), TAXI.name))
+    assert {(anomaly.severity, anomaly.kind) for anomaly in found} == {
+        ("warning", "type"),
+        ("warning", "missing values"),
+    }

@@ -20,7 +20,6 @@ from levada.validation.checking import check
 from tests.conftest import Caller
 from tests.validation.tables import tables
 
-
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
@@ -75,9 +74,10 @@ def test_a_widened_schema_lets_the_data_through(first: pa.Table, second: pa.Tabl
         kept = infer(looked_at(call, first)[1], ranges=True)
         _, statistics = looked_at(call, renamed)
         wider = widen(kept, statistics, ranges=True)
-        assert check(statistics, wider) == []
+        left = check(statistics, wider)
+        assert [found for found in left if found.severity == "error"] == []
+        assert {found.kind for found in left} <= {"missing column", "type"}, "what may be missing, INT for FLOAT"
         assert widen(wider, statistics, ranges=True) == wider
-        assert not any(found.type.startswith("INVALID") for found in check(statistics, wider))
 
 
 @settings(max_examples=50, suppress_health_check=SLOW)

@@ -351,8 +351,8 @@ def _vocabularies_to_text(vocabularies: Mapping[str, Mapping[str, Any]]) -> str:
     """Return vocabularies as a JSON document with a line for each."""
     dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     parts = [
-        f"{dumps(key)}: {{\n" + ",\n".join(f"{dumps(name)}: {dumps(counts)}" for name, counts in columns.items()) + "\n}"
-        for key, columns in vocabularies.items()
+        f"{dumps(key)}: {{\n" + ",\n".join(f"{dumps(name)}: {dumps(counts)}" for name, counts in its.items()) + "\n}"
+        for key, its in vocabularies.items()
     ]
     return "{\n" + ",\n".join(parts) + "\n}\n"
 

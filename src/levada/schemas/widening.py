@@ -34,12 +34,12 @@ OUTGROWN = 2
 def widen(
     schema: schema_pb2.Schema, statistics: Statistics, *, max_domain: int = 50, ranges: bool = False
 ) -> schema_pb2.Schema:
-    """Return a schema that asks no more than the given one, and that all splits of some statistics fit.
+    """Return a schema that asks no more than the given one, and that some statistics fit without an error.
 
     What the data fits stays as it is, bounds that people set beyond it too: nothing is ever tightened. A column that
     the schema does not know is added as `infer` would propose it, one that it requires and the data does not have is
     left out, unless it is bound to an environment. Domains and ranges take in what lies outside, a domain that would
-    more than double is dropped. Raises DataError if the statistics have no columns.
+    more than double is dropped. What only rows can tell is left alone. Raises DataError if there are no columns.
     """
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -71,8 +71,10 @@ def in_use(feature: Any) -> bool:
 
 
 def _may_be_absent(feature: Any, schema: Any) -> bool:
+    required = feature.presence.min_fraction > 0 or feature.presence.min_count > 0
     bound = feature.in_environment or feature.not_in_environment
-    return bool(bound) or not in_use(feature) or feature.HasField("validation_derived_source")
+    derived = feature.HasField("validation_derived_source")
+    return bool(bound) or not required or not in_use(feature) or derived
 
 
 def _widen(feature: Any, schema: Any, columns: Columns, max_domain: int, ranges: bool) -> None:
@@ -127,7 +129,7 @@ def _widen_presence(feature: Any, columns: Columns) -> None:
     least = min(1 - column.missing_share for column in columns)
     if any(column.count < presence.min_count for column in columns):
         presence.ClearField("min_count")
-    if least < presence.min_fraction or (not is_required(columns) and not presence.HasField("min_fraction")):
+    if least < presence.min_fraction:
         count = presence.min_count if presence.HasField("min_count") else None
         describe_presence(feature, columns)
         if count is None:
