@@ -16,7 +16,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Artifact
 from levada.artifacts.summaries import (
@@ -36,9 +37,13 @@ from levada.artifacts.summaries import (
 from levada.errors import DataError, did_you_mean
 from levada.tables.types import Kind
 
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
 FILE = "statistics.json"
 VOCABULARIES = "vocabularies.json"
 FORMAT = 2
+EXCHANGED_SPLIT = "all"
 
 Value = bool | int | float | str
 Counts = list[tuple[Value, int]]
@@ -180,6 +185,8 @@ class RowStatistics:
 class Statistics(Artifact):
     """What is in each column of each split, as `statistics.json`. Properties: `splits` (rows by split).
 
+    A `*.pb` or `*.pbtxt` file with a `DatasetFeatureStatisticsList` is read too, as one split, `all`.
+
     A slice is the rows of a split that have some value: `origin=EWR`, or `origin=EWR, carrier=UA`; for rows without
     one, `origin is missing`.
     """
@@ -240,6 +247,18 @@ class Statistics(Artifact):
         self._dump(VOCABULARIES, vocabularies)
         self.properties["splits"] = {split: rows for split, (rows, _) in splits.items()}
 
+    def to_proto(self, split: str | None = None) -> statistics_pb2.DatasetFeatureStatisticsList:
+        """A split, with its slices, as TensorFlow Metadata's message, for TFX's tools. `split` as in `columns`."""
+        from levada.artifacts.exchange import to_proto
+
+        return to_proto(self._splits[self._known(split)])
+
+    def write_proto(self, path: str | Path, split: str | None = None) -> None:
+        """Write `to_proto` to a file: in text form if its name ends in `.pbtxt`, else in binary form."""
+        from levada.artifacts.exchange import write_proto
+
+        write_proto(self.to_proto(split), Path(path))
+
     def _dump(self, name: str, form: Any) -> None:
         text = json.dumps(form, ensure_ascii=False, allow_nan=False)
         (self.path / name).write_text(text + "\n", encoding="utf-8")
@@ -268,10 +287,21 @@ class Statistics(Artifact):
 
     @cached_property
     def _document(self) -> dict[str, Any]:
+        if self._exchanged:
+            return {"label": None, "splits": {}}
         return json.loads((self.path / FILE).read_text(encoding="utf-8"))
+
+    @property
+    def _exchanged(self) -> list[Path]:
+        """The files of statistics that another tool made."""
+        return sorted(path for path in self.path.glob("*.pb*") if path.suffix in (".pb", ".pbtxt"))
 
     @cached_property
     def _splits(self) -> dict[str, RowStatistics]:
+        if self._exchanged:
+            from levada.artifacts.exchange import from_proto, read_proto
+
+            return {EXCHANGED_SPLIT: from_proto(read_proto(self._exchanged[0]))}
         return {
             split: RowStatistics(
                 form["rows"],

@@ -12,6 +12,7 @@ from levada.components.evaluate import Evaluated as Evaluated
 from levada.components.evaluate import evaluate as evaluate
 from levada.components.ingestion import ingest as ingest
 from levada.components.profiling import profile as profile
+from levada.components.profiling import statistics_file as statistics_file
 from levada.components.push import push as push
 from levada.components.schema import infer_schema as infer_schema
 from levada.components.schema import schema_file as schema_file

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
 
 from levada.artifacts.statistics import ColumnStatistics, column_from_json, column_to_json
-from levada.profiling.pieces import Piece, SplitPlan, SplitProfile
+from levada.profiling.pieces import Piece, SplitPlan, SplitProfile, read_piece
 from levada.secret import revealed
 from levada.store import Store
+
+Found = tuple[int, list[ColumnStatistics]]
 
 
 @dataclass(frozen=True)
@@ -36,26 +38,38 @@ def profile_on_beam(pipeline: Any, place: Place, plans: list[SplitPlan], top: in
         | "pieces" >> beam.Create([piece for plan in plans for piece in plan.pieces], reshuffle=True)
         | "profile" >> beam.ParDo(_ProfilePiece(place, by_split))
         | "merge" >> beam.CombinePerKey(_Merge())
-        | "finish" >> beam.ParDo(_Leave(place, top))
+        | "finish" >> beam.ParDo(_Leave(place, by_split, top))
     )
 
 
-def take_results(store: Store, place: Place, split: str) -> tuple[int, list[ColumnStatistics]]:
-    """Return the rows and columns of a split, and remove what the job left in the store."""
+def take_results(store: Store, place: Place, split: str) -> tuple[Found, dict[str, Found]]:
+    """Return the rows and columns of a split and of its slices, and remove what the job left in the store."""
     key = f"{place.results}/{split}.json"
     form = store.read_json(key)
     if form is None:  # no rows, so no pieces
-        return 0, []
+        return (0, []), {}
     store.delete(key)
+    return _found(form["all"]), {name: _found(part) for name, part in form["slices"].items()}
+
+
+def _form(found: Found) -> dict[str, Any]:
+    return {"rows": found[0], "columns": [column_to_json(column, whole=True) for column in found[1]]}
+
+
+def _found(form: dict[str, Any]) -> Found:
     return form["rows"], [column_from_json(column) for column in form["columns"]]
+
+
+def _without_pieces(plans: dict[str, SplitPlan]) -> dict[str, SplitPlan]:
+    """Return plans for the workers: the pieces are the elements."""
+    return {split: replace(plan, pieces=()) for split, plan in plans.items()}
 
 
 class _ProfilePiece(beam.DoFn):
     def __init__(self, place: Place, plans: dict[str, SplitPlan]) -> None:
         super().__init__()
         self._place = place
-        # The pieces themselves are the elements; each worker needs only the rest.
-        self._plans = {split: SplitPlan(split, (), plan.totals, plan.vocabulary) for split, plan in plans.items()}
+        self._plans = _without_pieces(plans)
 
     def process(self, piece: Piece) -> Iterable[tuple[str, SplitProfile]]:  # pyright: ignore[reportIncompatibleMethodOverride]
         import fsspec
@@ -63,8 +77,12 @@ class _ProfilePiece(beam.DoFn):
 
         profile = SplitProfile()
         address = f"{self._place.examples}/{piece.file}"
-        with fsspec.open(address, "rb", **revealed(dict(self._place.options))) as file, pq.ParquetFile(file) as parquet:
-            profile.add(self._plans[piece.split], piece, parquet.read_row_group(piece.row_group))
+        plan = self._plans[piece.split]
+        with (
+            fsspec.open(address, "rb", **revealed(dict(self._place.options))) as file,
+            pq.ParquetFile(file, read_dictionary=plan.coded) as parquet,
+        ):
+            profile.add(plan, piece, read_piece(parquet, piece))
         yield piece.split, profile
 
 
@@ -89,16 +107,15 @@ class _Merge(beam.CombineFn):
 class _Leave(beam.DoFn):
     """Leaves the statistics of a split in the store: small JSON, the only thing that comes back from a job."""
 
-    def __init__(self, place: Place, top: int) -> None:
+    def __init__(self, place: Place, plans: dict[str, SplitPlan], top: int) -> None:
         super().__init__()
         self._place = place
+        self._plans = _without_pieces(plans)
         self._top = top
 
     def process(self, element: tuple[str, SplitProfile]) -> None:
         split, profile = element
-        form = {
-            "rows": profile.rows,
-            "columns": [column_to_json(column, whole=True) for column in profile.finish(self._top)],
-        }
+        slices = profile.finish_slices(self._plans[split], self._top)
+        form = {"all": _form(profile.finish(self._top)), "slices": {name: _form(part) for name, part in slices.items()}}
         store = Store(self._place.store, dict(self._place.options))
         store.write(f"{self._place.results}/{split}.json", json.dumps(form, allow_nan=False).encode())
