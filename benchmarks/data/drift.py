@@ -152,8 +152,8 @@ def alarms(repeats: int, sizes: list[int], ways: dict[str, Callable[[pa.Table], 
                 continue
             for way, read in ways.items():
                 random = np.random.default_rng(7)
-                alarmed = significant = columns = done = 0
-                for _ in range(repeats):
+                alarmed = significant = columns = 0
+                for done in range(1, repeats + 1):
                     before, now = resample(random, whole, rows, against)
                     found = report(read(before), read(now), RULES)
                     columns = len(found)
@@ -161,7 +161,6 @@ def alarms(repeats: int, sizes: list[int], ways: dict[str, Callable[[pa.Table], 
                     lowest = [column.q_value for column in found if column.q_value is not None]
                     lowest += [column.missing_q_value for column in found if column.missing_q_value is not None]
                     significant += min(lowest, default=1.0) <= RULES.alpha
-                    done += 1
                     if done % 100 == 0:
                         print(f"  {name} {way}: {alarmed} and {significant} of {done}", file=sys.stderr, flush=True)
                 shares = f"{100 * alarmed / repeats:>7.1f}%{100 * significant / repeats:>12.1f}%"

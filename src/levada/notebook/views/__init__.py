@@ -16,6 +16,7 @@ from levada.html import Html
 
 _VIEWS = {
     "levada.artifacts.anomalies.Anomalies": "gates:anomalies_html",
+    "levada.artifacts.drift.DriftReport": "drift:drift_html",
     "levada.artifacts.evaluation.Blessing": "gates:blessing_html",
     "levada.artifacts.evaluation.Evaluation": "evaluation:evaluation_html",
     "levada.artifacts.examples.Examples": "examples:examples_html",
