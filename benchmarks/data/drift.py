@@ -38,6 +38,7 @@ from levada.drift import distribution  # noqa: E402
 from levada.drift.judgement import Rules, judge  # noqa: E402
 from levada.drift.limits import Limits  # noqa: E402
 from levada.profiling.column import ColumnProfile  # noqa: E402
+from levada.profiling.finishing import finish  # noqa: E402
 
 TOP, VOCABULARY = 20, 100_000
 POOL = 300_000
@@ -116,7 +117,7 @@ def profiled(table: pa.Table) -> dict[str, ColumnStatistics]:
     for name in table.column_names:
         column = ColumnProfile(table[name].type, table.num_rows, VOCABULARY)
         column.add(0, table[name])
-        found[name] = column.finish(name, TOP)
+        found[name] = finish(column, name, TOP, table.num_columns)
     return found
 
 
@@ -152,7 +153,7 @@ def alarms(repeats: int, sizes: list[int], ways: dict[str, Callable[[pa.Table], 
             for way, read in ways.items():
                 random = np.random.default_rng(7)
                 alarmed = significant = columns = 0
-                for _ in range(repeats):
+                for done in range(1, repeats + 1):
                     before, now = resample(random, whole, rows, against)
                     found = report(read(before), read(now), RULES)
                     columns = len(found)
@@ -160,6 +161,8 @@ def alarms(repeats: int, sizes: list[int], ways: dict[str, Callable[[pa.Table], 
                     lowest = [column.q_value for column in found if column.q_value is not None]
                     lowest += [column.missing_q_value for column in found if column.missing_q_value is not None]
                     significant += min(lowest, default=1.0) <= RULES.alpha
+                    if done % 100 == 0:
+                        print(f"  {name} {way}: {alarmed} and {significant} of {done}", file=sys.stderr, flush=True)
                 shares = f"{100 * alarmed / repeats:>7.1f}%{100 * significant / repeats:>12.1f}%"
                 print(f"{name:<12}{columns:>8}{rows:>9,}{against:>9,}  {way:<9}{shares}", flush=True)
 

@@ -264,7 +264,7 @@ def _gate_of(gate: Artifact, label: str, position: Position | None) -> Artifact:
         raise WiringError(
             f"{label}.with_options(requires=...) wants a gate (an artifact with a verdict), got {type(gate).__name__}.",
             where=position,
-            hint="Anomalies and Blessing are gates; to only wait for a node, use after=.",
+            hint="Anomalies, DriftReport and Blessing are gates; to only wait for a node, use after=.",
         )
     return gate
 

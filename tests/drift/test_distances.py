@@ -15,6 +15,7 @@ from levada.drift.distances import Overlaid, jensen_shannon, kolmogorov_smirnov,
 from levada.drift.distribution import of_rows, of_statistics
 from levada.drift.ordered import Ordered
 from levada.profiling.column import ColumnProfile
+from levada.profiling.finishing import finish
 
 RANDOM = np.random.default_rng(3)
 
@@ -37,7 +38,7 @@ def profiled(values: Any) -> ColumnStatistics:
     column = pa.chunked_array([values if isinstance(values, pa.Array) else pa.array(values)])
     profile = ColumnProfile(column.type, len(column), 100_000)
     profile.add(0, column)
-    return profile.finish("x", 20)
+    return finish(profile, "x", 20)
 
 
 def rows(values: Any) -> pa.ChunkedArray:
@@ -141,7 +142,7 @@ def test_a_vocabulary_too_large_to_keep_never_overstates_a_difference() -> None:
         column = rows(side)
         profile = ColumnProfile(column.type, len(column), 1_000)
         profile.add(0, column)
-        sides.append(of_statistics(profile.finish("x", 20)))
+        sides.append(of_statistics(finish(profile, "x", 20)))
         assert sides[-1].categories is not None and not sides[-1].categories.complete
         assert sides[-1].categories.values == 16_384  # what the sample holds, not what the column has
     found = compare(*sides)

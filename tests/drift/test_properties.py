@@ -18,6 +18,7 @@ from levada.drift.distribution import of_rows, of_statistics
 from levada.drift.judgement import Rules, judge
 from levada.drift.limits import Limits
 from levada.profiling.column import ColumnProfile
+from levada.profiling.finishing import finish
 
 SYMMETRIC = ("kolmogorov_smirnov", "l_infinity", "missing", "infinite")
 RULES = Rules(Limits(), {}, 0.05, min_rows=1)
@@ -53,7 +54,7 @@ def statistics(values: pa.Array) -> ColumnStatistics:
     column = pa.chunked_array([values])
     profile = ColumnProfile(column.type, len(column), 100_000)
     profile.add(0, column)
-    return profile.finish("x", 20)
+    return finish(profile, "x", 20)
 
 
 def stored(values: pa.Array) -> Any:

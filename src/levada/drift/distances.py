@@ -67,12 +67,11 @@ class Overlaid:
     def of(baseline: Ordered, current: Ordered) -> Overlaid:
         import numpy as np
 
-        places = np.union1d(baseline.points, current.points)
-        return Overlaid(
-            places,
-            (baseline.at_places(places), current.at_places(places)),
-            (baseline.before_places(places), current.before_places(places)),
-        )
+        both = np.concatenate([baseline.points, current.points])
+        both.sort(kind="stable")  # two rising runs are merged
+        places = both[np.append(True, both[1:] != both[:-1])]
+        (at, before), (its_at, its_before) = baseline.over(places), current.over(places)
+        return Overlaid(places, (at, its_at), (before, its_before))
 
 
 def kolmogorov_smirnov(overlaid: Overlaid) -> tuple[float, float, float]:

@@ -89,24 +89,23 @@ class Ordered:
         at = np.append(below[:-1], 1.0)
         return Ordered(edges, Heights(before, below, np.append(below[:-1], 1.0)), Heights(at, above, at), values)
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether F is known everywhere: every value was counted."""
-        return self.at.low is self.at.high
-
-    def _exact(self, below: Any) -> Heights:
+    def over(self, places: Floats) -> tuple[Heights, Heights]:
+        """Return F at rising places and just below them; all points are among the places."""
         import numpy as np
 
-        height = np.append(0.0, self.at.likely)[below + 1]
-        return Heights(height, height, height)
+        if self.at.low is not self.at.high:
+            return self.at_places(places), self.before_places(places)
+        at = np.zeros(len(places))
+        at[np.searchsorted(places, self.points)] = self.at.likely
+        at = np.maximum.accumulate(at)  # exact: nothing happens between points
+        before = np.append(0.0, at[:-1])
+        return Heights(at, at, at), Heights(before, before, before)
 
     def at_places(self, places: Floats) -> Heights:
         """Return F at any places."""
         import numpy as np
 
         below = np.searchsorted(self.points, places, "right") - 1
-        if self.is_exact:
-            return self._exact(below)
         on = (below >= 0) & (self.points[np.maximum(below, 0)] == places)
         return self._chosen(places, below, on, self.at, below)
 
@@ -115,8 +114,6 @@ class Ordered:
         import numpy as np
 
         below = np.searchsorted(self.points, places, "left") - 1
-        if self.is_exact:
-            return self._exact(below)
         above = np.minimum(below + 1, len(self.points) - 1)
         return self._chosen(places, below, self.points[above] == places, self.before, above)
 
