@@ -244,7 +244,7 @@ class Statistics(Artifact):
                 name: _rows_to_json(found, vocabularies, _key(split, name)) for name, found in its_slices.items()
             }
         self._dump(FILE, {"format": FORMAT, "label": label, "splits": document})
-        self._dump(VOCABULARIES, vocabularies)
+        (self.path / VOCABULARIES).write_text(_vocabularies_to_text(vocabularies), encoding="utf-8")
         self.properties["splits"] = {split: rows for split, (rows, _) in splits.items()}
 
     def to_proto(self, split: str | None = None) -> statistics_pb2.DatasetFeatureStatisticsList:
@@ -315,8 +315,9 @@ class Statistics(Artifact):
         }
 
     @cached_property
-    def _vocabularies(self) -> dict[str, dict[str, Any]]:
-        return json.loads((self.path / VOCABULARIES).read_text(encoding="utf-8"))
+    def _vocabularies(self) -> dict[tuple[str, str], str]:
+        """The JSON text of each vocabulary: who wants one need not read the others."""
+        return _vocabularies_from_text((self.path / VOCABULARIES).read_text(encoding="utf-8"))
 
     def _columns(self, form: dict[str, Any], key: str) -> dict[str, ColumnStatistics]:
         return {column["name"]: self._from_json(key, column) for column in form["columns"]}
@@ -325,7 +326,7 @@ class Statistics(Artifact):
         name: str = form["name"]
 
         def load() -> Counts:
-            return [(value, count) for value, count in self._vocabularies[key][name]]
+            return [(value, count) for value, count in json.loads(self._vocabularies[key, name])]
 
         in_file = form.get("has_vocabulary", False) and form["distinct"] > len(form["top"])
         return column_from_json(form, load if in_file else None)
@@ -344,6 +345,30 @@ def _rows_to_json(
         if column.has_vocabulary and column.distinct > len(column.top):
             vocabularies.setdefault(key, {})[column.name] = column.counts()
     return {"rows": rows, "columns": [column_to_json(column) for column in columns]}
+
+
+def _vocabularies_to_text(vocabularies: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return vocabularies as a JSON document with a line for each."""
+    dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    parts = [
+        f"{dumps(key)}: {{\n" + ",\n".join(f"{dumps(name)}: {dumps(counts)}" for name, counts in columns.items()) + "\n}"
+        for key, columns in vocabularies.items()
+    ]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _vocabularies_from_text(text: str) -> dict[tuple[str, str], str]:
+    decode = json.JSONDecoder().raw_decode
+    found: dict[tuple[str, str], str] = {}
+    key = ""
+    for line in text.split("\n"):
+        if line.startswith('"'):
+            name, end = decode(line)
+            if line.endswith(": {"):
+                key = name
+            else:
+                found[key, name] = line[end + 2 :].removesuffix(",")
+    return found
 
 
 _SUMMARIES: dict[str, Callable[[Any], Any]] = {

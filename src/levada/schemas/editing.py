@@ -144,7 +144,7 @@ def _edits(text: str, entries: list[_Entry], inner: tuple[int, int], before: Any
         added = [new[new_place] for old_place, new_place in pairs if old_place is None and new_place is not None]
         if added:
             last = (kept or here or [None])[-1]
-            yield _addition(text, last, inner, [_written(wanted, descriptor, value) for value in added])
+            yield _addition(text, last, entries, inner, [_written(wanted, descriptor, value) for value in added])
 
 
 def _values(message: Any, descriptor: Any) -> list[Any]:
@@ -200,40 +200,45 @@ def _above(text: str, start: int) -> int:
     return start
 
 
-def _addition(text: str, last: _Entry | None, inner: tuple[int, int], written: list[str]) -> _Edit:
+def _addition(
+    text: str, last: _Entry | None, entries: list[_Entry], inner: tuple[int, int], written: list[str]
+) -> _Edit:
     """Put fields behind the last of their like, on its line if it shares it; else at the message's end."""
     if last is not None:
         begin = text.rfind("\n", 0, last.start) + 1
         before = text[begin : last.start]
         if before.strip():
             return _Edit(last.end, last.end, "".join(f" {' '.join(item.split(chr(10)))}" for item in written))
-        return _Edit(last.end, last.end, "".join("\n" + _indented(item, before) for item in written))
+        place = _line_end(text, last.end)
+        return _Edit(place, place, "".join("\n" + _indented(item, before) for item in written))
     body = text[inner[0] : inner[1]]
     if inner[0] > 0 and "\n" not in body:
         space = "" if body.endswith(" ") else " "
         joined = " ".join(" ".join(item.split("\n")) for item in written)
         return _Edit(inner[1], inner[1], f"{space}{joined} ")
     stripped = inner[0] + len(body.rstrip())
-    indent = "" if inner[0] == 0 else _indent_of(text, inner) + "  "
+    indent = "" if inner[0] == 0 else _indent_within(text, entries, inner)
     lead = "" if inner[0] == 0 and not body.strip() else "\n"
     tail = "\n" if inner[0] == 0 and not text.endswith("\n") else ""
-    return _Edit(
-        _behind_comment(text, stripped, inner[1]),
-        _behind_comment(text, stripped, inner[1]),
-        lead + "\n".join(_indented(item, indent) for item in written) + tail,
-    )
+    place = _line_end(text, stripped)
+    return _Edit(place, place, lead + "\n".join(_indented(item, indent) for item in written) + tail)
 
 
-def _behind_comment(text: str, place: int, end: int) -> int:
-    """Return the end of the line that a place is on, within the message: a comment there belongs to what it follows."""
+def _line_end(text: str, place: int) -> int:
+    """Return the end of a line behind a place if nothing but a comment follows there: it belongs to what it follows."""
     line = text.find("\n", place)
-    return place if line < 0 or line > end else line
+    rest = text[place : line if line >= 0 else len(text)].strip()
+    return place if line < 0 or (rest and not rest.startswith("#")) else line
 
 
-def _indent_of(text: str, inner: tuple[int, int]) -> str:
-    """Return the indentation of the line on which a message opens."""
-    start = text.rfind("\n", 0, inner[0]) + 1
-    return text[start : start + len(text[start:]) - len(text[start:].lstrip(" \t"))]
+def _indent_within(text: str, entries: list[_Entry], inner: tuple[int, int]) -> str:
+    """Return how a message's fields are indented: as the first is, or two more than the line on which it opens."""
+    first = min((entry.start for entry in entries), default=0)
+    before = text[text.rfind("\n", 0, first) + 1 : first]
+    if entries and not before.strip():
+        return before
+    line = text[text.rfind("\n", 0, inner[0]) + 1 : inner[0]]
+    return line[: len(line) - len(line.lstrip())] + "  "
 
 
 def _indented(written: str, indent: str) -> str:
@@ -280,7 +285,7 @@ def _replace_features(text: str, before: Any, wanted: Any) -> str | None:
     added = [_written(wanted, descriptor, feature) for feature in named.values()]
     if added:
         last = spans[-1] if spans else None
-        edits.append(_addition(text, last, (0, len(text)), added))
+        edits.append(_addition(text, last, spans, (0, len(text)), added))
     return _apply(text, edits)
 
 

@@ -136,8 +136,8 @@ def vocabulary(columns: Columns, max_domain: int) -> list[str]:
     if not item_type(columns[0].type).startswith("string"):
         return []
     filled = [column for column in columns if column.values]
-    if not all(column.has_vocabulary for column in filled):
-        return []
+    if not all(column.has_vocabulary and column.distinct <= max_domain for column in filled):
+        return []  # long vocabularies are not even read
     values = {value for column in filled for value in column.vocabulary()}
     count = sum(column.values for column in filled)
     return sorted(values) if len(values) <= max_domain and count >= 2 * len(values) else []

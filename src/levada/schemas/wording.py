@@ -144,8 +144,8 @@ def _presence(feature: Any) -> str:
     if least >= 1:
         return "always there"
     if least > 0:
-        return f"there in {100 * least:.4g} % of rows"
-    return f"there in {presence.min_count:,} rows" if presence.min_count > 1 else "may be missing"
+        return f"there in at least {100 * least:.4g} % of rows"
+    return f"there in at least {presence.min_count:,} rows" if presence.min_count > 1 else "may be missing"
 
 
 def _shape(feature: Any) -> str:
