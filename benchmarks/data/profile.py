@@ -1,4 +1,4 @@
-"""Profiles: rows a CPU second on 18 columns of Parquet, beside plain pyarrow and TFDV; the memory that 10x the rows take.
+"""Profiles: rows a CPU second on 18 columns of Parquet, beside plain pyarrow and TFDV; memory of 10x the rows.
 
     .venv/bin/python benchmarks/data/profile.py                           1M rows: Levada, pyarrow
     .venv/bin/python benchmarks/data/profile.py --ten                     also 10M rows: CPU growth and peak memory
@@ -26,9 +26,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this file's folder: `profile` is a module of Python's
 
-from measure import BIN, once
+from measure import BIN, once  # noqa: E402
 
 HERE = Path(__file__).resolve()
 
@@ -121,8 +121,7 @@ def show(who: str, timings: list[Any]) -> None:
 
 
 def flat_batches(rows: int) -> Any:
-    sys.path.insert(0, str(HERE.parent))
-    import flat
+    from data import flat
 
     return flat.batches(rows)
 

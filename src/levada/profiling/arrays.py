@@ -28,7 +28,8 @@ def numpy_of(values: pa.Array) -> np.ndarray[Any, Any]:
 
     if pa.types.is_boolean(values.type):
         return numpy_of(values.cast(pa.uint8())).view(np.bool_)
-    dtype = np.dtype(values.type.to_pandas_dtype())
+    name = str(values.type)
+    dtype = np.dtype({"double": "float64", "float": "float32", "halffloat": "float16"}.get(name, name))
     data = values.buffers()[1]
     if not len(values) or data is None:
         return np.empty(0, dtype)

@@ -155,6 +155,7 @@ def _groups(categories: pa.Array, numbers: Any) -> Any:
 def _eta(pieces: list[Any]) -> float | None:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     total, mean, squares = 0, 0.0, 0.0
     for _, _, _, more, its_mean, its_squares in pieces:
@@ -196,6 +197,7 @@ def _two_categories(one: pa.Array, other: pa.Array) -> Any:
 def _cramers_v(pieces: list[Any]) -> float | None:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     rows, columns = (pa.concat_arrays([piece[side] for piece in pieces]).dictionary_encode() for side in (0, 1))
     r, k = len(rows.dictionary), len(columns.dictionary)

@@ -143,11 +143,14 @@ def _presented(item: pa.DataType, values: list[Any]) -> list[Any]:
     return _as_text(values, item) if kind_of(item) == "timestamp" else values
 
 
-def _as_text(ticks: list[Any], type_: Any) -> list[str | None]:
+def _as_text(ticks: list[Any], type_: Any) -> list[Any]:
     """Return dates and times, given as ticks, in ISO 8601; in UTC if the type has a time zone."""
+    import numpy as np
     import pyarrow as pa
 
-    array = pa.array(ticks, pa.int64())
+    if not ticks or ticks[0] is None:
+        return ticks
+    array = arrow_of(np.array(ticks, np.int64))
     if pa.types.is_timestamp(type_) and type_.tz is not None:
         plain = array.cast(pa.timestamp(type_.unit)).cast(pa.string()).to_pylist()
         return [text and text.replace(" ", "T") + "Z" for text in plain]
