@@ -21,7 +21,7 @@ from tests.mlflow.pages import NOTE, nodes_of, runs_of
 from tests.reports.samples import Markup
 
 SCHEMA = """
-feature { name: "id" type: INT presence { min_fraction: 1 } }
+feature { name: "id" type: INT presence { min_fraction: 1 } annotation { comment: "Number of the <trip>" } }
 feature { name: "payment" type: BYTES string_domain { value: "Cash" } }
 feature { name: "customer" type: BYTES annotation { tag: "sensitive" } string_domain { value: "Ada" } }
 """
@@ -29,7 +29,7 @@ feature { name: "customer" type: BYTES annotation { tag: "sensitive" } string_do
 
 def trips() -> None:
     data = ingest(csv("data/spring.csv"), splits={"train": 3, "eval": 1})
-    statistics = profile(data)
+    statistics = profile(data, slices=["payment"])
     check_data(statistics, schema_file("schemas/trips.pbtxt"))
     later = profile.with_options(name="profile_later")(ingest.with_options(name="later")(csv("data/summer.csv")))
     drift(later, baseline=statistics, split="all", baseline_split="train")
@@ -74,6 +74,7 @@ def test_each_node_that_made_something_to_show_has_its_report(run: RunRecord) ->
         "drift": ["comparison"],
     }
     text = Markup(pages(run, "profile")["profile"]).text
+    assert "Number of the <trip>" in text
     assert "trips · profile" in text and f"run {run.id}" in text and "train" in text and "eval" in text
 
 
@@ -140,12 +141,20 @@ def test_splits_and_nodes_are_compared(project: Path, capfd: pytest.CaptureFixtu
     assert said.index("payment ") < said.index("id ")
 
 
+def test_slices_are_shown_alone_and_beside_each_other(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = type_(project, "report last profile --slice payment=Cash", capfd)
+    assert "trips · profile · payment=Cash" in said and "train: " in said and "eval: " in said
+    said = type_(project, "report last profile --slice payment=Cash --slice payment=Cash", capfd)
+    assert "payment=Cash beside payment=Cash" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         ("report last ingest", "node ingest of run"),
         ("report last profile -o page.txt", "page.txt is not an .html file"),
         ("report last profile --compare train test", "no split 'test'"),
+        ("report last profile --slice payment=Gold", "no slice 'payment=Gold'"),
         ("report last profile --against nowhere", "there is no run 'nowhere'"),
         ("report last profile -o /no/such/folder/x.html", "cannot write /no/such/folder/x.html"),
     ],

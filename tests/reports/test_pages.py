@@ -12,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levada.artifacts import Anomaly, ColumnStatistics
-from levada.reports import Report, Side, comparison_report, page_of, profile_report, sides_of, validation_report
+from levada.artifacts.drift import ColumnDrift, ComparedRows, Drift
+from levada.reports import (
+    Report,
+    Side,
+    comparison_report,
+    of_drift,
+    page_of,
+    profile_report,
+    sides_of,
+    validation_report,
+)
 from levada.reports.page import LIMIT
 from tests.reports.samples import EVIL, SECRET, Markup, statistics_of, table, two_sides
 
@@ -99,6 +109,18 @@ def test_what_moved_most_comes_first(sides: list[Side]) -> None:
     assert set(report.names[:4]) == {"far", "when", "lists", "delay"} and apart["when"] > 0.4
     itself = comparison_report(sides[0], sides[0], title="t")
     assert {found.apart for found in itself.moved} == {0.0}
+
+
+def test_what_a_drift_report_says_of_sensitive_columns_names_no_value() -> None:
+    rows = ComparedRows("winter", "train", 1000), ComparedRows("summer", "train", 900)
+    found = [
+        ColumnDrift("password", "string", "fail", f"password: {SECRET} is new", effect=3.0, slice=slice_)
+        for slice_ in ("", "month=1", f"password={SECRET}", f"month=1, password={SECRET}")
+    ]
+    moved = of_drift(Drift("drift", *rows, 0.05, tuple(found)), {"password"})
+    assert [each.label for each in moved] == ["password", "password in month=1"]
+    assert SECRET not in str(moved)
+    assert len(of_drift(Drift("drift", *rows, 0.05, tuple(found)))) == 4
 
 
 def test_a_column_of_one_side_only_is_shown_and_said_to_be(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ KIND = ".html"
 @click.option("--open", "opens", is_flag=True, help="Show the page in the browser.")
 @click.option("--compare", nargs=2, metavar="LEFT RIGHT", help="Hold two splits against each other, worst first.")
 @click.option("--against", metavar="RUN/NODE", help="Hold against the statistics of another node, or of another run.")
+@click.option("--slice", "slices", multiple=True, metavar="SLICE", help="Only these rows: origin=EWR.")
 @click.option("--hide", multiple=True, metavar="COLUMN", help="Show no values of this column.")
 @click.pass_obj
 def report(
@@ -40,6 +41,7 @@ def report(
     opens: bool,
     compare: tuple[str, str] | None,
     against: str | None,
+    slices: tuple[str, ...],
     hide: tuple[str, ...],
 ) -> int:
     r"""Show the report on what a node made: statistics, anomalies, drift. Without NODE, of the first node that has one.
@@ -56,7 +58,9 @@ def report(
     history = history_of(session)
     session.project.make_importable()  # an artifact's type may be the project's
     found = history.find(run)
-    if compare or against:
+    if slices:
+        reports = {"profile": _sliced(found, node, slices)}
+    elif compare or against:
         reports = {"comparison": _comparison(history, found, node, compare, against)}
     else:
         reports = _reports(found, node)
@@ -90,6 +94,22 @@ def _reports(run: RunRecord, node: str | None) -> dict[str, Report]:
         f"{where} has made nothing that there are reports on.",
         hint=hint,
     )
+
+
+def _sliced(run: RunRecord, node: str | None, slices: tuple[str, ...]) -> Report:
+    """Return the report on slices: of one, its splits beside each other; of several, these beside each other."""
+    from levada.reports import profile_report, side_of
+    from levada.reports.of_run import sensitive_in
+
+    found, statistics = _statistics(run, node)
+    first, *others = slices
+    if others:
+        sides = [side_of(statistics, _usual(statistics), slice=name) for name in slices]
+    else:
+        having = [split for split in statistics.splits if first in statistics.slices(split)]
+        sides = [side_of(statistics, split, split, first) for split in having or [_usual(statistics)]]
+    title = " · ".join([run.pipeline, found, " beside ".join(slices)])
+    return profile_report(sides, title=title, about=[f"run {run.id}"], sensitive=sensitive_in(run))
 
 
 def _comparison(

@@ -62,6 +62,7 @@ class Card:
     more: list[tuple[str, Shape]] = field(default_factory=list[tuple[str, Shape]])
     remarks: list[Remark] = field(default_factory=list[Remark])
     moved: Difference | None = None
+    description: str = ""
 
 
 def card_of(name: str, sides: Sequence[Side], detail: Detail, *, is_hidden: bool = False) -> Card:

@@ -45,11 +45,13 @@ def reports_of(run: RunRecord, node: Node) -> dict[str, Report]:
         return {}
     found: dict[str, Report] = {}
     shown = list(shown_in(result.outputs))
-    hidden = sensitive_in(run) if shown else frozenset[str]()
+    schemas = schemas_in(run) if shown else []
+    hidden, said = _sensitive(schemas), _descriptions(schemas)
     for name, record, place in shown:
         title = " · ".join(part for part in (run.pipeline, node.id, record.label) if part)
         about = [f"run {run.id}", f"sha256 {record.digest[:12]}"]
-        found[name] = _report(made(record, run.store), _taken(run, node, place), title, about, hidden)
+        report = _report(made(record, run.store), _taken(run, node, place), title, about, hidden)
+        found[name] = replace(report, descriptions=said)
     return found
 
 
@@ -81,12 +83,33 @@ def statistics_of(run: RunRecord, node: Node) -> Statistics | None:
 
 def sensitive_in(run: RunRecord) -> frozenset[str]:
     """Return the columns that any schema which the run read or made calls sensitive."""
+    return _sensitive(schemas_in(run))
+
+
+def schemas_in(run: RunRecord) -> list[Schema]:
+    """Return the schemas that a run read or made, those that it read first."""
     read = [resolution.record for resolution in run.resolved.externals.values()]
     written = [record for result in run.results.values() for record in result.outputs.values()]
     leaves = [leaf for record in (*read, *written) if record is not None for leaf in record.leaves()]
     schemas = {leaf.digest: leaf for leaf in leaves if leaf.type == Schema.type_reference()}
     found = [made(record, run.store) for record in schemas.values()]
-    return frozenset(name for schema in found if isinstance(schema, Schema) for name in schema.sensitive)
+    return [schema for schema in found if isinstance(schema, Schema)]
+
+
+def _sensitive(schemas: Iterable[Schema]) -> frozenset[str]:
+    return frozenset(name for schema in schemas for name in schema.sensitive)
+
+
+def _descriptions(schemas: Iterable[Schema]) -> dict[str, str]:
+    """Return what schemas say of columns: description and unit, of the first schema that has any."""
+    said: dict[str, str] = {}
+    for schema in schemas:
+        for feature in schema.proto().feature:
+            unit = schema.unit(feature.name)
+            words = " · ".join(filter(None, [schema.description(feature.name), unit and f"in {unit}"]))
+            if words:
+                said.setdefault(feature.name, words)
+    return said
 
 
 def _report(

@@ -6,8 +6,8 @@ page_of(profile_report(sides, title="flights"))
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from levada.artifacts.anomalies import Anomaly
 from levada.reports.cards import Card, Detail, card_of
@@ -21,6 +21,7 @@ class Report:
     """What a page says: a title, facts below it, the sides, columns in their order, and what was found.
 
     `sensitive` names columns of which nothing is shown but that they are there, their type and how much is missing.
+    `descriptions` is what a schema says of columns for people.
     """
 
     title: str
@@ -31,12 +32,14 @@ class Report:
     moved: Sequence[Difference] = ()
     findings: Sequence[Finding] | None = None
     is_open: bool | None = None
+    descriptions: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def cards(self, detail: Detail, most: int | None = None) -> list[Card]:
         """Return a card a column, of the first `most` columns."""
         moved = by_column(self.moved)
         made = [card_of(name, self.sides, detail, is_hidden=name in self.sensitive) for name in self.names[:most]]
-        return [replace(card, moved=moved.get(card.name)) for card in made]
+        said = self.descriptions
+        return [replace(card, moved=moved.get(card.name), description=said.get(card.name, "")) for card in made]
 
 
 def profile_report(

@@ -17,9 +17,12 @@ class Side:
     columns: Mapping[str, ColumnStatistics]
 
 
-def side_of(statistics: Statistics, split: str, label: str = "") -> Side:
-    """Return a split as a side, called as the split unless there is another label. Raises DataError without it."""
-    return Side(label or split, statistics.rows(split), statistics.columns(split))
+def side_of(statistics: Statistics, split: str, label: str = "", slice: str | None = None) -> Side:
+    """Return a split, or a slice of it, as a side, called so unless there is another label.
+
+    Raises DataError if there is no such split or slice.
+    """
+    return Side(label or slice or split, statistics.rows(split, slice), statistics.columns(split, slice))
 
 
 def sides_of(statistics: Statistics, splits: Sequence[str] | None = None) -> list[Side]:
