@@ -19,7 +19,18 @@ from levada.references import PYTHON, load, scheme_of, split
 from levada.settings import FILE, Settings, find_table, read_settings
 from levada.store import Store, file_digest
 
-COUNTED = ("artifacts", "components", "features", "models", "profiling", "schemas", "sources", "splits", "tables", "validation")
+COUNTED = (
+    "artifacts",
+    "components",
+    "features",
+    "models",
+    "profiling",
+    "schemas",
+    "sources",
+    "splits",
+    "tables",
+    "validation",
+)
 """Levada's own packages whose code counts in cache keys as a project's does; the engine's does not."""
 
 

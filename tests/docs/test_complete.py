@@ -34,7 +34,7 @@ def cells(text: str) -> list[list[str]]:
 # -- the Python API -------------------------------------------------------------------------------------
 
 
-PUBLIC = ("levada", "levada.artifacts", "levada.components", "levada.models")
+PUBLIC = ("levada", "levada.artifacts", "levada.components", "levada.features", "levada.models")
 
 
 def exports() -> Iterator[tuple[str, str]]:

@@ -68,7 +68,9 @@ class Vocabulary(_Stateful):
         values = np.asarray(rows).reshape(-1)
         absent = pd.isna(values)
         if values.dtype.kind in "fiub":
-            whole = [str(int(value)) if value == value and float(value).is_integer() else "" for value in self._few(values)]
+            whole = [
+                str(int(value)) if value == value and float(value).is_integer() else "" for value in self._few(values)
+            ]
             texts = np.array(whole, dtype=object)[self._places]
         else:
             texts = values.astype(object)
@@ -131,14 +133,14 @@ class Combination(_Stateful):
         return np.where(kept[place] == total, place + 1, 0)
 
 
-def plain_text(text: Any) -> str:
-    """Return a text lowered and without punctuation; an empty one for what is missing."""
-    return text.lower().translate(PUNCTUATION) if isinstance(text, str) else ""
+def present_texts(texts: Any) -> list[str]:
+    """Return a column's texts, an empty one for what is missing."""
+    return [text if isinstance(text, str) else "" for text in texts]
 
 
-def raw_text(text: Any) -> str:
-    """Return a text as it is; an empty one for what is missing."""
-    return text if isinstance(text, str) else ""
+def plain_text(text: str) -> str:
+    """Return a text lowered and without punctuation."""
+    return text.lower().translate(PUNCTUATION)
 
 
 # -- to ONNX --------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ def register_converters() -> None:
     try:
         from skl2onnx import update_registered_converter, update_registered_parser
         from skl2onnx._parse import (  # it has no public name, and looks parsers up by the exact class
-            _parse_sklearn_column_transformer,
+            _parse_sklearn_column_transformer,  # pyright: ignore[reportPrivateUsage]
         )
     except ImportError:
         return
@@ -179,7 +181,9 @@ def _convert_vocabulary(scope: Any, operator: Any, container: Any) -> None:
         from onnx import TensorProto
 
         wide = scope.get_unique_variable_name("whole")
-        container.add_node("Cast", name, wide, to=TensorProto.FLOAT, op_version=13, name=scope.get_unique_operator_name("Cast"))
+        container.add_node(
+            "Cast", name, wide, to=TensorProto.FLOAT, op_version=13, name=scope.get_unique_operator_name("Cast")
+        )
         name = wide
         keys = {"keys_floats": [*(float(word) for word in words), float("nan")]}
         places.append(0)
