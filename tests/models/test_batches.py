@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from levada.artifacts import Examples, examples
-from levada.errors import DataError, ModelError
+from levada.errors import DataError
 from levada.models import Tensor, batches
 from tests.models.workshop import Workshop
 
@@ -89,7 +89,3 @@ def test_what_cannot_be_read_is_refused_at_once(rows: Examples) -> None:
         batches(rows, "eval", TENSORS)
     with pytest.raises(DataError, match="column 'm' is not in the examples"):
         batches(rows, "train", [Tensor("m", "float32")])
-    with pytest.raises(ModelError, match="column 'n' misses 100 values"):
-        from levada.models.feed import arrays_of
-
-        arrays_of((Tensor("n", "int64"),), rows.table("train"))

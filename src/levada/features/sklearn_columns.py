@@ -94,16 +94,16 @@ def _no_equal(name: str, what: str, hint: str) -> DataError:
 def _number(kind: Number, state: State) -> Any:
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import PowerTransformer, StandardScaler
+    from sklearn.preprocessing import StandardScaler
+
+    from levada.features.sklearn_transformers import Logarithm
 
     steps: list[Any] = []
     low = max(state["low"] or 0.0, 0.0) if kind.log else state["low"]
     if low is not None or state["high"] is not None:
         steps.append(_clip(low, state["high"]))
     if kind.log:
-        power: Any = PowerTransformer(standardize=False).fit([[1.0], [2.0]])
-        power.lambdas_ = np.array([0.0])  # Yeo-Johnson's with lambda 0 is log(1 + x)
-        steps.append(power)
+        steps.append(Logarithm())
     scaler: Any = StandardScaler().fit([[0.0], [1.0]])
     scaler.mean_, scaler.scale_ = np.array([state["offset"]]), np.array([state["divisor"]])
     scaler.var_ = scaler.scale_**2

@@ -1,4 +1,4 @@
-"""Transformers that scikit-learn does not have: a vocabulary with places for missing and unknown words, times, crosses.
+"""Transformers that scikit-learn does not have: vocabularies with missing and unknown words, logarithms, times, crosses.
 
 Importing this loads scikit-learn. They have their state from the start: `fit` does nothing.
 """
@@ -85,6 +85,13 @@ class Vocabulary(_Stateful):
         return few
 
 
+class Logarithm(_Stateful):
+    """Gives log(1 + x) of numbers from 0 on; missing ones stay missing."""
+
+    def transform(self, rows: Any) -> Any:
+        return np.log1p(np.asarray(rows, dtype=float))
+
+
 class Clock(_Stateful):
     """Gives the parts of times, float32 (rows, width), as the layer of `Time` does."""
 
@@ -147,7 +154,7 @@ def plain_text(text: str) -> str:
 
 
 def register_converters() -> None:
-    """Let skl2onnx convert `Vocabulary` and `FittedColumns`; nothing happens where it is not installed."""
+    """Let skl2onnx convert `Vocabulary`, `Logarithm` and `FittedColumns`; nothing happens where it is not installed."""
     try:
         from skl2onnx import update_registered_converter, update_registered_parser
         from skl2onnx._parse import (  # it has no public name, and looks parsers up by the exact class
@@ -157,6 +164,29 @@ def register_converters() -> None:
         return
     update_registered_parser(FittedColumns, _parse_sklearn_column_transformer)
     update_registered_converter(Vocabulary, "LevadaVocabulary", _vocabulary_shape, _convert_vocabulary, overwrite=True)
+
+    update_registered_converter(Logarithm, "LevadaLogarithm", _same_shape, _convert_logarithm, overwrite=True)
+
+
+def _same_shape(operator: Any) -> None:
+    from skl2onnx.common.data_types import FloatTensorType
+
+    operator.outputs[0].type = FloatTensorType([None, 1])
+
+
+def _convert_logarithm(scope: Any, operator: Any, container: Any) -> None:
+    from onnx import TensorProto
+
+    names = [scope.get_unique_variable_name(part) for part in ("number", "one", "more")]
+    given, made = operator.inputs[0].full_name, operator.outputs[0].full_name
+    container.add_initializer(names[1], TensorProto.FLOAT, [1], [1.0])
+    for kind, inputs, output, options in (
+        ("Cast", [given], names[0], {"to": TensorProto.FLOAT}),
+        ("Add", names[:2], names[2], {}),
+        ("Log", [names[2]], made, {}),
+    ):
+        name = scope.get_unique_operator_name(kind)
+        container.add_node(kind, inputs, output, op_version=14 if kind == "Add" else 13, name=name, **options)
 
 
 def _vocabulary_shape(operator: Any) -> None:
