@@ -79,7 +79,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _entries(package: str) -> str:
-    """Return an entry for each `from module import name as name` of a package, for what it defines itself.
+    """Return an entry for each `from module import name as name` of a package, wherever the name is defined.
 
     Errors have a page of their own.
     """
@@ -87,7 +87,7 @@ def _entries(package: str) -> str:
     exported = [
         f"::: {statement.module}.{alias.name}"
         for statement in tree.body
-        if isinstance(statement, ast.ImportFrom) and f"{statement.module}.".startswith(f"{package}.")
+        if isinstance(statement, ast.ImportFrom)
         if statement.module != "levada.errors"
         for alias in statement.names
         if alias.asname == alias.name

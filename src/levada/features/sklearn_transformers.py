@@ -1,4 +1,4 @@
-"""Transformers that scikit-learn does not have: vocabularies with missing and unknown words, logarithms, times, crosses.
+"""Transformers that scikit-learn does not have: vocabularies with unknown words, logarithms, times, crosses.
 
 Importing this loads scikit-learn. They have their state from the start: `fit` does nothing.
 """
