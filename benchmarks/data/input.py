@@ -1,9 +1,9 @@
 """Training input, side by side: `.venv/bin/python benchmarks/data/input.py [ROWS]`
 
-The same 18 columns (12 numbers, 6 texts; a twentieth missing) as zstd Parquet read by `levada.models.batches` into batches of
-1024, shuffled and in order, and as TFRecord.gz of tf.Example, parsed by `tf.io.parse_example` in batches, as TFX's trainers do.
-Each is read in a process of its own; the least CPU seconds of four times, all threads, without imports. A line each:
-what; rows; CPU seconds; rows a CPU second; ratio to TFRecord.gz.
+The same 18 columns (12 numbers, 6 texts; a twentieth missing) as zstd Parquet read by `levada.models.batches` into
+batches of 1024, shuffled and in order, and as TFRecord.gz of tf.Example, parsed by `tf.io.parse_example` in batches,
+as TFX's trainers do. Each is read in a process of its own; the least CPU seconds of four times, all threads, without
+imports. A line each: what; rows; CPU seconds; rows a CPU second; ratio to TFRecord.gz.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.measure import once
-from levada.artifacts import Examples
 from levada.models import Tensor, batches
 from tests.models.workshop import Workshop
 

@@ -314,7 +314,7 @@ def test_lists_are_compared_by_their_items(call: Call, profiled: Any) -> None:
 
 
 def test_a_notebook_shows_the_worst_column_first(call: Call, profiled: Any) -> None:
-    from levada.notebook.views.drift import drift_html
+    from levada.notebook.views.statistics import drift_html
 
     found = report(call, profiled(span(1, fare=normal(3, 25))), profiled(span(2)))
     shown = str(drift_html(found, []))

@@ -1,4 +1,4 @@
-"""Raw rows give the same features wherever they pass: in training, in what is served, by hand, stored, in scikit-learn."""
+"""Raw rows give the same features wherever they pass: trained, served, by hand, stored, in scikit-learn."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from tests.features import reference
 from tests.models.workshop import Workshop
 
 keras: Any = pytest.importorskip("keras")
+tf: Any = pytest.importorskip("tensorflow")
 
 ZONE = "America/New_York"
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -84,7 +85,8 @@ ROW = st.fixed_dictionaries(
         "tags": st.none() | st.lists(st.none() | words, max_size=4),
         "vector": st.none() | st.lists(st.none() | finite, max_size=3),
         "text": st.none() | st.text("aAbB ,.!'", max_size=20) | st.just("the cat sat on the mat"),
-        "time": st.none() | st.datetimes(datetime(1950, 1, 1), datetime(2080, 1, 1)).map(  # noqa: DTZ001
+        "time": st.none()
+        | st.datetimes(datetime(1950, 1, 1), datetime(2080, 1, 1)).map(  # noqa: DTZ001
             lambda moment: moment.replace(tzinfo=UTC)
         ),
         "image": st.none() | st.just(b"") | st.integers(0, 3),
@@ -106,8 +108,6 @@ SCHEMA = pa.schema(
 
 
 def png(shade: int) -> bytes:
-    import tensorflow as tf
-
     pixels = (np.arange(18).reshape(2, 3, 3) * (shade + 1)).astype(np.uint8)
     return tf.io.encode_png(pixels).numpy()
 
@@ -134,25 +134,24 @@ TRAINING = [
 
 
 class Setting:
-    """Everything that is made once: statistics, state, a model in memory and the same model exported and loaded again."""
+    """What is made once: statistics, state, a model in memory, and the same model exported and loaded again."""
 
     def __init__(self, root: Path) -> None:
         self.workshop = Workshop(root)
         self.examples = self.workshop.examples(table_of(TRAINING), "train")
         self.statistics = self.workshop.call(profile, self.examples)
-        self.state: FeatureState = self.workshop.call(
-            fit_features, self.examples, self.statistics, features=FEATURES
-        )
+        self.state: FeatureState = self.workshop.call(fit_features, self.examples, self.statistics, features=FEATURES)
         self.layers: Layers = self.state.fitted.layers()
         outputs = {**self.layers.outputs, "everything": linear(self.layers.indices)}
         self.model: Any = keras.Model(self.layers.inputs, outputs)
+        self.training: Any = tf.function(self.model, reduce_retracing=True)  # as Keras calls it
         saved = self.workshop.make(Model, lambda out: save_keras(self.model, out))
         self.served: Predictor = saved.load()
 
     def trained_on(self, rows: pa.Table) -> dict[str, Any]:
         """Return what training sees: rows go through Parquet and tf.data into the model in memory."""
         examples = Workshop(Path(tempfile.mkdtemp(dir=self.workshop.root))).examples(rows, "train")
-        parts = [self.model(batch) for batch in batches(examples, "train", self.layers.tensors, size=4)]
+        parts = [self.training(batch) for batch in batches(examples, "train", self.layers.tensors, size=4)]
         return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
 
 
@@ -174,7 +173,8 @@ def test_what_is_served_takes_the_raw_columns(setting: Setting) -> None:
     assert (served["n"].dtype, served["time"].dtype, served["image"].dtype) == ("float32", "float64", "string")
 
 
-@settings(max_examples=60)
+@pytest.mark.slow
+@settings(max_examples=25)
 @given(rows=st.lists(ROW, min_size=1, max_size=9))
 def test_training_and_serving_see_the_same(setting: Setting, rows: list[dict[str, Any]]) -> None:
     """Whatever the row: nothing, an infinity, a word never seen, a list too long, a broken text."""
@@ -182,10 +182,14 @@ def test_training_and_serving_see_the_same(setting: Setting, rows: list[dict[str
     trained, served = setting.trained_on(table), setting.served.predict(table)
     assert sorted(trained) == sorted([*FEATURES, "everything"])
     for name, values in trained.items():
-        np.testing.assert_array_equal(flat(values), flat(served[name]), err_msg=name)
+        if name in ("log", "clock", "tfidf"):  # a logarithm's last bit depends on where in a batch a row stands
+            np.testing.assert_allclose(flat(values), flat(served[name]), rtol=3e-7, atol=1e-7, err_msg=name)
+        else:
+            np.testing.assert_array_equal(flat(values), flat(served[name]), err_msg=name)
 
 
-@settings(max_examples=60)
+@pytest.mark.slow
+@settings(max_examples=25)
 @given(rows=st.lists(ROW, min_size=1, max_size=9))
 def test_numbers_and_words_are_what_plain_python_makes_of_them(setting: Setting, rows: list[dict[str, Any]]) -> None:
     got = {name: flat(values) for name, values in setting.served.predict(table_of(rows)).items()}
@@ -222,7 +226,8 @@ def test_numbers_and_words_are_what_plain_python_makes_of_them(setting: Setting,
     assert got["hashed"].max() <= 5 and got["hashed_pairs"].max() < 7
 
 
-@settings(max_examples=40)
+@pytest.mark.slow
+@settings(max_examples=25)
 @given(rows=st.lists(ROW, min_size=1, max_size=9))
 def test_texts_times_and_images_are_what_plain_python_makes_of_them(
     setting: Setting, rows: list[dict[str, Any]]
@@ -269,8 +274,9 @@ def test_what_is_stored_is_what_the_layers_give(setting: Setting) -> None:
         values = values.flatten() if pa.types.is_fixed_size_list(values.type) else values
         np.testing.assert_array_equal(values.to_numpy().reshape(90, -1), flat(live[name]), err_msg=name)
     by_beam = setting.workshop.call(transform, raw, setting.state, keep=["late"], beam_from_rows=1, node="beamed")
-    assert by_beam.table("eval").equals(stored.table("eval"))
-    assert setting.workshop.store.list("scratch") == []
+    assert by_beam.digest == stored.digest
+    left = (setting.workshop.root / "store/scratch").rglob("*")
+    assert not [path for path in left if path.is_file()]
 
 
 def test_a_network_that_learnt_from_stored_features_is_served_from_raw_columns(setting: Setting) -> None:
@@ -286,8 +292,11 @@ def test_a_network_that_learnt_from_stored_features_is_served_from_raw_columns(s
 
 
 def test_counting_on_beam_finds_the_same_state(setting: Setting) -> None:
-    here, there = setting.state, setting.workshop.call(
-        fit_features, setting.examples, setting.statistics, features=FEATURES, beam_from_rows=1, node="beamed_fit"
+    here, there = (
+        setting.state,
+        setting.workshop.call(
+            fit_features, setting.examples, setting.statistics, features=FEATURES, beam_from_rows=1, node="beamed_fit"
+        ),
     )
     assert there.fitted.to_json() == here.fitted.to_json()
     assert there.digest == here.digest

@@ -97,3 +97,49 @@ def test_rows_are_counted_in_every_form() -> None:
     table = pa.table({"a": [1, 2, 3]})
     assert count_rows(table) == count_rows(table.to_batches()[0]) == count_rows({"a": np.zeros(3)}) == 3
     assert count_rows({}) == 0
+
+
+def test_lists_of_any_length_are_filled_up_or_cut_where_the_input_says_so() -> None:
+    words = Tensor("tags", "string", (-1, 2), padded=True)
+    lists = pa.chunked_array([pa.array([["x"], ["gone"]]), pa.array([["a"], [], None, ["a", None, "c"]])])
+    assert fed(words, pa.table({"tags": lists})).tolist() == [
+        ["x", ""],
+        ["gone", ""],
+        ["a", ""],
+        ["", ""],
+        ["", ""],
+        ["a", ""],
+    ]
+    numbers = fed(Tensor("v", "float32", (-1, 2), padded=True), pa.table({"v": [[1.0, 2.0, 3.0], [4.0]]}))
+    np.testing.assert_array_equal(numbers, [[1, 2], [4, np.nan]])
+    fixed = pa.array([[1.0, 2.0, 3.0], None], pa.list_(pa.float32(), 3))
+    np.testing.assert_array_equal(
+        fed(Tensor("v", "float32", (-1, 2), padded=True), pa.table({"v": fixed})), [[1, 2], [np.nan, np.nan]]
+    )
+    with pytest.raises(ModelError, match="cannot be padded"):
+        Tensor("v", "int64", (-1, 2), padded=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        (pa.array([1500, None], pa.timestamp("ms", "America/New_York")), [1.5, np.nan]),
+        (pa.array([2, -1], pa.date32()), [2 * 86_400, -86_400]),
+        (pa.array([86_400_000], pa.date64()), [86_400]),
+        (pa.array([61], pa.time32("s")), [61]),
+    ],
+)
+def test_a_time_is_seconds_since_1970(values: Any, seconds: list[float]) -> None:
+    np.testing.assert_array_equal(fed(Tensor("t", "float64"), pa.table({"t": values})), seconds)
+    with pytest.raises(ModelError, match="declare the input as float64"):
+        fed(Tensor("t", "float32"), pa.table({"t": values}))
+
+
+def test_bytes_are_given_as_they_are() -> None:
+    image = b"\xff\xd8\x00"
+    assert fed(Tensor("i", "string"), pa.table({"i": pa.array([image, None])})).tolist() == [image, b""]
+    assert fed(Tensor("i", "string"), {"i": np.array([image, None, b"text"], dtype=object)}).tolist() == [
+        image,
+        "",
+        "text",
+    ]

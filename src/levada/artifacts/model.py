@@ -57,7 +57,7 @@ class Tensor:
             )
         if self.padded and (len(self.shape) != 2 or self.dtype in ("int64", "bool")):
             raise ModelError(
-                f"'{self.name}' is {self.dtype} {list(self.shape)} and cannot be padded: wanted [-1, n] of floats or strings."
+                f"'{self.name}' is {self.dtype} {list(self.shape)} and cannot be padded: wanted [-1, n], float or text."
             )
         if self.columns and self.shape != (-1, len(self.columns)):
             raise ModelError(

@@ -1,4 +1,4 @@
-"""Fit features, and store what they give: what a description needs beyond statistics, and what is expensive to repeat."""
+"""Fit features, and store what they give: what statistics do not tell, and what is expensive to repeat."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def fit_features(
 ) -> FeatureState:
     """Find the state of every feature: from the statistics of `split`, and from its rows where those do not tell.
 
-    Only the columns are read that n-grams (`Text`) and the most frequent combinations (`Cross(top=)`) are made of; without
-    such features none is, and TensorFlow is not loaded. Of `beam_from_rows` rows or more, a Beam job counts. Raises DataError,
-    with the column and what to do, for a feature that its column does not suit.
+    Only the columns are read that n-grams (`Text`) and the most frequent combinations (`Cross(top=)`) are made of;
+    without such features none is, and TensorFlow is not loaded. Of `beam_from_rows` rows or more, a Beam job counts.
+    Raises DataError, with the column and what to do, for a feature that its column does not suit.
     """
     state = ctx.output(FeatureState)
     counts = _counts(ctx, examples, statistics, features, split, beam_from_rows) if features.counted else None
@@ -92,10 +92,11 @@ def transform(
 ) -> Examples:
     """Store what the features' layers give for every row, so that an expensive step is done once and not every epoch.
 
-    A column of the result is a feature, by its name (`only` chooses some): float32, or a list of float32 of one length; int32 for
-    what is an index. Columns named in `keep` (the label, keys) are taken over as they are. Images are not augmented: that is for
-    layers in training. A network learns from them with `fitted.layers(stored=True)`, and is served from raw columns with
-    `fitted.layers().before(network)`. Of `beam_from_rows` rows or more, a Beam job does it, a row group an element.
+    A column of the result is a feature, by its name (`only` chooses some): float32, or a list of float32 of one
+    length; int32 for what is an index. Columns named in `keep` (the label, keys) are taken over as they are. Images
+    are not augmented: that is for layers in training. A network learns from them with `fitted.layers(stored=True)`,
+    and is served from raw columns with `fitted.layers().before(network)`. Of `beam_from_rows` rows or more, a Beam job
+    does it, a row group an element.
 
     Raises DataError for a feature, column or split that is not there, or a kept column that has a feature's name.
     """

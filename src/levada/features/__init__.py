@@ -1,4 +1,4 @@
-"""What a model sees of each row: described once, with a state from statistics, inside what is trained and what is served.
+"""What a model sees of each row: described once, with its state from statistics, the same trained and served.
 
 Importing this loads no data or ML library; fitting, and making layers, do.
 """

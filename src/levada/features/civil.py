@@ -41,7 +41,7 @@ def parts_of(seconds: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=16)
 def transitions(zone: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return when the clocks of a zone change (seconds since 1970 UTC) and the offset (seconds) before the first and after each.
+    """Return when the clocks of a zone change, and the offset before the first and after each: seconds, since 1970 UTC.
 
     Raises DataError for a zone that is not known.
     """

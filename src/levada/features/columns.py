@@ -39,8 +39,9 @@ def item_kind(column: ColumnStatistics) -> str:
 def input_of(column: ColumnStatistics, length: int = 0) -> Tensor:
     """Return the input that a column becomes, a scalar a row, or `length` items for a list.
 
-    Text and bytes are string, times float64 (seconds since 1970), numbers and truth values float32 with NaN for missing;
-    float64 where float32 would confuse values: whole numbers from 2**24 on, numbers far from 0 that differ little.
+    Text and bytes are string, times float64 (seconds since 1970), numbers and truth values float32 with NaN for
+    missing; float64 where float32 would confuse values: whole numbers from 2**24 on, numbers far from 0 that differ
+    little.
     """
     shape = (-1, length) if length else (-1,)
     return Tensor(column.name, _dtype(column), shape, padded=bool(length))

@@ -147,7 +147,5 @@ class Counter:
         layers = Layers(Fitted(parts, states, {column: self._fitted.inputs[column] for column in parts.columns}))
         model = keras.Model(layers.inputs, [layers[part] for part in kind.of])
         sizes = [size_of(parts[part], states[part]) for part in kind.of]
-        asked: Any = tf.function(
-            lambda given: combined(model(given), sizes), autograph=False, reduce_retracing=True
-        )
+        asked: Any = tf.function(lambda given: combined(model(given), sizes), autograph=False, reduce_retracing=True)
         return lambda given: pa.array(asked({column: given[column] for column in parts.columns}).numpy())

@@ -80,8 +80,9 @@ class Features:
     def fitted(self, statistics: Statistics, *, split: str | None = None) -> Fitted:
         """Return the description with its state, from the statistics of a split (`train`, or the first).
 
-        Raises DataError, with the column and what to do, where the statistics do not give a state; also for kinds that need
-        a look at the rows (n-grams, the most frequent combinations): `fit_features` is the component that has one.
+        Raises DataError, with the column and what to do, where the statistics do not give a state; also for kinds that
+        need a look at the rows (n-grams, the most frequent combinations): `fit_features` is the component that has
+        one.
         """
         from levada.features.fitting import fit
 

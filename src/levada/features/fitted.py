@@ -36,7 +36,7 @@ class Fitted:
         return size_of(self.features[name], self.states[name]) if has_index(self.features[name]) else None
 
     def width(self, name: str) -> int:
-        """How many numbers a row of a feature has in a matrix; an index counts as hot places, an embedding as its dim."""
+        """How many numbers a row of a feature has in a matrix: its places, the dim of an embedding."""
         return width_of(self.features[name], self.states[name])
 
     def layers(self, *, stored: bool = False) -> Layers:
@@ -52,7 +52,8 @@ class Fitted:
     def transformer(self) -> Any:
         """Return the features as a fitted scikit-learn `ColumnTransformer` over a DataFrame of the raw columns.
 
-        An embedding is hot places there. Raises DataError for hashes and images, which scikit-learn has nothing equal for.
+        An embedding is hot places there. Raises DataError for hashes and images, which scikit-learn has nothing equal
+        for.
         """
         from levada.features.sklearn_columns import transformer_of
 

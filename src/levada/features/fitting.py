@@ -52,7 +52,7 @@ def fit(
     for name, kind in features.kinds.items():
         if isinstance(kind, Cross):
             states[name] = _cross(name, kind, features, states, counts)
-    lengths = {column: 0 for column in columns}
+    lengths = dict.fromkeys(columns, 0)
     for name, kind in features.kinds.items():
         if not isinstance(kind, Cross):
             column = features.column(name)
@@ -139,7 +139,9 @@ def _number(name: str, kind: Number, column: ColumnStatistics) -> State:
         mean, variance = _bent_moments(points, state, kind.log)
     bottom, top = _bend(least, state, kind.log), _bend(greatest, state, kind.log)
     state |= _scaling(name, kind, column, mean, variance, bottom, top)
-    fill = mean if kind.missing == "mean" else _bend(median if kind.missing == "median" else kind.missing, state, kind.log)
+    fill = (
+        mean if kind.missing == "mean" else _bend(median if kind.missing == "median" else kind.missing, state, kind.log)
+    )
     state["filled"] = (fill - state["offset"]) / state["divisor"]
     return state
 
@@ -213,7 +215,11 @@ def _words(name: str, kind: Words, column: ColumnStatistics) -> State:
     elif not column.has_vocabulary:
         raise DataError(
             f"feature '{name}': column '{column.name}' has no vocabulary: "
-            + (f"about {column.distinct:,} distinct values are too many." if not column.exact else f"it has {column.type}."),
+            + (
+                f"about {column.distinct:,} distinct values are too many."
+                if not column.exact
+                else f"it has {column.type}."
+            ),
             hint=f"Hashed(bins={_round_up(column.distinct)}) needs none; profile(..., vocabulary=N) keeps more words; "
             "numbers with fractions are cut by Buckets().",
         )
@@ -235,7 +241,7 @@ def _check_whole(name: str, column: ColumnStatistics) -> None:
     if "int" not in column.type:
         raise DataError(
             f"feature '{name}': column '{column.name}' has numbers with fractions ({column.type}), which are no words.",
-            hint="Number() or Buckets() reads them; whole numbers that are floats only because some are missing: cast them.",
+            hint="Number() or Buckets() reads them; cast whole numbers that are floats only since some are missing.",
         )
     if max(abs(int(column.min or 0)), abs(int(column.max or 0))) > EXACT_FLOAT64:
         raise DataError(
@@ -276,7 +282,7 @@ def _time(name: str, kind: Time, column: ColumnStatistics) -> State:
     own = column.type.rpartition("tz=")[2].rstrip("]") if "tz=" in column.type else ""
     if kind.zone and not own:
         raise DataError(
-            f"feature '{name}' is of the clock in {kind.zone}, and column '{column.name}' ({column.type}) has no time zone.",
+            f"feature '{name}' wants the clock in {kind.zone}, and column '{column.name}' ({column.type}) has no zone.",
             hint="Leave zone out: its times are taken as they are. Or give the column its zone when it is ingested.",
         )
     zone = kind.zone or own
@@ -301,11 +307,13 @@ def _cross(
     sizes = [size_of(features[part], states[part]) for part in kind.of]
     for part in kind.of:
         if states[part].get("length"):
-            raise DataError(f"feature '{name}' crosses '{part}', which has lists.", hint="Cross what is one value a row.")
+            raise DataError(
+                f"feature '{name}' crosses '{part}', which has lists.", hint="Cross what is one value a row."
+            )
     number = math.prod(sizes)
     if number > LARGEST_CROSS and not kind.bins and not kind.top:
         raise DataError(
-            f"feature '{name}' has {number:,} possible combinations ({' x '.join(map(str, sizes))}), too many for a weight each.",
+            f"feature '{name}' has {number:,} possible combinations ({' x '.join(map(str, sizes))}): too many.",
             hint="Hash them: Cross(..., bins=10_000); or keep the most frequent: Cross(..., top=10_000).",
         )
     if number >= 1 << 62:

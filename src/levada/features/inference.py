@@ -1,5 +1,8 @@
 """Inference: features that suit columns as their statistics describe them, as a proposal to edit."""
 
+# pyright: reportAttributeAccessIssue=false
+# (Protocol buffers make their classes when they are imported, so no checker sees them.)
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -30,9 +33,7 @@ GAPS = 0.01
 DAY = 86_400
 
 
-def infer(
-    statistics: Statistics, schema: Schema | None, *, label: str | None, leave_out: Iterable[str]
-) -> Features:
+def infer(statistics: Statistics, schema: Schema | None, *, label: str | None, leave_out: Iterable[str]) -> Features:
     """Return defaults for every column but the label; see `Features.infer`."""
     columns = statistics.columns()
     for name in (*leave_out, *([label] if label else [])):

@@ -26,9 +26,7 @@ class Kind:
 
     def __repr__(self) -> str:
         said = [
-            f"{field.name}={value!r}"
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != field.default
+            f"{field.name}={value!r}" for field in fields(self) if (value := getattr(self, field.name)) != field.default
         ]
         return f"{type(self).__name__}({', '.join(said)})"
 
@@ -60,14 +58,15 @@ class Kind:
 class Number(Kind):
     """A number: clipped, logged, scaled, in that order. float32, one value a row (an item, for lists).
 
-    `winsorize` clips at the quantiles of this share and of one minus it, `clip` at values (None: no bound on that side).
-    `log` takes log(1 + x), of 0 for what is negative. `scale`: `zscore` gives mean 0 and variance 1, `minmax` gives 0 to 1 for
-    what the statistics saw and more for what lies beyond, `none` leaves it. After `log`, `clip` or `winsorize`, mean and
-    variance are those of the statistics' quantiles.
+    `winsorize` clips at the quantiles of this share and of one minus it, `clip` at values (None: no bound on that
+    side). `log` takes log(1 + x), of 0 for what is negative. `scale`: `zscore` gives mean 0 and variance 1, `minmax`
+    gives 0 to 1 for what the statistics saw and more for what lies beyond, `none` leaves it. After `log`, `clip` or
+    `winsorize`, mean and variance are those of the statistics' quantiles.
 
-    A missing value (null, NaN) becomes the `mean`, the `median`, or the number `missing`, and is then scaled like any other;
-    with `indicator` a second value is 1 where it was missing and 0 elsewhere. An infinity becomes the largest or
-    smallest value that the statistics saw. A list is filled up to, or cut at, `length` items; 0 means the longest seen.
+    A missing value (null, NaN) becomes the `mean`, the `median`, or the number `missing`, and is then scaled like any
+    other; with `indicator` a second value is 1 where it was missing and 0 elsewhere. An infinity becomes the largest
+    or smallest value that the statistics saw. A list is filled up to, or cut at, `length` items; 0 means the longest
+    seen.
     """
 
     scale: Scale = "zscore"
@@ -103,8 +102,8 @@ class Number(Kind):
 class Buckets(Kind):
     """Which of some intervals a number is in: 0 missing, 1 below the first boundary, 2 from it on, and so on.
 
-    Without `boundaries`, the quantiles cut the column into `bins` parts of about equal size: fewer where one value fills more
-    than a part. A value equal to a boundary belongs above it. Infinities are in the outermost buckets.
+    Without `boundaries`, the quantiles cut the column into `bins` parts of about equal size: fewer where one value
+    fills more than a part. A value equal to a boundary belongs above it. Infinities are in the outermost buckets.
     """
 
     bins: int = 10
@@ -124,9 +123,10 @@ class Buckets(Kind):
 class Words(Kind):
     """The place of a word (or whole number, or truth value) in the column's vocabulary, most frequent first.
 
-    0 is missing (null or an empty text; NaN for numbers), 1 to `oov` are unknown words, divided by their hash if `oov` is more
-    than 1. `top` keeps the most frequent, `min_count` those seen so often. A list column gives several hot places,
-    or the mean of its items' embeddings; as indices it is filled up with 0, or cut, to `length` (0: the longest seen).
+    0 is missing (null or an empty text; NaN for numbers), 1 to `oov` are unknown words, divided by their hash if `oov`
+    is more than 1. `top` keeps the most frequent, `min_count` those seen so often. A list column gives several hot
+    places, or the mean of its items' embeddings; as indices it is filled up with 0, or cut, to `length` (0: the
+    longest seen).
     """
 
     top: int | None = None
@@ -150,7 +150,8 @@ class Words(Kind):
 class Hashed(Kind):
     """A hash of a word or whole number: 0 is missing, 1 to `bins` everything else; nothing needs to be known before.
 
-    The hash is TensorFlow's `to_hash_bucket_fast` (FarmHash Fingerprint64 of the UTF-8 bytes), the same on every machine.
+    The hash is TensorFlow's `to_hash_bucket_fast` (FarmHash Fingerprint64 of the UTF-8 bytes), the same on every
+    machine.
     """
 
     bins: int = 1000
@@ -169,8 +170,8 @@ class Hashed(Kind):
 class Cross(Kind):
     """An index for each combination of the indices of other features (`Buckets`, `Words`, `Hashed`), named in `of`.
 
-    With neither `top` nor `bins` there is one for every possible combination. `top` keeps the most frequent (0: any other), which
-    needs a look at the rows: `fit_features`. `bins` divides the combinations by their hash.
+    With neither `top` nor `bins` there is one for every possible combination. `top` keeps the most frequent (0: any
+    other), which needs a look at the rows: `fit_features`. `bins` divides the combinations by their hash.
     """
 
     of: tuple[str, ...] = ()
@@ -186,20 +187,23 @@ class Cross(Kind):
         self._at_least("top", 0)
         self._at_least("bins", 0)
         if self.top and self.bins:
-            raise ParameterError("Cross(top=, bins=): wanted one of them; `top` keeps combinations, `bins` hashes them.")
+            raise ParameterError(
+                "Cross(top=, bins=): wanted one of them; `top` keeps combinations, `bins` hashes them."
+            )
 
 
 @dataclass(frozen=True, repr=False)
 class Text(Kind):
     """Words and their sequences (n-grams) in a text: how often, weighted, or in order.
 
-    A text is lowered and its punctuation removed (`standardize`), then split at white space, or into characters; `ngrams=2`
-    adds each pair that follows one another. The vocabulary is the `top` n-grams by the number of texts that have them, which
-    needs a look at the rows: `fit_features`. With `bins` n-grams are hashed instead, and nothing is looked at.
+    A text is lowered and its punctuation removed (`standardize`), then split at white space, or into characters;
+    `ngrams=2` adds each pair that follows one another. The vocabulary is the `top` n-grams by the number of texts that
+    have them, which needs a look at the rows: `fit_features`. With `bins` n-grams are hashed instead, and nothing is
+    looked at.
 
-    `weight`: `count` how often, `binary` whether, `tfidf` count times log((1 + n) / (1 + df)) + 1 as scikit-learn has it (n texts,
-    df of them with the n-gram), brought to length 1 by `normalize`; `sequence` gives indices in order, `length` of them: 0
-    behind the end, 1 unknown. Missing and empty texts, and unknown words, count nothing.
+    `weight`: `count` how often, `binary` whether, `tfidf` count times log((1 + n) / (1 + df)) + 1 as scikit-learn has
+    it (n texts, df of them with the n-gram), brought to length 1 by `normalize`; `sequence` gives indices in order,
+    `length` of them: 0 behind the end, 1 unknown. Missing and empty texts, and unknown words, count nothing.
     """
 
     top: int = 10_000
@@ -234,9 +238,9 @@ class Text(Kind):
 class Image(Kind):
     """An encoded image (JPEG, PNG, GIF, BMP) as pixels: float32 `(rows, *size, channels)`.
 
-    It is decoded, resized (bilinear, with anti-aliasing) and rescaled: `unit` to 0..1, `signed` to -1..1, `none` keeps 0..255.
-    In training only, it is mirrored at random (`flip`), and shifted and turned by up to these shares of its size and of a full turn.
-    A missing image is black. Bytes that are no image stop the run, or the request.
+    It is decoded, resized (bilinear, with anti-aliasing) and rescaled: `unit` to 0..1, `signed` to -1..1, `none` keeps
+    0..255. In training only, it is mirrored at random (`flip`), and shifted and turned by up to these shares of its
+    size and of a full turn. A missing image is black. Bytes that are no image stop the run, or the request.
     """
 
     size: tuple[int, int] = (64, 64)
@@ -260,10 +264,10 @@ class Image(Kind):
 class Time(Kind):
     """Parts of a date or time. A model takes it as seconds since 1970-01-01 UTC (float64), NaN where missing.
 
-    `minute`, `hour`, `weekday` (Monday first), `day` and `month` become a point on a circle (sine, cosine) each, so that
-    December is next to January; without `cyclic` one place of many is hot. `age` is how long after the earliest time in the
-    statistics it is, as a share of the time to the latest. Parts are of the clock in `zone`; without it, of the column's own
-    zone. A missing time is 0 in all of them.
+    `minute`, `hour`, `weekday` (Monday first), `day` and `month` become a point on a circle (sine, cosine) each, so
+    that December is next to January; without `cyclic` one place of many is hot. `age` is how long after the earliest
+    time in the statistics it is, as a share of the time to the latest. Parts are of the clock in `zone`; without it,
+    of the column's own zone. A missing time is 0 in all of them.
     """
 
     parts: tuple[TimePart, ...] = ("hour", "weekday", "month")
@@ -284,7 +288,7 @@ class Time(Kind):
 
 @dataclass(frozen=True, repr=False)
 class AsIs(Kind):
-    """A number (or truth value) as it is: float32, NaN where missing. A list has `length` items (0: the longest seen)."""
+    """A number (or truth value) as it is: float32, NaN where missing; `length` of them for a list (0: the longest)."""
 
     length: int = 0
     column: str = ""

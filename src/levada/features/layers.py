@@ -31,7 +31,7 @@ class FeatureLayer(keras.layers.Layer):
     def __init__(self, column: str, kind: Kind, state: State, *, name: str) -> None:
         super().__init__(name=f"{name}_feature".replace("/", "_"), autocast=False, trainable=False)
         self.column = column
-        self.kind = kind
+        self.kind: Any = kind
         self.state = dict(state)
         self.length = int(state.get("length", 0))
         self.is_padded = bool(self.length)
@@ -45,6 +45,8 @@ class FeatureLayer(keras.layers.Layer):
 
 
 class NumberLayer(FeatureLayer):
+    """Clips, logs, scales; see `Number`."""
+
     def call(self, values: Any, training: bool = False) -> Any:
         values = self._cut(values)
         state, dtype = self.state, values.dtype
@@ -67,12 +69,16 @@ class NumberLayer(FeatureLayer):
 
 
 class AsIsLayer(FeatureLayer):
+    """Gives numbers as they are."""
+
     def call(self, values: Any, training: bool = False) -> Any:
         values = tf.cast(self._cut(values), "float32")
         return values if self.length else values[:, None]
 
 
 class TimeLayer(FeatureLayer):
+    """Gives parts of times, by the clock of a zone."""
+
     def call(self, values: Any, training: bool = False) -> Any:
         absent = tf.math.logical_not(tf.math.is_finite(values))
         seconds = tf.where(absent, _scalar(self.state["start"], values.dtype), values)
@@ -94,6 +100,8 @@ class TimeLayer(FeatureLayer):
 
 
 class ImageLayer(FeatureLayer):
+    """Decodes, resizes, rescales; in training it augments, too."""
+
     def __init__(self, column: str, kind: Image, state: State, *, name: str, seed: int = 0) -> None:
         super().__init__(column, kind, state, name=name)
         self.augmenting: list[Any] = []
@@ -138,6 +146,8 @@ class IndexLayer(FeatureLayer):
 
 
 class BucketsLayer(IndexLayer):
+    """Finds a number's interval by binary search."""
+
     def call(self, values: Any, training: bool = False) -> Any:
         cuts = tf.constant(self.state["cuts"], values.dtype)
         # NaN is in no interval; before the search sees it, it becomes a number, and after it place 0.
@@ -147,6 +157,8 @@ class BucketsLayer(IndexLayer):
 
 
 class WordsLayer(IndexLayer):
+    """Looks words up in a vocabulary."""
+
     def __init__(self, column: str, kind: Words, state: State, *, name: str) -> None:
         super().__init__(column, kind, state, name=name)
         self.lookup = _table(state["words"], kind.oov)
@@ -156,6 +168,8 @@ class WordsLayer(IndexLayer):
 
 
 class HashedLayer(IndexLayer):
+    """Hashes words."""
+
     def call(self, values: Any, training: bool = False) -> Any:
         words = _as_words(self._cut(values))
         hashed = tf.strings.to_hash_bucket_fast(words, self.kind.bins) + 1

@@ -30,9 +30,7 @@ class Materialiser:
         self._keep = list(keep)
         model = keras.Model(layers.inputs, {name: layers[name] for name in self._names})
         self._tensors = layers.tensors
-        self._ask: Any = tf.function(
-            lambda given: model(given, training=False), autograph=False, reduce_retracing=True
-        )
+        self._ask: Any = tf.function(lambda given: model(given, training=False), autograph=False, reduce_retracing=True)
 
     def tables(self, batch: pa.RecordBatch | pa.Table) -> list[pa.Table]:
         """Return the kept columns and the features of a batch's rows, in order, in tables of at most `ROWS` rows."""

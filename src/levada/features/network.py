@@ -30,8 +30,9 @@ class Layers:
         hidden = keras.layers.Dense(32, activation="relu")(layers.matrix())
         network = keras.Model(layers.inputs, keras.layers.Dense(1, activation="sigmoid")(hidden))
 
-    `inputs` are `keras.Input`s of the raw columns by name, `indices` the features that are places among many. `layers["x"]` is
-    what its layer gives: float32 (rows, width), an int32 index (rows,) or (rows, n), or pixels (rows, height, width, channels).
+    `inputs` are `keras.Input`s of the raw columns by name, `indices` the features that are places among many.
+    `layers["x"]` is what its layer gives: float32 (rows, width), an int32 index (rows,) or (rows, n), or pixels (rows,
+    height, width, channels).
     """
 
     def __init__(self, fitted: Fitted, *, stored: bool = False) -> None:
@@ -80,7 +81,7 @@ class Layers:
         tensor, kind = self[name], self.fitted.features[name]
         if isinstance(kind, Image) or kind.encoding == "index":
             raise ModelError(
-                f"feature '{name}' is {'an image' if isinstance(kind, Image) else 'an index'}, not numbers side by side.",
+                f"feature '{name}' is {'an image' if isinstance(kind, Image) else 'an index'}, which is no matrix.",
                 hint=f"Take layers['{name}'] itself; or encode='one_hot' or 'embedding' in the description.",
             )
         if name not in self.indices:
@@ -94,13 +95,14 @@ class Layers:
         if not many:
             return embedding(tensor)
         present = keras.ops.cast(keras.ops.expand_dims(tensor > 0, -1), "float32")
-        total = keras.ops.sum(embedding(tensor) * present, axis=1)
+        total: Any = keras.ops.sum(embedding(tensor) * present, axis=1)
         return total / keras.ops.maximum(keras.ops.sum(present, axis=1), 1.0)
 
     def before(self, network: Any) -> Any:
         """Return a Keras model from raw columns to what `network` answers, which takes features by name.
 
-        For a network that was trained on features that `transform` stored: what is served begins with raw columns again.
+        For a network that was trained on features that `transform` stored: what is served begins with raw columns
+        again.
         """
         import keras
 

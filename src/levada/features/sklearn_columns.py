@@ -11,7 +11,7 @@ import numpy as np
 
 from levada.errors import DataError
 from levada.features.fitted import Fitted, State, size_of
-from levada.features.kinds import AsIs, Buckets, Cross, Hashed, Image, Kind, Number, Text, Time, Words
+from levada.features.kinds import AsIs, Buckets, Cross, Hashed, Kind, Number, Text, Time, Words
 
 FAR = 3.3e38
 """Farther down than any bucket begins: where a missing number is put, so that it has a bucket of its own."""
@@ -94,16 +94,16 @@ def _no_equal(name: str, what: str, hint: str) -> DataError:
 def _number(kind: Number, state: State) -> Any:
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import PowerTransformer, StandardScaler
+    from sklearn.preprocessing import StandardScaler
+
+    from levada.features.sklearn_transformers import Logarithm
 
     steps: list[Any] = []
     low = max(state["low"] or 0.0, 0.0) if kind.log else state["low"]
     if low is not None or state["high"] is not None:
         steps.append(_clip(low, state["high"]))
     if kind.log:
-        power: Any = PowerTransformer(standardize=False).fit([[1.0], [2.0]])
-        power.lambdas_ = np.array([0.0])  # Yeo-Johnson's with lambda 0 is log(1 + x)
-        steps.append(power)
+        steps.append(Logarithm())
     scaler: Any = StandardScaler().fit([[0.0], [1.0]])
     scaler.mean_, scaler.scale_ = np.array([state["offset"]]), np.array([state["divisor"]])
     scaler.var_ = scaler.scale_**2
@@ -132,8 +132,8 @@ def _indicator() -> Any:
 def _hot(size: int) -> Any:
     from sklearn.preprocessing import OneHotEncoder
 
-    places = np.arange(size, dtype=np.int64)[:, None]
-    return OneHotEncoder(categories=[places[:, 0]], sparse_output=False, dtype=np.float32).fit(places)
+    options: Any = {"categories": [np.arange(size)], "dtype": np.float32}
+    return OneHotEncoder(sparse_output=False, **options).fit(np.arange(size)[:, None])
 
 
 def _index(name: str, kind: Kind, state: State) -> Any:
@@ -158,7 +158,7 @@ def _buckets(state: State) -> Any:
 
     filler: Any = SimpleImputer(strategy="constant", fill_value=-FAR).fit([[0.0]])
     edges = np.array([-FAR, LOWEST, *state["cuts"], FAR])
-    bins: Any = KBinsDiscretizer(2, encode="ordinal", strategy="uniform", subsample=None).fit([[0.0], [1.0]])
+    bins: Any = KBinsDiscretizer(2, encode="ordinal", strategy="uniform").fit([[0.0], [1.0]])
     bins.n_bins_ = np.array([len(edges) - 1])
     bins.bin_edges_ = np.array([edges, None], dtype=object)[:1]
     return make_pipeline(filler, bins)
@@ -180,23 +180,27 @@ def _cross(name: str, kind: Cross, fitted: Fitted) -> Any:
 def _text(name: str, kind: Text, state: State) -> Any:
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
     from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
 
-    from levada.features.sklearn_transformers import plain_text, raw_text
+    from levada.features.sklearn_transformers import plain_text, present_texts
 
     if kind.bins or kind.weight == "sequence" or kind.split == "characters":
         what = "hashed" if kind.bins else "a sequence" if kind.weight == "sequence" else "characters"
         raise _no_equal(name, f"text as {what}", "Words weighted by tfidf, count or binary have one.")
+    options: dict[str, Any] = {"token_pattern": r"\S+", "dtype": np.float32}
     counter: Any = CountVectorizer(
         vocabulary={word: place for place, word in enumerate(state["words"])},
         ngram_range=(1, kind.ngrams),
-        preprocessor=plain_text if kind.standardize else raw_text,
-        token_pattern=r"\S+",
+        preprocessor=plain_text if kind.standardize else None,
+        lowercase=False,
         binary=kind.weight == "binary",
-        dtype=np.float32,
+        **options,
     )
     counter.fit([""])  # nothing is learnt: the vocabulary is given
+    filler: Any = FunctionTransformer(present_texts)
     if kind.weight != "tfidf":
-        return counter
-    weights: Any = TfidfTransformer(norm="l2" if kind.normalize else None)
+        return make_pipeline(filler, counter)
+    norm: Any = "l2" if kind.normalize else None
+    weights: Any = TfidfTransformer(norm=norm)
     weights.idf_ = np.array(state["idf"])
-    return make_pipeline(counter, weights)
+    return make_pipeline(filler, counter, weights)

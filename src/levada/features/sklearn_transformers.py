@@ -1,4 +1,4 @@
-"""Transformers that scikit-learn does not have: a vocabulary with places for missing and unknown words, times, crosses.
+"""Transformers that scikit-learn does not have: vocabularies with unknown words, logarithms, times, crosses.
 
 Importing this loads scikit-learn. They have their state from the start: `fit` does nothing.
 """
@@ -68,7 +68,9 @@ class Vocabulary(_Stateful):
         values = np.asarray(rows).reshape(-1)
         absent = pd.isna(values)
         if values.dtype.kind in "fiub":
-            whole = [str(int(value)) if value == value and float(value).is_integer() else "" for value in self._few(values)]
+            whole = [
+                str(int(value)) if value == value and float(value).is_integer() else "" for value in self._few(values)
+            ]
             texts = np.array(whole, dtype=object)[self._places]
         else:
             texts = values.astype(object)
@@ -81,6 +83,13 @@ class Vocabulary(_Stateful):
     def _few(self, values: Any) -> Any:
         few, self._places = np.unique(values, return_inverse=True)
         return few
+
+
+class Logarithm(_Stateful):
+    """Gives log(1 + x) of numbers from 0 on; missing ones stay missing."""
+
+    def transform(self, rows: Any) -> Any:
+        return np.log1p(np.asarray(rows, dtype=float))
 
 
 class Clock(_Stateful):
@@ -131,30 +140,53 @@ class Combination(_Stateful):
         return np.where(kept[place] == total, place + 1, 0)
 
 
-def plain_text(text: Any) -> str:
-    """Return a text lowered and without punctuation; an empty one for what is missing."""
-    return text.lower().translate(PUNCTUATION) if isinstance(text, str) else ""
+def present_texts(texts: Any) -> list[str]:
+    """Return a column's texts, an empty one for what is missing."""
+    return [text if isinstance(text, str) else "" for text in texts]
 
 
-def raw_text(text: Any) -> str:
-    """Return a text as it is; an empty one for what is missing."""
-    return text if isinstance(text, str) else ""
+def plain_text(text: str) -> str:
+    """Return a text lowered and without punctuation."""
+    return text.lower().translate(PUNCTUATION)
 
 
 # -- to ONNX --------------------------------------------------------------------------------------------
 
 
 def register_converters() -> None:
-    """Let skl2onnx convert `Vocabulary` and `FittedColumns`; nothing happens where it is not installed."""
+    """Let skl2onnx convert `Vocabulary`, `Logarithm` and `FittedColumns`; nothing happens where it is not installed."""
     try:
         from skl2onnx import update_registered_converter, update_registered_parser
         from skl2onnx._parse import (  # it has no public name, and looks parsers up by the exact class
-            _parse_sklearn_column_transformer,
+            _parse_sklearn_column_transformer,  # pyright: ignore[reportPrivateUsage]
         )
     except ImportError:
         return
     update_registered_parser(FittedColumns, _parse_sklearn_column_transformer)
     update_registered_converter(Vocabulary, "LevadaVocabulary", _vocabulary_shape, _convert_vocabulary, overwrite=True)
+
+    update_registered_converter(Logarithm, "LevadaLogarithm", _same_shape, _convert_logarithm, overwrite=True)
+
+
+def _same_shape(operator: Any) -> None:
+    from skl2onnx.common.data_types import FloatTensorType
+
+    operator.outputs[0].type = FloatTensorType([None, 1])
+
+
+def _convert_logarithm(scope: Any, operator: Any, container: Any) -> None:
+    from onnx import TensorProto
+
+    names = [scope.get_unique_variable_name(part) for part in ("number", "one", "more")]
+    given, made = operator.inputs[0].full_name, operator.outputs[0].full_name
+    container.add_initializer(names[1], TensorProto.FLOAT, [1], [1.0])
+    for kind, inputs, output, options in (
+        ("Cast", [given], names[0], {"to": TensorProto.FLOAT}),
+        ("Add", names[:2], names[2], {}),
+        ("Log", [names[2]], made, {}),
+    ):
+        name = scope.get_unique_operator_name(kind)
+        container.add_node(kind, inputs, output, op_version=14 if kind == "Add" else 13, name=name, **options)
 
 
 def _vocabulary_shape(operator: Any) -> None:
@@ -179,7 +211,9 @@ def _convert_vocabulary(scope: Any, operator: Any, container: Any) -> None:
         from onnx import TensorProto
 
         wide = scope.get_unique_variable_name("whole")
-        container.add_node("Cast", name, wide, to=TensorProto.FLOAT, op_version=13, name=scope.get_unique_operator_name("Cast"))
+        container.add_node(
+            "Cast", name, wide, to=TensorProto.FLOAT, op_version=13, name=scope.get_unique_operator_name("Cast")
+        )
         name = wide
         keys = {"keys_floats": [*(float(word) for word in words), float("nan")]}
         places.append(0)

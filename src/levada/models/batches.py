@@ -40,7 +40,8 @@ def batches(
     """Return a `tf.data.Dataset` of a split: a dict of tensors by input, and the label where one is named.
 
     `inputs` says what a batch has, as for a model (`layers.tensors`): `(size, *shape)` each, with missing values as
-    everywhere (NaN, ""). The label is float32 `(size,)`, unless it is given as a `Tensor`. The last batch may be smaller.
+    everywhere (NaN, ""). The label is float32 `(size,)`, unless it is given as a `Tensor`. The last batch may be
+    smaller.
 
     With a `seed` rows are shuffled, anew in every epoch: row groups are drawn in random order, and the rows of about
     `window` at a time are mixed. The order follows from the seed and the number of the epoch; `ctx.seed` is recorded

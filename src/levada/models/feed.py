@@ -109,7 +109,7 @@ def _from_arrow(tensor: Tensor, name: str, column: Any) -> np.ndarray[Any, Any]:
 
 
 def _padded(lists: Any, length: int) -> Any:
-    """Return lists of exactly `length` items: longer ones are cut, shorter ones and missing ones filled up with nulls."""
+    """Return lists of exactly `length` items: longer ones cut, shorter and missing ones filled up with nulls."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
