@@ -163,7 +163,7 @@ def _begin(request: Request) -> tuple[Journal, tuple[str, str] | None, Resolved]
         "packages": resolved.packages,
         "project": keep_code(request.packages, store),
         "resumes": resumes,
-        **facts_of(request.root),
+        **facts_of(request.root, request.packages),
     }
     store.write(f"runs/{run_id}/plan.json", plan.dumps().encode())
     store.write(f"runs/{run_id}/resolved.json", json_bytes(resolved.to_json()))
@@ -323,8 +323,8 @@ def _exit_code(plan: Plan, results: dict[str, Result]) -> int:
     return OK
 
 
-def facts_of(root: Path) -> dict[str, Any]:
-    """Who ran this, where, and from which commit."""
+def facts_of(root: Path, packages: Mapping[str, Path]) -> dict[str, Any]:
+    """Who ran this, where, and from which commit; `packages` are the project's."""
     return {
         "host": platform.node(),
         "user": _user(),
@@ -332,7 +332,7 @@ def facts_of(root: Path) -> dict[str, Any]:
         "process": this_process().to_json(),
         "versions": {"levada": levada.__version__, "python": platform.python_version()},
         "platform": platform.platform(),
-        "git": _git(root),
+        "git": _git(root, packages),
         "executable": sys.executable,
     }
 
@@ -344,8 +344,12 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _git(root: Path) -> dict[str, Any]:
-    """Return commit, branch and whether the work tree differs from it; empty outside a repository."""
+def _git(root: Path, packages: Mapping[str, Path]) -> dict[str, Any]:
+    """Return commit, branch and whether what ran differs from it; empty outside a repository.
+
+    It does if a file of the commit was changed, and if the project's code has one that no commit has, unless git is
+    told to ignore it. Such files elsewhere (data, notes) make no difference.
+    """
 
     def ask(*words: str) -> str | None:
         try:
@@ -359,8 +363,11 @@ def _git(root: Path) -> dict[str, Any]:
     commit = ask("rev-parse", "HEAD")
     if commit is None:
         return {}
+    folders = [str(path) for path in packages.values()]
+    apart = ("--exclude-standard", "--exclude=__pycache__")
+    added = ask("ls-files", "--others", *apart, "--", *folders) if folders else ""
     return {
         "commit": commit,
         "branch": ask("rev-parse", "--abbrev-ref", "HEAD") or "",
-        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no") or added),
     }
