@@ -68,7 +68,7 @@ class Versions:
             return None
         mine = tuple(promotion for promotion in promotions if promotion.fingerprint == fingerprint)
         live = bool(promotions) and promotions[-1].fingerprint == fingerprint
-        record = ArtifactRecord.from_json(candidate["record"])
+        record = ArtifactRecord.from_json(mine[0].champion if mine else candidate["record"])  # what was really pushed
         return ModelVersion(model, number, fingerprint, record, candidate, mine, live)
 
     def find(self, word: str) -> ModelVersion | None:

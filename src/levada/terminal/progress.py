@@ -64,6 +64,8 @@ class Progress:
 
     def see(self, event: Event) -> NodeView | None:
         """Take in an event; returns the node it is about."""
+        if event["kind"] == "run_finished":
+            self._cut_off()
         view = self.nodes.get(event.get("node", ""))
         if view is None:
             return None
@@ -93,6 +95,12 @@ class Progress:
             case _:
                 pass
         return view
+
+    def _cut_off(self) -> None:
+        """Say of nodes that ran when the run ended how that was for them."""
+        for view in self.nodes.values():
+            if view.status == "running":
+                view.status, view.seconds, view.fraction = "killed", view.elapsed, None
 
     def _count(self, view: NodeView, items: ItemCounts, event: Event) -> None:
         if event["kind"] == "item_started":

@@ -16,6 +16,7 @@ from levada.plan import Node
 from levada.references import short_name
 from levada.result import Items, Result
 from levada.terminal.columns import bold, columns, dim, mark, styled
+from levada.terminal.runs import run_took
 
 MOST = 8  # metrics and items shown; the rest is counted
 
@@ -26,7 +27,7 @@ def show_run(run: RunRecord, history: History) -> list[str]:
 
 
 def _heading(run: RunRecord, history: History) -> Iterator[str]:
-    seconds = f" in {took(run.seconds)}" if run.seconds is not None else ""
+    seconds = f" in {run_took(run)}" if run.seconds is not None else ""
     yield f"{bold(run.pipeline)} · run {bold(history.short(run.id))} · {styled(run.status, run.status)}{seconds}"
     git = run.facts.get("git") or {}
     versions = run.facts.get("versions") or {}
