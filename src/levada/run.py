@@ -28,7 +28,7 @@ from levada.plan import Plan
 from levada.process import this_process
 from levada.resolved import CodeDigest, Resolved, check_secrets, resolve_plan
 from levada.result import Result
-from levada.resumption import cut_short, resumption
+from levada.resumption import CutShort, cut_short, resumption
 from levada.store import Store
 from levada.values import json_bytes
 
@@ -127,7 +127,11 @@ def _run(request: Request) -> Outcome:
     with _following(request, store) as followers:
         with kept_alive(store, run_id):
             try:
-                if code is None and before is not None and (taken := resumption(store, before, plan, resolved, pending)):
+                if (
+                    code is None
+                    and before is not None
+                    and (taken := resumption(store, before, plan, resolved, pending))
+                ):
                     journal.append("resumed", **taken.to_json())
                 if pending:
                     _run_on_beam(request)
@@ -150,11 +154,11 @@ def _run(request: Request) -> Outcome:
     return Outcome(run_id, plan, results, code, seconds, error, ran)
 
 
-def _begin(request: Request) -> tuple[Journal, tuple[str, str] | None, Resolved]:
+def _begin(request: Request) -> tuple[Journal, CutShort | None, Resolved]:
     """Look at all that the plan needs and write down how the run begins."""
     plan, store, run_id = request.plan, request.store, request.run_id
     before = cut_short(store, plan.pipeline)
-    resumes = before[0] if request.resume and before else ""
+    resumes = before.run_id if request.resume and before else ""
     resolved = resolve_plan(
         plan,
         store,

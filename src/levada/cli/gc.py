@@ -39,10 +39,11 @@ def gc(
     even_untold: bool,
     as_json: bool,
 ) -> int:
-    """Show what no run or registered version needs, and remove it with --delete.
+    """Show what nothing needs any more, or remove it.
 
-    Kept are the last runs of each pipeline, young runs, runs that go on, and every run behind a registered version,
-    a promotion or a push that waits, each with all that it made and was made from.
+    With --delete it is removed. Kept are the last runs of each pipeline, young runs, runs that go on, and every
+    run behind a registered version, a promotion or a push that waits, each with all that it made and was made
+    from.
     """
     from levada.garbage import Policy, collect
     from levada.recovery import close_killed_runs

@@ -94,7 +94,11 @@ def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool
     from levada.terminal.summary import show_summary
 
     notes = [*(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
-    show_summary(outcome, console, request.command, notes, History(project.store).short(request.run_id))
+    history = History(project.store)
+    if request.resume and (record := history.get(request.run_id)) is not None and not record.facts.get("resumes"):
+        name = request.plan.pipeline
+        notes.append(f"--resume had nothing to go on with: the last run of {name} was neither killed nor failed.")
+    show_summary(outcome, console, request.command, notes, history.short(request.run_id))
     return outcome.exit_code
 
 

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def verify(session: Session, target: str, mend: bool, as_json: bool) -> int:
-    """Check that everything in the store is as it was made: all of it, a run, a registered version, an artifact.
+    """Check that everything in the store is as it was made.
 
-    Every byte is read. Exits with 1 if something is missing, changed, or there although nobody made it.
+    All of it, a run, a registered version, or an artifact. Every byte is read. Exits with 1 if something is
+    missing, changed, or there although nobody made it.
     """
     from levada.recovery import close_killed_runs
     from levada.verification import verify as verify_store

@@ -165,7 +165,7 @@ def _input_words(name: str, external: str, was: Any, is_: Any) -> str:
         if not identities(was):
             return f"{rest} has a champion now, and had none"
         return f"the champion of {rest} is another model ({both})" if identities(is_) else f"{rest} has no champion now"
-    return f"the input {name} is another ({both})"
+    return f"its input {name} is not the same ({both})"
 
 
 def _packages(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:

@@ -11,6 +11,7 @@ from levada.component import Component
 from levada.errors import GateError, LevadaError, ProcessError
 from levada.failure import Failure, is_users
 from levada.fanout import Many
+from levada.history.moments import number_text
 from levada.notebook.views.plan import duration
 from levada.plan import Gather, Output
 from levada.result import Result
@@ -45,7 +46,7 @@ def artifact_of(
 def told(result: Result) -> tuple[str, ...]:
     """Return what a cell says beside an artifact: which node made it, how long that took, its metrics."""
     took = "cached" if result.status == "cached" else duration(result.seconds)
-    metrics = [f"{name} {value:.4g}" for name, value in list(result.metrics.items())[:_METRICS]]
+    metrics = [f"{name} {number_text(value)}" for name, value in list(result.metrics.items())[:_METRICS]]
     return (result.node, took, *([result.summary] if result.summary else metrics))
 
 

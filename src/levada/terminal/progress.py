@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from levada.history.moments import number_text
 from levada.journal import Event
 from levada.plan import Plan
 
@@ -50,7 +51,7 @@ class NodeView:
         """The last message and the live metrics: "epoch 3/5 · loss 0.482"."""
         if self.items is not None and self.status == "running":
             return str(self.items)
-        shown = [f"{name} {value:.4g}" for name, value in list(self.metrics.items())[-3:]]
+        shown = [f"{name} {number_text(value)}" for name, value in list(self.metrics.items())[-3:]]
         return " · ".join([self.message, *shown] if self.message else shown)
 
 

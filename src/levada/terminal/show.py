@@ -11,7 +11,7 @@ from levada.failure import Failure
 from levada.history import History, RunRecord
 from levada.history.changes import value_text
 from levada.history.documents import given, key_of, node_status
-from levada.history.moments import ago, on_the_clock, size_of, took
+from levada.history.moments import ago, number_text, on_the_clock, size_of, took
 from levada.plan import Node
 from levada.references import short_name
 from levada.result import Items, Result
@@ -95,7 +95,7 @@ def _details(run: RunRecord, node: Node, result: Result | None, history: History
 
 
 def _metrics(metrics: dict[str, float]) -> str:
-    shown = [f"{name} {value:.4g}" for name, value in list(metrics.items())[:MOST]]
+    shown = [f"{name} {number_text(value)}" for name, value in list(metrics.items())[:MOST]]
     more = [f"{len(metrics) - MOST} more"] if len(metrics) > MOST else []
     return " · ".join([*shown, *more])
 
@@ -194,7 +194,7 @@ def show_node(run: RunRecord, node_id: str, history: History) -> list[str]:
     if result is None:
         return lines
     lines += _section("outputs", list(_outputs(run, result)))
-    lines += _section("metrics", [[name, f"{value:.6g}"] for name, value in result.metrics.items()])
+    lines += _section("metrics", [[name, number_text(value, 6)] for name, value in result.metrics.items()])
     for record in result.outputs.values():
         if "verdict" in record.properties:
             lines += ["", *(f"  {line}" for line in _verdict(record))]
