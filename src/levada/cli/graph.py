@@ -43,7 +43,7 @@ def graph(context: click.Context, thing: str, output: Path | None) -> int:
     if output is None:
         from levada.terminal.graph import draw_graph
 
-        click.echo(draw_graph(plan))
+        click.echo(draw_graph(plan, run))
         return 0
     from levada.picture import graph_page, graph_svg
     from levada.terminal.pictured import pictured
