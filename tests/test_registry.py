@@ -53,6 +53,36 @@ def test_a_candidate_gets_its_number_from_outside(store: Store) -> None:
     assert registry.versions("flights") == [version("f2", 1), version("f1", 3)]
 
 
+def test_an_equal_model_that_is_evaluated_later_does_not_take_the_place_of_the_first(store: Store) -> None:
+    """Lineage leads to the one that got the number and was pushed; one whose files are gone is replaced."""
+    from levada.history.versions import Versions
+
+    registry, made = Registry(store), {}
+    for run in ("run-1", "run-2"):
+        staging = store.staging(f"artifacts/x/train/{run}/output")
+        (staging / "weights").write_text(run)
+        made[run] = store.seal(
+            f"artifacts/x/train/{run}/output",
+            staging,
+            "python:tests.arithmetic:Number",
+            {"fingerprint": "f1"},
+            f"{run}/train",
+        )
+    for run, auc in (("run-1", 0.7), ("run-2", 0.8)):
+        candidate = {"fingerprint": "f1", "record": made[run].to_json(), "metrics": {"auc": auc}}
+        registry.propose("flights", "f1", candidate)
+    kept = registry.candidate("flights", "f1")
+    assert kept is not None and (kept["record"], kept["metrics"]) == (made["run-1"].to_json(), {"auc": 0.8})
+    registry.number(version("f1", 1))
+    registry.promote("flights", version("f1", 1), "serving", made["run-1"], None, "run-1", "better")
+    store.delete("artifacts/x/train/run-1/output/weights")
+    registry.propose("flights", "f1", {"fingerprint": "f1", "record": made["run-2"].to_json()})
+    kept = registry.candidate("flights", "f1")
+    assert kept is not None and kept["record"] == made["run-2"].to_json()
+    (told,) = Versions(store).of("flights")
+    assert told.record.producer == "run-1/train" and told.promotions[0].run == "run-1"
+
+
 def test_a_number_that_is_on_its_way_is_waited_for(tmp_path: Path) -> None:
     """It comes from another process."""
     registry = Registry(Store(tmp_path))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,7 @@ from levada.errors import DataError, ProjectError, StoreError
 from levada.externals import file_artifact
 from levada.journal import Event
 from levada.plan import Plan
-from levada.run import CLOSED, FAILED, OK
+from levada.run import CLOSED, FAILED, OK, facts_of
 from levada.store import Store
 from tests.arithmetic import Gate, Number, add, fail, make, number, positive, read
 from tests.inline import ROOT, events, plan_of, run_plan, value_of
@@ -321,3 +322,31 @@ def test_options_that_beam_refuses_are_told(tmp_path: Path, options: tuple[str, 
     assert outcome.error is not None
     assert outcome.error.type == ProjectError.__name__
     assert message in outcome.error.message
+
+
+def test_code_that_is_in_no_commit_is_not_told_as_that_of_the_commit(tmp_path: Path) -> None:
+    """A new file of the project's packages counts; one beside them, an ignored one and compiled code do not."""
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", *words], cwd=tmp_path, check=True)
+
+    def is_dirty() -> bool:
+        return facts_of(tmp_path, {"work": tmp_path / "work"})["git"]["dirty"]
+
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "steps.py").write_text("A = 1\n")
+    (tmp_path / ".gitignore").write_text("made.py\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    (tmp_path / "notes.txt").write_text("not code")
+    (tmp_path / "work" / "made.py").write_text("")
+    (tmp_path / "work" / "__pycache__").mkdir()
+    (tmp_path / "work" / "__pycache__" / "steps.pyc").write_bytes(b"")
+    assert not is_dirty()
+    (tmp_path / "work" / "more.py").write_text("B = 1\n")
+    assert is_dirty()
+    (tmp_path / "work" / "more.py").unlink()
+    assert not is_dirty()
+    (tmp_path / "work" / "steps.py").write_text("A = 2\n")
+    assert is_dirty()

@@ -281,11 +281,11 @@ def test_a_missing_secret_ends_a_run_before_anything_runs(tmp_path: Path, monkey
         first = make(n=1)
         login.with_options(after=first)(secret=Secret.env(NAME))
 
-    outcome = run_plan(plan_of(late), Store(tmp_path / "store"))
-    assert outcome.exit_code == FAILED and outcome.results == {}
-    assert outcome.error is not None and outcome.error.type == "SecretError"
-    assert f"node login wants the secret env:{NAME}, which is not set." in outcome.error.message
-    assert "tests/test_secret.py:" in outcome.error.message and f"export {NAME}=" in outcome.error.message
+    store = Store(tmp_path / "store")
+    with pytest.raises(SecretError, match=f"node login wants the secret env:{NAME}, which is not set") as caught:
+        run_plan(plan_of(late), store)
+    assert "tests/test_secret.py:" in str(caught.value) and f"export {NAME}=" in str(caught.value)
+    assert (store.list("runs"), store.list("open"), store.list("artifacts")) == ([], [], [])
 
 
 def test_a_node_from_the_cache_needs_no_secret(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,11 +84,17 @@ class Pipeline(Generic[P, R]):
         arguments = self._encode({name: value for name, value in given.items() if not isinstance(value, Artifact)})
         with draw.drawing(root) as drawing:
             returned = self.function(*args, **kwargs)
+        nodes = drawing.ordered()
+        if not nodes:
+            raise WiringError(
+                f"pipeline {self.name} calls no component with these arguments, so there is nothing to run.",
+                where=definition(self.function),
+            )
         plan = Plan(
             pipeline=self.name,
             reference=self.reference,
             arguments=arguments,
-            nodes=drawing.ordered(),
+            nodes=nodes,
             description=inspect.getdoc(self.function) or "",
         )
         return plan, returned

@@ -77,8 +77,14 @@ class Project:
 
     @cached_property
     def packages(self) -> dict[str, Path]:
-        """The project's packages: dotted name to folder."""
-        return {name: self.root / name.replace(".", "/") for name in self.settings.code}
+        """The project's packages: dotted name to folder. Raises ProjectError for one that is not there."""
+        found = {name: self.root / name.replace(".", "/") for name in self.settings.code}
+        for name, folder in found.items():
+            if not folder.is_dir():
+                there = sorted(path.parent.name for path in self.root.glob("*/*.py"))
+                hint = did_you_mean(name, there) or "code in [tool.levada] names the packages of the project's code."
+                raise ProjectError(f"there is no package {name} in {self.root}.", hint=hint)
+        return found
 
     @cached_property
     def index(self) -> CodeIndex:
@@ -133,20 +139,23 @@ class Project:
             return name if name.startswith("python:") else f"python:{name}"
         if name in self.pipelines:
             return self.pipelines[name].reference
-        broken = list(self._files_with_errors())
-        if broken:
-            raise broken[0]
+        if self.broken:
+            raise self.broken[0]
         known = ", ".join(self.pipelines) or "none"
         hint = did_you_mean(name, self.pipelines) or f"It has: {known}."
         raise ProjectError(f"{self.root.name} has no pipeline '{name}'.", hint=hint)
 
-    def _files_with_errors(self) -> Iterator[ProjectError]:
+    @cached_property
+    def broken(self) -> list[ProjectError]:
+        """What is wrong with files that do not parse, whose pipelines are not known therefore."""
+        found: list[ProjectError] = []
         for folder in self.packages.values():
             for path in sorted(folder.rglob("*.py")):
                 try:
                     ast.parse(path.read_bytes())
                 except SyntaxError as error:
-                    yield self._syntax_error(error, path)
+                    found.append(self._syntax_error(error, path))
+        return found
 
     def _syntax_error(self, error: SyntaxError, path: Path) -> ProjectError:
         shown = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)

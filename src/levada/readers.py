@@ -18,6 +18,11 @@ class Guest:
     seconds: float
     trouble: str = ""
 
+    @property
+    def about(self) -> str:
+        """What is waited for when the run has ended."""
+        return f"waiting for {self.origin}"
+
     def see(self, event: Event) -> None:
         """Hand it an event, unless it has failed before."""
         if self.trouble:

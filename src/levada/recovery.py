@@ -63,7 +63,8 @@ def _close(store: Store, lease: Lease) -> Killed | None:
     if resolved and resolved["write_cache"]:
         _restore_cache(store, run_id, plan, results)
     began = datetime.fromisoformat(facts["time"]).timestamp()
-    seconds = round(max(0.0, lease.renewed - began), 3)
+    seen = max((item.modified for item in store.walk(f"runs/{run_id}")), default=0.0)
+    seconds = round(max(0.0, lease.renewed - began, seen - began), 3)  # at least: the process cannot be asked
     how = End("killed", KILLED, seconds, now(), counts_of(results), platform.node())
     was_first, leftovers = end_run(store, run_id, plan, results, how)
     finished = tuple(result.node for result in results.values() if result.ok)

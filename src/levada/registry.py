@@ -88,7 +88,14 @@ class Registry:
         self._store = store
 
     def propose(self, model: str, fingerprint: str, candidate: dict[str, Any]) -> None:
-        """Record an evaluated model, to be registered under the name `model`."""
+        """Record an evaluated model, to be registered under the name `model`.
+
+        One that was proposed before stays the artifact that it was, as long as that is there: an equal one that was
+        made later is the same model, and not where it came from.
+        """
+        before = self.candidate(model, fingerprint)
+        if before and before.get("record") and self._store.has(ArtifactRecord.from_json(before["record"])):
+            candidate = {**candidate, "record": before["record"]}
         self._store.write(
             f"{_folder(model)}/candidates/{fingerprint}.json", json.dumps(candidate, ensure_ascii=False).encode()
         )

@@ -195,6 +195,12 @@ def sources_within(form: Json, sources: Mapping[str, str]) -> list[str]:
     return [*digests, sources[whole]] if whole in sources else digests
 
 
+def files_within(form: Json, sources: Mapping[str, str]) -> dict[str, str]:
+    """Return the content digests of the files that a parameter names, by path."""
+    named = [(str(item["$path"]), digest_of(item)) for item in _tagged(form, "$path")]
+    return {path: sources[digest] for path, digest in named if digest in sources}
+
+
 def _version_of(package: str) -> str:
     try:
         return importlib.metadata.version(package)

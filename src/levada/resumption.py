@@ -32,24 +32,41 @@ class Resumption:
         return {**asdict(self), "reused": list(self.reused)}
 
 
-def cut_short(store: Store, pipeline: str) -> tuple[str, str] | None:
-    """Return id and status of a pipeline's last run if it was killed or failed, else None."""
+@dataclass(frozen=True)
+class CutShort:
+    """A run that was killed or failed, and the arguments that it had."""
+
+    run_id: str
+    status: str
+    arguments: dict[str, Any]
+
+
+def cut_short(store: Store, pipeline: str) -> CutShort | None:
+    """Return a pipeline's last run if it was killed or failed, else None."""
     for key in reversed(store.list("runs")[-_LOOKED_AT:]):
         facts = store.read_json(f"{key}/run.json")
         if facts and facts["pipeline"] == pipeline:
             run_id = key.rsplit("/", 1)[1]
             how = ended(store, run_id)
-            return (run_id, how.status) if how and how.status in ("killed", "failed") else None
+            if how and how.status in ("killed", "failed"):
+                return CutShort(run_id, how.status, facts.get("arguments") or {})
+            return None
     return None
 
 
 def resumption(
-    store: Store, before: tuple[str, str], plan: Plan, resolved: Resolved, pending: Iterable[str]
+    store: Store, before: CutShort, plan: Plan, resolved: Resolved, pending: Iterable[str]
 ) -> Resumption | None:
-    """Say what a run that is about to run `pending` takes over from `before`; None if nothing was finished there."""
-    run_id, status = before
-    form = store.read_json(f"runs/{run_id}/resolved.json")
+    """Say what a run that is about to run `pending` takes over from `before`.
+
+    None if nothing was finished there, or nothing is left to run, and for another run of the same pipeline: one with
+    other arguments that does not say that it resumes.
+    """
+    run_id, status = before.run_id, before.status
     waiting = set(pending)
+    if not waiting or (before.arguments != plan.arguments and not resolved.resumes):
+        return None
+    form = store.read_json(f"runs/{run_id}/resolved.json")
     finished = [node for node in plan.nodes if _was_finished(store, run_id, node.id)]
     if form is None or not finished:
         return None

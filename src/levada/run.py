@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import levada
 from levada.ending import CLOSED, FAILED, KILLED, OK, STATUS, TERMINATED, counts_of, end_run, results_of
-from levada.errors import StoreError
+from levada.errors import SecretError, StoreError
 from levada.failure import Failure, describe
 from levada.journal import Event, Journal, Tail, follow, new_run_id, now
 from levada.lease import End, begin, forget, kept_alive, take
@@ -28,7 +28,7 @@ from levada.plan import Plan
 from levada.process import this_process
 from levada.resolved import CodeDigest, Resolved, check_secrets, resolve_plan
 from levada.result import Result
-from levada.resumption import cut_short, resumption
+from levada.resumption import CutShort, cut_short, resumption
 from levada.store import Store
 from levada.values import json_bytes
 
@@ -37,7 +37,10 @@ PATIENCE = 4.0
 
 
 class Reader(Protocol):
-    """Something that follows a run's journal: the terminal, MLflow."""
+    """Something that follows a run's journal: the terminal, MLflow.
+
+    It may have an `about` that says what is going on when the run has ended and it has not: "telling MLflow".
+    """
 
     seconds: float
     """How often it wants to look."""
@@ -47,7 +50,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `error` is set when the run itself broke, not a component in it."""
+    """How a run ended, and after how many seconds. `error` is set when the run itself broke, not a component in it."""
 
     run_id: str
     plan: Plan
@@ -68,7 +71,8 @@ class Request:
 
     `packages` are the project's packages, shipped to workers elsewhere; `use_cache` is whether nodes may be cache hits,
     `write_cache` whether what they make may be one later. `resume`: go on with the pipeline's last run if it was killed
-    or failed, and take from it also nodes that are never cached, if what they depend on is the same.
+    or failed, and take from it also nodes that are never cached, if what they depend on is the same. `say` is told
+    what is waited for when that is not a node.
     """
 
     plan: Plan
@@ -84,6 +88,7 @@ class Request:
     readers: list[Reader] = field(default_factory=list[Reader])
     command: str = ""
     resume: bool = False
+    say: Callable[[str], None] = lambda text: None
     run_id: str = field(default_factory=new_run_id)
 
 
@@ -102,46 +107,58 @@ def _run(request: Request) -> Outcome:
     plan, store, run_id = request.plan, request.store, request.run_id
     started = time.monotonic()
     take(store, run_id)
+    error: Failure | None = None
+    code: int | None = None
     try:
         journal, before, resolved = _begin(request)
+        try:
+            pending = _settle(plan, run_id, store)
+            _check_secrets(request, pending)
+        except SecretError:
+            raise
+        except KeyboardInterrupt as caught:
+            pending, code = [], exit_code_of(caught)
+        except Exception as caught:  # noqa: BLE001  it ends up in the journal, as below
+            pending, error, code = [], describe(caught), FAILED
     except BaseException:
         with suppress(StoreError):  # the next command will see to it
             forget(store, run_id)
         raise
-    error: Failure | None = None
-    with _following(request, store):
+    with _following(request, store) as followers:
         with kept_alive(store, run_id):
             try:
-                pending = _settle(plan, run_id, store)
-                if before is not None and (taken := resumption(store, before, plan, resolved, pending)):
+                if (
+                    code is None
+                    and before is not None
+                    and (taken := resumption(store, before, plan, resolved, pending))
+                ):
                     journal.append("resumed", **taken.to_json())
                 if pending:
-                    _check_secrets(request, pending)
                     _run_on_beam(request)
-                code = None
             except KeyboardInterrupt as caught:
                 code = exit_code_of(caught)
             except Exception as caught:  # noqa: BLE001  whatever stopped the job ends up in the journal
                 error, code = describe(caught), FAILED
         results: dict[str, Result] = {}
+        seconds = time.monotonic() - started
         try:
             results = results_of(plan, run_id, store)
             if code is None:
                 code = _exit_code(plan, results)
-            seconds = time.monotonic() - started
             how = End(STATUS[code], code, round(seconds, 3), now(), counts_of(results))
             end_run(store, run_id, plan, results, how, error, journal)
         except StoreError as caught:  # the lease stays, so that the next command can end what this one could not
             error, code = error or describe(caught), code or FAILED
+        followers.may_be_left = STATUS[code] == "killed"
     ran = sum(result.status in ("done", "failed") for result in results.values())
-    return Outcome(run_id, plan, results, code, time.monotonic() - started, error, ran)
+    return Outcome(run_id, plan, results, code, seconds, error, ran)
 
 
-def _begin(request: Request) -> tuple[Journal, tuple[str, str] | None, Resolved]:
+def _begin(request: Request) -> tuple[Journal, CutShort | None, Resolved]:
     """Look at all that the plan needs and write down how the run begins."""
     plan, store, run_id = request.plan, request.store, request.run_id
     before = cut_short(store, plan.pipeline)
-    resumes = before[0] if request.resume and before else ""
+    resumes = before.run_id if request.resume and before else ""
     resolved = resolve_plan(
         plan,
         store,
@@ -163,7 +180,7 @@ def _begin(request: Request) -> tuple[Journal, tuple[str, str] | None, Resolved]
         "packages": resolved.packages,
         "project": keep_code(request.packages, store),
         "resumes": resumes,
-        **facts_of(request.root),
+        **facts_of(request.root, request.packages),
     }
     store.write(f"runs/{run_id}/plan.json", plan.dumps().encode())
     store.write(f"runs/{run_id}/resolved.json", json_bytes(resolved.to_json()))
@@ -202,7 +219,10 @@ def _settle(plan: Plan, run_id: str, store: Store) -> list[str]:
 
 
 def _check_secrets(request: Request, pending: list[str]) -> None:
-    """Raise SecretError before anything runs; workers elsewhere may have secrets that this machine has not."""
+    """Raise SecretError before anything runs; workers elsewhere may have secrets that this machine has not.
+
+    What comes from the cache needs none, so this can be said only when that is known.
+    """
     from levada.beam.options import is_in_process
 
     if is_in_process(request.beam_options):
@@ -240,6 +260,7 @@ def _run_on_beam(request: Request) -> None:
             pass
     except KeyboardInterrupt:
         stop.set()
+        request.say("stopping ...; Ctrl-C again ends at once")
         _let_end(done)
         raise
     if raised:
@@ -292,27 +313,50 @@ def quick_imports() -> Iterator[None]:
             gc.enable()
 
 
+@dataclass
+class _Followers:
+    """The readers of a run at work. `may_be_left`: whoever is impatient need not wait until they know how it ended."""
+
+    may_be_left: bool = False
+
+
 @contextmanager
-def _following(request: Request, store: Store) -> Iterator[None]:
+def _following(request: Request, store: Store) -> Iterator[_Followers]:
     """Let the readers follow the journal while the run goes on; they are done when this returns."""
     stop = threading.Event()
-    threads = [
+    threads = {
         threading.Thread(
             target=follow,
             args=(Tail(store, request.run_id), reader.see, stop, reader.seconds),
             name=f"levada-{type(reader).__name__}",
             daemon=True,
-        )
+        ): reader
         for reader in request.readers
-    ]
+    }
     for thread in threads:
         thread.start()
+    followers = _Followers()
     try:
-        yield
+        yield followers
     finally:
         stop.set()
-        for thread in threads:
-            thread.join()
+        try:
+            _await(threads, request.say)
+        except KeyboardInterrupt:  # what they have not seen, the next command tells them
+            if not followers.may_be_left:
+                raise
+
+
+def _await(threads: Mapping[threading.Thread, Reader], say: Callable[[str], None]) -> None:
+    """Wait for readers to come to the journal's end, and say for which if it takes more than a moment."""
+    until = time.monotonic() + 1
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    busy = [str(getattr(reader, "about", "")) for thread, reader in threads.items() if thread.is_alive()]
+    if told := ", ".join(filter(None, busy)):
+        say(f"{told} ...")
+    for thread in threads:
+        thread.join()
 
 
 def _exit_code(plan: Plan, results: dict[str, Result]) -> int:
@@ -323,8 +367,8 @@ def _exit_code(plan: Plan, results: dict[str, Result]) -> int:
     return OK
 
 
-def facts_of(root: Path) -> dict[str, Any]:
-    """Who ran this, where, and from which commit."""
+def facts_of(root: Path, packages: Mapping[str, Path]) -> dict[str, Any]:
+    """Who ran this, where, and from which commit; `packages` are the project's."""
     return {
         "host": platform.node(),
         "user": _user(),
@@ -332,7 +376,7 @@ def facts_of(root: Path) -> dict[str, Any]:
         "process": this_process().to_json(),
         "versions": {"levada": levada.__version__, "python": platform.python_version()},
         "platform": platform.platform(),
-        "git": _git(root),
+        "git": _git(root, packages),
         "executable": sys.executable,
     }
 
@@ -344,8 +388,12 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _git(root: Path) -> dict[str, Any]:
-    """Return commit, branch and whether the work tree differs from it; empty outside a repository."""
+def _git(root: Path, packages: Mapping[str, Path]) -> dict[str, Any]:
+    """Return commit, branch and whether what ran differs from it; empty outside a repository.
+
+    It does if a file of the commit was changed, and if the project's code has one that no commit has, unless git is
+    told to ignore it. Such files elsewhere (data, notes) make no difference.
+    """
 
     def ask(*words: str) -> str | None:
         try:
@@ -359,8 +407,11 @@ def _git(root: Path) -> dict[str, Any]:
     commit = ask("rev-parse", "HEAD")
     if commit is None:
         return {}
+    folders = [str(path) for path in packages.values()]
+    apart = ("--exclude-standard", "--exclude=__pycache__")
+    added = ask("ls-files", "--others", *apart, "--", *folders) if folders else ""
     return {
         "commit": commit,
         "branch": ask("rev-parse", "--abbrev-ref", "HEAD") or "",
-        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+        "dirty": bool(ask("status", "--porcelain", "--untracked-files=no") or added),
     }

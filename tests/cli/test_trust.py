@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import told
+from tests.command import levada, told
 
 WORK = '''
 from __future__ import annotations
@@ -61,8 +61,20 @@ def test_damage_is_shown_with_what_to_type_and_typing_it_helps(project: Path) ->
         project, "run", "numbers", "--fresh", "double", code=1
     )
     told(project, "run", "numbers", "--fresh", "start", "--fresh", "double")
-    run = max((project / ".levada" / "runs").iterdir()).name
-    assert "Everything is as it was made." in told(project, "verify", run)
+    assert "next   levada verify --mend" in told(project, "verify", code=1)
+    assert f"✓ {file} is whole again: copied from" in told(project, "verify", "--mend")
+    assert "Everything is as it was made." in told(project, "verify")
+
+
+def test_runs_are_named_as_everywhere(project: Path) -> None:
+    """By how they end, as the last, by their pipeline; another word is answered by what there is."""
+    told(project, "run", "numbers")
+    ending = max((project / ".levada" / "runs").iterdir()).name.rpartition("-")[2]
+    for word in (ending, "last", "numbers"):
+        assert "read 2 artifacts" in told(project, "verify", word)
+        assert "would remove 2 artifact folders of 1 run" in told(project, "gc", "--runs", word, "--even-untold")
+    for words in (["verify", "nubmers"], ["gc", "--runs", "nubmers"]):
+        assert "there is no run 'nubmers'. The newest:" in levada(project, *words, code=2).stderr
 
 
 def test_what_nothing_needs_is_shown_and_then_removed(project: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_model_above_its_thresholds_is_blessed_and_the_verdict_says_there_was_
     assert blessing.fingerprints == [model.fingerprint]
     assert blessing.baseline is None and blessing.challenged is None
     assert blessing.reasons[0].startswith("auc 0.8") and blessing.reasons[0].endswith("is at least 0.7")
-    assert blessing.reasons[-1] == "there is no champion to compare with: the thresholds alone decided"
+    assert blessing.reasons[-1] == "there was no champion to compare with: the thresholds alone decided"
     assert workshop.said[-1].metrics == evaluation.metrics
     assert workshop.line.startswith("AUC 0.8") and workshop.line.endswith("· blessed")
 

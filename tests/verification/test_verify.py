@@ -24,7 +24,7 @@ from levada.result import Result
 from levada.store import Store
 from levada.store.objects import Objects
 from levada.verification import verify
-from tests.arithmetic import add, make
+from tests.arithmetic import Number, add, make
 from tests.inline import begin, plan_of, run_nodes
 from tests.stores import again, s3_address, store  # noqa: F401
 
@@ -73,7 +73,7 @@ def test_damage_is_traced_to_its_maker(store: Store) -> None:
         store.delete(key) if content is None else store.write(key, content)
         (finding,) = verify(again(store)).findings
         assert (finding.kind, finding.run, finding.node, finding.pipeline) == (kind, RUN, "add", "sums")
-        assert finding.command == "levada run sums --fresh add"
+        assert finding.command == "levada run sums --fresh add" and not finding.remedy
         assert finding.address == store.uri_of(key)
         assert re.search(said, finding.said)
     store.write(key, before or b"")
@@ -81,6 +81,59 @@ def test_damage_is_traced_to_its_maker(store: Store) -> None:
     (finding,) = verify(again(store)).findings
     assert (finding.kind, finding.node) == ("added", "add")
     assert finding.said.endswith("is a file that no node made.")
+    assert (finding.command, finding.remedy) == ("", "Remove it, if nobody needs it.")
+
+
+def test_a_damaged_file_is_put_back_from_a_copy_that_is_whole(store: Store) -> None:
+    """What a node makes again is one, if it is the same; a copy that is damaged itself is none."""
+    plan = plan_of(sums)
+    first = run_nodes(plan, store, RUN)["add"]
+    key = (store.key_of(first.outputs["output"].uri) or "") + "/number.json"
+    kept = store.read(key)
+    for number, content in enumerate((b"7", b"longer", None)):
+        later = f"2026010{number + 2}-000000-abcd"
+        store.delete(key) if content is None else store.write(key, content)
+        (finding,) = verify(again(store), mend=True).findings
+        assert finding.command == "levada run sums --fresh add"  # no other has these bytes
+        begin(plan, store, later, fresh=("add",))
+        second = {node.id: run_node(plan, node.id, later, store) for node in plan.nodes}["add"]
+        copy = (store.key_of(second.outputs["output"].uri) or "") + "/number.json"
+        (finding,) = verify(again(store), RUN).findings
+        assert finding.command == f"levada verify {RUN} --mend"
+        store.write(copy, b"8")
+        assert len(verify(again(store), mend=True).findings) == 2
+        store.write(copy, kept or b"")
+        report = verify(again(store), mend=True)
+        assert report.is_intact and len(report.mended) == 1 and store.uri_of(copy) in report.mended[0]
+        assert store.read(key) == kept
+        store.delete(f"runs/{later}")
+        store.delete(copy)
+        store.delete(f"cache/{first.key[:2]}/{first.key}.json")
+
+
+@component
+def throw(ctx: Context) -> Number:
+    """Make another number each time."""
+    out = ctx.output(Number)
+    (out.path / "number.json").write_text(str(random.random()))
+    return out
+
+
+def thrown() -> None:
+    throw()
+
+
+def test_what_was_made_again_otherwise_is_not_advised_once_more(tmp_path: Path) -> None:
+    """Nothing takes the damaged one any more: it goes with its run."""
+    store, plan = Store(tmp_path), plan_of(thrown)
+    first = run_nodes(plan, store, RUN)["throw"]
+    (Path(store.address(first.outputs["output"].uri)) / "number.json").write_text("7")
+    begin(plan, store, "20260101-000002-abcd", fresh=("throw",))
+    run_node(plan, "throw", "20260101-000002-abcd", store)
+    (finding,) = verify(store).findings
+    assert finding.command == ""
+    assert finding.remedy.startswith("Run 20260101-000002-abcd made it again, and not the same")
+    assert f"levada gc --runs {RUN} --delete" in finding.remedy
 
 
 def test_every_flipped_byte_is_found(store: Store) -> None:
@@ -109,9 +162,10 @@ def test_a_target_narrows_what_is_read(store: Store) -> None:
     assert not verify(store, broken).is_intact
     assert not verify(store, store.uri_of(f"{broken}/number.json")).is_intact
     assert (verify(store, whole).artifacts, verify(store, whole).is_intact) == (1, True)
-    with pytest.raises(StoreError, match="has no 20260101-000009-abcd") as caught:
+    with pytest.raises(StoreError, match="there is no run '20260101-000009-abcd'"):
         verify(store, "20260101-000009-abcd")
-    assert "Did you mean 20260101-00000" in caught.value.hint
+    with pytest.raises(StoreError, match="has no artifacts/others"):
+        verify(store, "artifacts/others")
     with pytest.raises(StoreError, match="names no version"):
         verify(store, "models:/flights")
     with pytest.raises(StoreError, match="has no version 3 of flights"):
@@ -308,4 +362,6 @@ def test_damage_to_a_registered_model_names_its_version(served: tuple[Store, Ser
     for target in ("", "models:/flights/1"):
         (finding,) = verify(store, target).findings
         assert (finding.node, finding.versions) == ("fit", ("models:/flights/1",))
-        assert finding.command == "levada run trained --fresh fit"
+        assert finding.command == f"levada verify {target} --mend".replace("  ", " ")
+    assert verify(store, "models:/flights/1", mend=True).is_intact  # from where it is served
+    assert verify(store).is_intact

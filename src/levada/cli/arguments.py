@@ -15,20 +15,26 @@ from typing import Any, Literal, Union, cast, get_args, get_origin
 
 import click
 
-from levada.errors import ParameterError
+from levada.errors import ParameterError, WiringError
 from levada.pipeline import Pipeline
 from levada.secret import Secret
+from levada.signature import definition
 from levada.values import decode
 
 
 def options_of(pipeline: Pipeline[..., Any]) -> list[click.Option]:
-    """Return a click option for each argument of a pipeline."""
+    """Return a click option for each argument of a pipeline; raises WiringError for one that says no type."""
     hints = typing.get_type_hints(pipeline.function)
     texts = argument_help(pipeline.function)
-    return [
-        _option(parameter, hints.get(name, str), texts.get(name, ""))
-        for name, parameter in inspect.signature(pipeline.function).parameters.items()
-    ]
+    parameters = inspect.signature(pipeline.function).parameters
+    for name in parameters:
+        if name not in hints:
+            raise WiringError(
+                f"the parameter {name} of pipeline {pipeline.name} has no annotation, so its option has no type.",
+                where=definition(pipeline.function),
+                hint=f"Write {name}: int, say.",
+            )
+    return [_option(parameter, hints[name], texts.get(name, "")) for name, parameter in parameters.items()]
 
 
 def argument_help(function: Callable[..., Any]) -> dict[str, str]:
@@ -44,9 +50,11 @@ def _option(parameter: inspect.Parameter, annotation: Any, text: str) -> click.O
     required = parameter.default is parameter.empty
     default = None if required else parameter.default
     shared: dict[str, Any] = {"help": text, "required": required, "show_default": _shown_default(default)}
+    if not required:  # to click a default of None is one that is given
+        shared["default"] = default
     kind = _without_none(annotation)
     if kind is bool:
-        return click.Option([f"{flag}/--no-{flag[2:]}", parameter.name], default=default, **shared)
+        return click.Option([f"{flag}/--no-{flag[2:]}", parameter.name], **shared)
     origin = get_origin(kind)
     if origin is list or (origin is tuple and len(get_args(kind)) == 2 and get_args(kind)[1] is Ellipsis):
         shared["help"] = f"{text} (May be given several times.)".strip()
@@ -56,15 +64,12 @@ def _option(parameter: inspect.Parameter, annotation: Any, text: str) -> click.O
             [flag, parameter.name],
             type=item,
             multiple=True,
-            default=default,
             callback=lambda _context, _option, given: None if given is None else many(given),
             **shared,
         )
     if origin is tuple:
-        return click.Option(
-            [flag, parameter.name], type=tuple(_type(item) for item in get_args(kind)), default=default, **shared
-        )
-    return click.Option([flag, parameter.name], type=_type(kind), default=default, **shared)
+        return click.Option([flag, parameter.name], type=tuple(_type(item) for item in get_args(kind)), **shared)
+    return click.Option([flag, parameter.name], type=_type(kind), **shared)
 
 
 def _shown_default(default: Any) -> bool | str:

@@ -80,13 +80,15 @@ def execute(words: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.possibilities:
+            error.possibilities = error.possibilities[:1]  # the nearest; click would name all, in their alphabet
         error.show()
         return WRONG
     except click.Abort:
         return 130
     except KeyboardInterrupt as interrupt:
         return interrupt.args[0] if interrupt.args else 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # of an answer; a run has a stream of its own
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except LevadaError as error:

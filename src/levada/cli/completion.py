@@ -23,7 +23,9 @@ WHERE = {
 @click.argument("shell", type=click.Choice(tuple(WHERE)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> int:
-    r"""Print the script that makes a shell complete commands, pipelines, runs and nodes.
+    r"""Print the script that lets a shell complete words.
+
+    Commands, pipelines, runs and nodes, that is.
 
     \b
     bash   echo 'eval "$(levada completion bash)"' >> ~/.bashrc

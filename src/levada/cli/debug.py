@@ -15,6 +15,7 @@ import click
 from levada.cli.completing import NODE, RUN
 from levada.cli.history import history_of
 from levada.cli.session import Session
+from levada.history.moments import number_text
 
 if TYPE_CHECKING:
     from levada.history import History, RunRecord
@@ -35,10 +36,11 @@ OK, FAILED, CLOSED = 0, 1, 3
 )
 @click.pass_obj
 def debug(session: Session, run: str, node: str, item: str | None, no_breakpoint: bool, keep: Path | None) -> int:
-    """Run a node again on the inputs and parameters that it had, with the code as it is now, in this process.
+    """Run a node again in a debugger, on its recorded inputs.
 
-    Nothing is committed: what it makes goes to a folder that is removed (or to --keep). `breakpoint()` in the component
-    stops there; where it fails, the debugger opens at your line.
+    With the parameters that it had and the code as it is now, in this process. Nothing is committed: what it
+    makes goes to a folder that is removed (or to --keep). `breakpoint()` in the component stops there; where it
+    fails, the debugger opens at your line.
     """
     from levada.history.rerun import Rerun
 
@@ -139,7 +141,7 @@ def _done(result: Result, keep: Path | None) -> int:
 
     click.echo(f"{result.node} is done" + (f": {result.summary}" if result.summary else ""))
     for name, value in result.metrics.items():
-        click.echo(f"  {name} {value:.6g}")
+        click.echo(f"  {name} {number_text(value, 6)}")
     for name, record in result.outputs.items():
         where = f"  {keep.absolute()}/{record.uri.removeprefix(INSIDE)}" if keep else ""
         click.echo(f"  {name}: {short_name(record.type)} {size_of(record.size)}{where}")

@@ -26,10 +26,11 @@ NOW = "now"
 @click.option("--json", "as_json", is_flag=True, help="As a JSON document.")
 @click.pass_context
 def diff(context: click.Context, left: str, right: str | None, code: bool, as_json: bool) -> int:
-    r"""Show what differs from A to B: arguments, nodes, code, data, packages, metrics, and what would run again.
+    r"""Show what differs between two runs, or a run and now.
 
-    A and B are runs, pipelines, or plans in files (as `levada plan` prints them). Without B, A is held against the
-    project as it is now. A pipeline is what it would be now; alone, it is held against its last run.
+    Arguments, nodes, code, data, packages, metrics, and what would run again. A and B are runs, pipelines, or
+    plans in files (as `levada plan` prints them). Without B, A is held against the project as it is now. A
+    pipeline is what it would be now; alone, it is held against its last run.
 
     \b
     levada diff 7f3a champion     two runs
@@ -42,7 +43,7 @@ def diff(context: click.Context, left: str, right: str | None, code: bool, as_js
     session: Session = context.obj
     history = history_of(session)
     if right is None:
-        run = None if _is_plan(left) else history.find(left)
+        run = None if _is_plan(left) else history.find(left, session.project.pipelines)
         if run is None:
             raise PlanError(f"{left} is a plan: wanted a second one to hold it against.")
         sides = _of_run(run, history), _now(context, session, history, run)
@@ -77,7 +78,7 @@ def _side(context: click.Context, session: Session, history: History, word: str)
         return Side(word, Plan.loads(text))
     if word in session.project.pipelines:
         return _drawn(context, session, history, word)
-    return _of_run(history.find(word), history)
+    return _of_run(history.find(word, session.project.pipelines), history)
 
 
 def _of_run(run: RunRecord, history: History) -> Side:

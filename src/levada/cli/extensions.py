@@ -11,7 +11,10 @@ import click
 @click.command("extensions")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object an extension.")
 def list_extensions(as_json: bool) -> int:
-    """List what installed packages add to Levada, and where they could. Fails if one does not load."""
+    """List what installed packages add to Levada.
+
+    And where they could. Ends with 1 if one does not load.
+    """
     from levada.errors import ProjectError
     from levada.extensions import POINTS, installed
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from levada.cli.completing import RUN
 from levada.cli.session import Session
+from levada.history import History
 
 if TYPE_CHECKING:
     from levada.garbage import Collection
@@ -20,7 +22,9 @@ DAY = 24 * 3600
 @click.option("--delete", "--yes", "delete", is_flag=True, help="Remove it. Without this it is only shown.")
 @click.option("--keep-runs", default=20, show_default=True, type=click.IntRange(0), help="Last runs of each pipeline.")
 @click.option("--keep-days", default=7.0, show_default=True, type=click.FloatRange(0), help="Runs younger than this.")
-@click.option("--runs", multiple=True, metavar="RUN", help="Only this run, however young. May be given several times.")
+@click.option(
+    "--runs", multiple=True, type=RUN, metavar="RUN", help="Only this run, however young. May be given several times."
+)
 @click.option("--pipeline", default="", metavar="NAME", help="Only runs of this pipeline.")
 @click.option("--even-untold", is_flag=True, help="Also runs that MLflow has not been told of.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -35,10 +39,11 @@ def gc(
     even_untold: bool,
     as_json: bool,
 ) -> int:
-    """Show what no run or registered version needs, and remove it with --delete.
+    """Show what nothing needs any more, or remove it.
 
-    Kept are the last runs of each pipeline, young runs, runs that go on, and every run behind a registered version,
-    a promotion or a push that waits, each with all that it made and was made from.
+    With --delete it is removed. Kept are the last runs of each pipeline, young runs, runs that go on, and every
+    run behind a registered version, a promotion or a push that waits, each with all that it made and was made
+    from.
     """
     from levada.garbage import Policy, collect
     from levada.recovery import close_killed_runs
@@ -50,6 +55,8 @@ def gc(
         from levada.mlflow.cursor import Cursors
 
         untold = frozenset(Cursors(store, session.project.tracking_uri).pending())
+    history = History(store)
+    runs = tuple(history.find(word).id for word in runs)
     found = collect(store, Policy(keep_runs, keep_days, runs, pipeline, untold), delete)
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=1))

@@ -26,7 +26,7 @@ KINDS = (".svg", ".html")
 )
 @click.pass_context
 def graph(context: click.Context, thing: str, output: Path | None) -> int:
-    r"""Draw a pipeline, or a run with its nodes coloured by what became of them.
+    r"""Draw a pipeline, or a run with what became of its nodes.
 
     \b
     levada graph flights -o flights.svg --months 2   a pipeline, with its own options
@@ -43,7 +43,7 @@ def graph(context: click.Context, thing: str, output: Path | None) -> int:
     if output is None:
         from levada.terminal.graph import draw_graph
 
-        click.echo(draw_graph(plan))
+        click.echo(draw_graph(plan, run))
         return 0
     from levada.picture import graph_page, graph_svg
     from levada.terminal.pictured import pictured
@@ -69,5 +69,5 @@ def _chosen(context: click.Context, session: Session, history: History, thing: s
         return plan_from_words(session.project, session.project.find_pipeline(thing), list(context.args), context), None
     if context.args:
         raise click.UsageError(f"a run takes no {context.args[0]}: only a pipeline has options of its own.", context)
-    run = history.find(thing)
+    run = history.find(thing, session.project.pipelines)
     return run.plan, run

@@ -9,18 +9,24 @@ from pathlib import Path
 
 import click
 
+from levada.errors import LevadaError
+
 
 @click.command()
 @click.argument("name", metavar="NAME", type=click.Path(path_type=Path))
 def init(name: Path) -> int:
-    """Make a starter project in the folder NAME: a pipeline that runs, its tests, a notebook, a CI file.
+    """Make a starter project in the folder NAME.
 
-    NAME may be `.`, an empty folder, or a path that ends with the project's name.
+    It has a pipeline that runs, its tests, a notebook and a CI file. NAME may be `.`, an empty folder, or a path
+    that ends with the project's name.
     """
     from levada.starter import make_project
 
     folder = Path(os.path.abspath(name))
-    package = make_project(folder)
+    try:
+        package = make_project(folder)
+    except OSError as error:
+        raise LevadaError(f"cannot write the project to {folder}: {error.strerror}.") from None
     click.echo(f"{name}: a project with the pipeline {package}\n")
     steps: list[tuple[str, str]] = []
     if folder != Path.cwd():

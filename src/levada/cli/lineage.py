@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from levada.cli.session import Session
 from levada.errors import LevadaError, StoreError, did_you_mean
 from levada.history import History
 from levada.history.versions import ModelVersion, Versions
+from levada.registry import NAME
 
 EXAMPLES = (
     "Name a version (models:/flights/3, @champion), an artifact (7f3a/train), a serving folder, "
@@ -28,7 +30,9 @@ EXAMPLES = (
 @click.option("--json", "as_json", is_flag=True, help="As a JSON document.")
 @click.pass_obj
 def lineage(session: Session, thing: str, forward: bool, full: bool, as_json: bool) -> int:
-    r"""Follow a THING back to data, code and commit, or forward to every model that came of it.
+    r"""Show where a THING came from, or what came of it.
+
+    Back to data, code and commit, or forward to every model.
 
     \b
     levada lineage models:/flights/3     a version of a model, or models:/flights@champion
@@ -71,16 +75,23 @@ def _forward(
         digests = descents.known(thing) or descents.known(_from_root(session.project.root, thing))
     if not digests:
         known = [*descents.names, *(version.name for version in Versions(history.store).all())]
-        raise StoreError(
-            f"no run made or read '{thing}'.",
-            hint=did_you_mean(thing, [*known, *(name.rsplit("/", 1)[-1] for name in known)]) or EXAMPLES,
-        )
+        hint = did_you_mean(thing, [*known, *(name.rsplit("/", 1)[-1] for name in known)]) or EXAMPLES
+        raise StoreError(f"no run made or read '{thing}'.", hint=_ways_on(history, thing) or hint)
     descent = descents.of(thing, digests)
     if as_json:
         print_json(descent.to_json())
     else:
         click.echo("\n".join(descent_lines(descent, history, full)))
     return 0
+
+
+def _ways_on(history: History, thing: str) -> str:
+    """Say what to write instead of a word that names a model, a pipeline or a run, empty for another one."""
+    ways = [version.name for version in Versions(history.store).of(thing)[-1:]] if NAME.fullmatch(thing) else []
+    with suppress(LevadaError):
+        run = history.find(thing)
+        ways += [f"{thing}/{run.node_ids[-1]}"] if run.node_ids else []
+    return f"That names more than one thing: write {' or '.join(ways)}." if ways else ""
 
 
 def _from_root(root: Path, thing: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from levada.cli.completing import NODE, RUN
 from levada.cli.history import history_of, print_json
 from levada.cli.session import Session
 from levada.errors import StoreError
+from levada.history.items import find_item, items_by_label
 
 if TYPE_CHECKING:
     from levada.history import History, RunRecord
@@ -41,7 +43,9 @@ def logs(
     follow: bool,
     as_json: bool,
 ) -> int:
-    r"""Print what a node of a run wrote: standard output, standard error, and ctx.log, of its last attempt.
+    r"""Print what a node of a run wrote.
+
+    Standard output, standard error, and ctx.log, of its last attempt.
 
     \b
     levada logs last train
@@ -53,8 +57,6 @@ def logs(
     found.plan.node(node)
     item_id = ""
     if item is not None:
-        from levada.history.items import find_item
-
         item_id = find_item(found, node, item)
     if listed:
         from levada.terminal.logs import attempt_form, attempts_table
@@ -69,6 +71,9 @@ def logs(
     sys.stdout.flush()
     if follow:
         _follow(found, node, item_id, out)
+        return 0
+    if _wrote_nothing(found, node, item_id):
+        click.echo(f"{node} wrote nothing in run {history.short(found.id)}.", err=True)
         return 0
     chosen = _chosen(found, node, item_id, attempt, history)
     for piece in _pieces(found, chosen, 0):
@@ -114,15 +119,25 @@ def _nothing(run: RunRecord, node: str, item: str, history: History) -> StoreErr
         )
     if result is not None and result.status == "skipped":
         return StoreError(f"{node} was skipped in run {short}: {result.reason}.")
-    items = {each for log in run.all_logs(node) if (each := log.item)}
+    items = list(dict.fromkeys(each for log in run.all_logs(node) if (each := log.item)))
     if items and not item:
+        labels = {each: label for label, each in items_by_label(run, node).items()}
+        label = labels.get(items[0], "")
+        first = shlex.quote(label) if label.isprintable() and label else items[0][:8]
         return StoreError(
-            f"{node} of run {short} ran once an item: name one of the {len(items)}.",
-            hint=f"Try: levada logs {short} {node} --item {min(items)[:8]}   (--attempts lists them)",
+            f"{node} of run {short} ran once an item, and {len(items)} of the {len(labels)} wrote something: name one.",
+            hint=f"Try: levada logs {short} {node} --item {first}   (--attempts lists them)",
         )
-    if result is None and node not in run.started_nodes():
-        return StoreError(f"{node} has not started in run {short}.")
-    return StoreError(f"{node} wrote nothing in run {short}.")
+    return StoreError(f"{node} has not started in run {short}.")
+
+
+def _wrote_nothing(run: RunRecord, node: str, item: str) -> bool:
+    """Whether a node ran, or runs, and has left no log."""
+    result = run.result(node)
+    if result is not None and result.status in ("cached", "skipped"):
+        return False
+    began = result is not None or node in run.started_nodes()
+    return began and not (run.logs(node, item) if item else run.all_logs(node))
 
 
 def _follow(run: RunRecord, node: str, item: str, out: BinaryIO) -> None:

@@ -17,7 +17,10 @@ from levada.plan import Plan
 @click.argument("run_id", metavar="RUN")
 @click.pass_obj
 def node(session: Session, plan: Path, node_id: str, run_id: str) -> int:
-    """Run one node of a run that has started, from the run's PLAN file. Workers do the same."""
+    """Run one node of a run that has started.
+
+    From the run's PLAN file; workers do the same.
+    """
     import json
 
     from levada.node import run_node

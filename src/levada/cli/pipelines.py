@@ -161,4 +161,8 @@ def list_pipelines(session: Session) -> int:
     width = max((len(name) for name in project.pipelines), default=0)
     for name, listed in sorted(project.pipelines.items()):
         click.echo(f"{name:<{width}}  {listed.about}".rstrip())
-    return 0
+    for error in project.broken:
+        click.echo(f"note: {error}", err=True)
+    if not project.pipelines and not project.broken:
+        click.echo(f"note: none of {', '.join(project.packages)} has a function with @pipeline.", err=True)
+    return 2 if project.broken else 0

@@ -10,7 +10,9 @@ import sys
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
+
+import click
 
 from levada.ending import STATUS
 from levada.history import History
@@ -22,7 +24,8 @@ from levada.project import Project
 from levada.readers import guests
 from levada.run import Outcome, Reader, Request, exit_code_of, run
 from levada.store import Store
-from levada.terminal.quiet import quieten
+from levada.terminal.quiet import UntilClosed, quieten
+from levada.terminal.sizes import plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,24 +72,21 @@ def run_and_show(project: Project, request: Request, debug: bool, as_json: bool)
 
 def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool) -> int:
     project.make_importable()
-    plan = request.plan
     mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
     others = guests(request)
     readers: list[Reader] = [*([mlflow] if mlflow else []), *others]
+    out = cast("TextIO", UntilClosed(sys.stdout))  # the stream of now: while nodes run, sys.stdout is where they write
     if as_json:
         from levada.terminal.lines import JsonReader
 
-        request.readers = [*readers, JsonReader(sys.stdout)]
+        request.readers = [*readers, JsonReader(out)]
+        request.say = lambda text: click.echo(text, err=True)
         return run(request).exit_code
     from rich.console import Console
+    from rich.text import Text
 
-    # The stream of now: while nodes run, sys.stdout is where they write.
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
-    shown = os.path.relpath(project.store.uri) if project.store.local else project.store.uri
-    console.print(
-        f"[bold]{plan.pipeline}[/] · run {request.run_id} · {len(plan.nodes)} nodes · plan {plan.digest[:6]} · "
-        f"store {shown}\n"
-    )
+    console = Console(file=out, highlight=False, soft_wrap=not out.isatty())
+    request.say = lambda text: console.print(Text(text, "dim"))
     with _undisturbed(project.store, request.run_id, debug):
         outcome = _run_in_terminal(request, readers, console)
     if debug:
@@ -94,7 +94,11 @@ def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool
     from levada.terminal.summary import show_summary
 
     notes = [*(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
-    show_summary(outcome, console, request.command, notes, History(project.store).short(request.run_id))
+    history = History(project.store)
+    if request.resume and (record := history.get(request.run_id)) is not None and not record.facts.get("resumes"):
+        name = request.plan.pipeline
+        notes.append(f"--resume had nothing to go on with: the last run of {name} was neither killed nor failed.")
+    show_summary(outcome, console, request.command, notes, history.short(request.run_id))
     return outcome.exit_code
 
 
@@ -131,16 +135,23 @@ def _undisturbed(store: Store, run_id: str, debug: bool) -> AbstractContextManag
     return stderr_into(store.local / "runs" / run_id / "stderr.log")
 
 
+def _heading(request: Request) -> str:
+    plan, store = request.plan, request.store
+    shown = os.path.relpath(store.uri) if store.local else store.uri
+    nodes = plural(len(plan.nodes), "node")
+    return f"{plan.pipeline} · run {request.run_id} · {nodes} · plan {plan.digest[:6]} · store {shown}\n"
+
+
 def _run_in_terminal(request: Request, readers: list[Reader], console: Console) -> Outcome:
     if console.is_terminal:
         from levada.terminal.live import LiveReader
 
-        with LiveReader(request.plan, console) as live:
+        with LiveReader(request.plan, console, _heading(request)) as live:
             request.readers = [live, *readers]
             return run(request)
     from levada.terminal.lines import LineReader
 
-    request.readers = [LineReader(request.plan, sys.stdout), *readers]
+    request.readers = [LineReader(request.plan, console.file, _heading(request)), *readers]
     return run(request)
 
 

@@ -15,9 +15,10 @@ from levada.cli.session import Session
 @click.option("--json", "as_json", is_flag=True, help="As a JSON document.")
 @click.pass_obj
 def show(session: Session, run: str, node: str | None, as_json: bool) -> int:
-    """Show a run: its nodes with times, what they said, metrics, artifacts and errors.
+    """Show a run and its nodes, or one node of it.
 
-    RUN is a run's id, how it begins or ends, `last`, `champion`, or a pipeline's name for its last run.
+    Times, what nodes said, metrics, artifacts and errors. RUN is a run's id, how it begins or ends, `last`,
+    `champion`, or a pipeline's name for its last run.
     """
     history = history_of(session)
     found = history.find(run)

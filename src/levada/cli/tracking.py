@@ -11,7 +11,7 @@ from levada.cli.session import Session
 @click.option("--port", default=5000, show_default=True, help="The port to listen on, on this machine only.")
 @click.pass_obj
 def ui(session: Session, port: int) -> int:
-    """Open MLflow on this project's runs, metrics and model versions."""
+    """Open MLflow on this project's runs and versions."""
     from levada.mlflow.ui import serve
 
     session.notice_killed()
@@ -23,9 +23,9 @@ def ui(session: Session, port: int) -> int:
 @click.option("--rebuild", "empty", is_flag=True, help="Fill an empty MLflow from the journals, version numbers kept.")
 @click.pass_obj
 def sync(session: Session, empty: bool) -> int:
-    """Tell MLflow what it has not been told yet, and take over what was changed there.
+    """Tell MLflow what it has not been told yet.
 
-    Pushes that wait for the registry are completed.
+    What was changed there is taken over, and pushes that wait for the registry are completed.
     """
     store, uri = session.project.store, session.project.tracking_uri
     session.notice_killed()

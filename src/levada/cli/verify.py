@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from levada.cli.completing import RUN
 from levada.cli.session import Session
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target", default="", metavar="[RUN|models:/NAME/3|ARTIFACT]")
+@click.argument("target", default="", type=RUN, metavar="[RUN|models:/NAME/3|ARTIFACT]")
+@click.option("--mend", is_flag=True, help="Put damaged files back from copies that are whole.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-def verify(session: Session, target: str, as_json: bool) -> int:
-    """Check that everything in the store is as it was made: all of it, a run, a registered version, an artifact.
+def verify(session: Session, target: str, mend: bool, as_json: bool) -> int:
+    """Check that everything in the store is as it was made.
 
-    Every byte is read. Exits with 1 if something is missing, changed, or there although nobody made it.
+    All of it, a run, a registered version, or an artifact. Every byte is read. Exits with 1 if something is
+    missing, changed, or there although nobody made it.
     """
     from levada.recovery import close_killed_runs
     from levada.verification import verify as verify_store
@@ -42,7 +45,7 @@ def verify(session: Session, target: str, as_json: bool) -> int:
 
             seen = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
 
-        report = verify_store(store, target, seen)
+        report = verify_store(store, target, seen, mend)
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=1))
     else:
@@ -60,9 +63,11 @@ def _show(report: Report) -> None:
         for line in (" · ".join(filter(None, (made, part))), finding.command or finding.remedy):
             if line:
                 click.echo(f"    {line}")
+    for text in report.mended:
+        click.echo(f"✓ {text}")
     for note in report.notes:
         click.echo(f"! {note}")
-    if report.findings or report.notes:
+    if report.findings or report.notes or report.mended:
         click.echo("")
     served = f" · {plural(report.served, 'served version')}" if report.served else ""
     click.echo(

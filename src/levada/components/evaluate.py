@@ -89,7 +89,7 @@ def evaluate(
     conditions = absolute(measured[0], thresholds)
     if baseline is not None:
         conditions += against_champion(scored, measured[0], measured[1], max_drop, parts, _who(baseline))
-    is_open, reasons = _verdict(conditions, model, baseline)
+    is_open, reasons = _verdict(conditions, model, baseline, is_live=_is_live(ctx, name, model))
     report = Report(
         task=scored.task,
         label=label,
@@ -151,12 +151,21 @@ def _who(baseline: Mapping[str, Any]) -> str:
     return f"the champion (version {baseline['version']})" if baseline["version"] else "the champion"
 
 
-def _verdict(conditions: list[Condition], model: Model, baseline: Mapping[str, Any] | None) -> tuple[bool, list[str]]:
+def _is_live(ctx: Context, name: str | None, model: Model) -> bool:
+    live = ctx.registry.champion(name) if name is not None else None
+    return live is not None and live.fingerprint == model.fingerprint
+
+
+def _verdict(
+    conditions: list[Condition], model: Model, baseline: Mapping[str, Any] | None, is_live: bool
+) -> tuple[bool, list[str]]:
     """Return whether the gate opens, and the sentences: what closed it first."""
     failed = [condition.sentence for condition in conditions if not condition.holds]
     held = [condition.sentence for condition in conditions if condition.holds]
-    if baseline is None:
-        notes = ["there is no champion to compare with: the thresholds alone decided"]
+    if baseline is None and is_live:
+        notes = ["this is the champion itself: the thresholds alone decided"]
+    elif baseline is None:  # the sentence is read later too, when this model may be the champion
+        notes = ["there was no champion to compare with: the thresholds alone decided"]
     elif baseline["fingerprint"] == model.fingerprint:
         notes = ["this is the champion itself"]
     else:

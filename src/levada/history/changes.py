@@ -11,7 +11,7 @@ from levada.history.edits import edits
 from levada.history.sources import Sources
 from levada.plan import External, Node
 from levada.references import short_name
-from levada.resolved import Resolved, classes_within, sources_within
+from levada.resolved import Resolved, classes_within, files_within, sources_within
 from levada.values import Json, canonical
 
 Kind = Literal["code", "input", "parameter", "data", "package", "component", "gate"]
@@ -134,8 +134,20 @@ def _data(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:
         old = sources_within(before.node.parameters[name], before.resolved.sources)
         new = sources_within(after.node.parameters[name], after.resolved.sources)
         if old != new:
-            both = f"{_digests(old)} -> {_digests(new)}"
-            yield Change("data", name, list(old), list(new), f"the data that {name} stands for changed ({both})")
+            yield Change("data", name, list(old), list(new), _data_words(name, before, after, old, new))
+
+
+def _data_words(name: str, before: NodeFacts, after: NodeFacts, old: list[str], new: list[str]) -> str:
+    """Name the files that changed, where the parameter names files; else the parameter."""
+    was = files_within(before.node.parameters[name], before.resolved.sources)
+    is_now = files_within(after.node.parameters[name], after.resolved.sources)
+    changed = [path for path in {**was, **is_now} if was.get(path) != is_now.get(path)]
+    if not changed:
+        return f"the data that {name} stands for changed ({_digests(old)} -> {_digests(new)})"
+    first = changed[0]
+    both = " -> ".join(_digests([files[first]] if first in files else []) for files in (was, is_now))
+    named = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+    return f"{named} changed ({both})"
 
 
 def _inputs(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:
@@ -165,7 +177,7 @@ def _input_words(name: str, external: str, was: Any, is_: Any) -> str:
         if not identities(was):
             return f"{rest} has a champion now, and had none"
         return f"the champion of {rest} is another model ({both})" if identities(is_) else f"{rest} has no champion now"
-    return f"the input {name} is another ({both})"
+    return f"its input {name} is not the same ({both})"
 
 
 def _packages(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:

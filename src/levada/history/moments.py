@@ -1,4 +1,4 @@
-"""Times and sizes in words."""
+"""Times, sizes and numbers in words."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ def took(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def number_text(value: float, digits: int = 4) -> str:
+    """Return a metric in as many significant digits as help, counts whole: "0.671", "80,790", "1,204.5"."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if 1000 <= abs(value) < 1e15 else f"{value:.{digits}g}"
 
 
 def size_of(count: float) -> str:

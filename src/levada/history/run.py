@@ -125,7 +125,7 @@ class RunRecord:
         return {node: result for node, result in found.items() if result is not None}
 
     def items(self, node: str) -> dict[str, Result]:
-        """Return what became of the items of a mapped node, by item id."""
+        """Return what became of the items of a mapped node, by item id, in the order of the list."""
         from levada.result import Result
 
         found: dict[str, Result] = {}
@@ -133,7 +133,8 @@ class RunRecord:
             form = self.store.read_json(key) if key.endswith(".json") else None
             if form:
                 found[key.rsplit("/", 1)[1].removesuffix(".json")] = Result.from_json(form)
-        return found
+        order = [*self._listed(node), *found]
+        return {item: found[item] for item in order if item in found}
 
     @cached_property
     def events(self) -> list[dict[str, Any]]:
@@ -158,9 +159,12 @@ class RunRecord:
 
     def all_logs(self, node: str) -> list[Log]:
         """Return the logs of a node and of all its items: item by item in the list's order, then oldest first."""
+        return [*self.logs(node), *(log for item in self._listed(node) for log in self.logs(node, item))]
+
+    def _listed(self, node: str) -> list[str]:
+        """Return the ids of the items that a mapped node ran over, in their order; none of another node."""
         listed = self.store.read_json(f"runs/{self.id}/lists/{node}.json") or {"items": []}
-        found = [log for item, _ in listed["items"] for log in self.logs(node, str(item))]
-        return [*self.logs(node), *found]
+        return [str(item) for item, _ in listed["items"]]
 
     def _by_time(self, logs: list[Log]) -> list[Log]:
         return sorted(logs, key=lambda log: self._places.get(log.attempt, len(self._places)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import groupby, islice
 
@@ -82,8 +82,8 @@ class History:
             )
         return run
 
-    def find(self, word: str) -> RunRecord:
-        """Return the run that a word names; raises StoreError with what it could have meant.
+    def find(self, word: str, also: Iterable[str] = ()) -> RunRecord:
+        """Return the run that a word names; raises StoreError with what it could have meant, one of `also` perhaps.
 
         A word is a run's id, how it begins or ends if no other run does, `last`, the name of a pipeline (its last
         run), or `champion` (the run that made what is live, `champion:flights` where there are several models).
@@ -106,13 +106,13 @@ class History:
         of_pipeline = next(self.newest(word), None)
         if of_pipeline is not None:
             return of_pipeline
-        raise self._unknown(word)
+        raise self._unknown(word, also)
 
-    def _unknown(self, word: str) -> StoreError:
+    def _unknown(self, word: str, also: Iterable[str]) -> StoreError:
         newest = list(islice(self.newest(), SHOWN))
         if not newest:
-            return StoreError(f"there is no run '{word}': {self.store.uri} has none.")
-        known = [LAST, CHAMPION, *self.ids, *(ending_of(run_id) for run_id in self.ids)]
+            return StoreError(f"there is no run '{word}': {self.store.uri} has none.", hint=did_you_mean(word, also))
+        known = [*also, LAST, CHAMPION, *self.ids, *(ending_of(run_id) for run_id in self.ids)]
         known += list({run.pipeline for run in newest})
         hint = did_you_mean(word, known)
         return StoreError(f"there is no run '{word}'. The newest:\n{self._listed(newest)}", hint=hint)

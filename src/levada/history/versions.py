@@ -12,7 +12,9 @@ from levada.errors import RegistryError, did_you_mean
 from levada.registry import Promotion, Registry
 from levada.store import Store
 
-_NAMED = re.compile(r"(?:models:/)?(?P<model>[\w.-]*)(?:@(?P<alias>champion)|/(?P<version>\d+))")
+CHAMPION = "champion"
+
+_NAMED = re.compile(r"(?:models:/)?(?P<model>[\w.-]*)(?:@(?P<alias>\w+)|/(?P<version>\d+))")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Versions:
             return None
         mine = tuple(promotion for promotion in promotions if promotion.fingerprint == fingerprint)
         live = bool(promotions) and promotions[-1].fingerprint == fingerprint
-        record = ArtifactRecord.from_json(candidate["record"])
+        record = ArtifactRecord.from_json(mine[0].champion if mine else candidate["record"])  # what was really pushed
         return ModelVersion(model, number, fingerprint, record, candidate, mine, live)
 
     def find(self, word: str) -> ModelVersion | None:
@@ -83,11 +85,18 @@ class Versions:
             hint = "Write models:/flights/3 or models:/flights@champion."
             raise RegistryError(f"'{word}' names no version of a model.", hint=hint)
         models = self.models()
+        if match["alias"] and match["alias"] != CHAMPION:
+            hint = did_you_mean(match["alias"], [CHAMPION]).replace(CHAMPION, f"{match['model']}@{CHAMPION}")
+            raise RegistryError(
+                f"'{word}': the store knows no alias '{match['alias']}'.", hint=hint or f"It knows @{CHAMPION}."
+            )
         model = match["model"] or (models[0] if len(models) == 1 else "")
         if model not in models:
             if not word.startswith("models:") and not match["alias"]:
                 return None  # it may be something else: a run and a node
-            listed = f"It has {', '.join(models)}." if models else "Nothing was evaluated under a name yet."
+            which = f"@{CHAMPION}" if match["alias"] else f"/{match['version']}"
+            named = [f"models:/{each}{which}" for each in models]
+            listed = f"Write {' or '.join(named)}." if models else "Nothing was evaluated under a name yet."
             unknown = f"the registry has no model '{model}'." if model else "the registry has no models yet."
             raise RegistryError(
                 unknown if model or not models else "there are several models: name one.",

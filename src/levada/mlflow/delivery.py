@@ -106,6 +106,7 @@ class MlflowReader:
     """
 
     seconds = 0.25
+    about = "telling MLflow"
 
     def __init__(self, store: Store, tracking_uri: str) -> None:
         self.trouble = ""

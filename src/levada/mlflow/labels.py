@@ -99,7 +99,7 @@ def _promoted(story: Story) -> str | None:
 def run_params(story: Story) -> dict[str, str]:
     """Return the pipeline's arguments by name and what its nodes were given as `train/epochs`, flat.
 
-    Parameters that are empty or None are left to the nodes' own runs.
+    Those that are empty are left to the nodes' own runs, those that are None are left out.
     """
     flat = flattened(story.plan.arguments)
     for node in story.plan.nodes:
@@ -107,6 +107,11 @@ def run_params(story: Story) -> dict[str, str]:
             if value not in ("", "null"):
                 flat.setdefault(key, value)
     return dict(list(flat.items())[:_PARAMS_OF_A_RUN])
+
+
+def node_params(node: NodeStory) -> dict[str, str]:
+    """Return what a node was given, flat; what it was not given (None) is left out."""
+    return {key: value for key, value in flattened(node.node.parameters).items() if value != "null"}
 
 
 def run_metrics(story: Story) -> list[Metric]:

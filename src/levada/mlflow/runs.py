@@ -19,7 +19,7 @@ from levada.mlflow.connection import Connection, is_refusal
 from levada.mlflow.cursor import Cursor, Cursors
 from levada.mlflow.datasets import data_of, data_read_by, short_digest
 from levada.mlflow.files import put_json, put_text
-from levada.mlflow.limits import finite, flattened
+from levada.mlflow.limits import finite
 from levada.mlflow.promotions import Promotions
 from levada.mlflow.reports import UnshownError, report_files, report_pages
 from levada.mlflow.story import NodeStory, Registered, Story
@@ -301,7 +301,7 @@ class RunDelivery:
         """Log parameters, the committed attempt's metrics and, on a run that was there before, its last tags."""
         from mlflow.entities import Param, RunTag
 
-        params = [Param(key, value) for key, value in flattened(node.node.parameters).items()]
+        params = [Param(key, value) for key, value in labels.node_params(node).items()]
         metrics = [*labels.curve_points(node, self._reported.get(node.attempt, 0)), *labels.final_metrics(node)]
         tags = [] if is_new else [RunTag(key, value) for key, value in labels.node_end_tags(node).items()]
         if params or metrics or tags:

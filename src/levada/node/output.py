@@ -144,6 +144,9 @@ class _Router(io.TextIOBase):
         if _log_of_this_thread() is None:
             self.real.flush()
 
+    def fileno(self) -> int:
+        return self.real.fileno()
+
     def isatty(self) -> bool:
         return _log_of_this_thread() is None and self.real.isatty()
 

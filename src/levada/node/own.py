@@ -173,7 +173,12 @@ def _frames(log: str) -> tuple[Frame, ...]:
     _, _, dump = log.rpartition("(most recent call first):")
     found = re.findall(r'File "(.+)", line (\d+) in (\S+)', dump.partition("\n\n")[0])
     return tuple(
-        Frame(shown_path(file), int(line), function, linecache.getline(file, int(line)).strip())
-        for file, line, function in reversed(found)
+        Frame(shown_path(file), int(line), _unescaped(function), linecache.getline(file, int(line)).strip())
+        for file, line, function in ((_unescaped(file), line, function) for file, line, function in reversed(found))
         if is_users(file) and os.path.isabs(file)
     )
+
+
+def _unescaped(name: str) -> str:
+    r"""Return a name as it is, which the fault handler wrote in ASCII: `m\xe4rz.py`."""
+    return re.sub(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})", lambda match: chr(int(match[1][1:], 16)), name)

@@ -126,7 +126,7 @@ class Recorded:
             "packages": self.resolved.packages,
             "project": keep_code(self.about.packages, self.store),
             "resumes": "",
-            **facts_of(self.about.root),
+            **facts_of(self.about.root, self.about.packages),
         }
         begin(self.store, self.run_id, {"run": self.run_id, "time": now(), **facts})
         self._alive.enter_context(kept_alive(self.store, self.run_id))

@@ -11,6 +11,8 @@ from levada.component import Component
 from levada.errors import GateError, LevadaError, ProcessError
 from levada.failure import Failure, is_users
 from levada.fanout import Many
+from levada.history.moments import number_text
+from levada.html import Html, element
 from levada.notebook.views.plan import duration
 from levada.plan import Gather, Output
 from levada.result import Result
@@ -45,7 +47,7 @@ def artifact_of(
 def told(result: Result) -> tuple[str, ...]:
     """Return what a cell says beside an artifact: which node made it, how long that took, its metrics."""
     took = "cached" if result.status == "cached" else duration(result.seconds)
-    metrics = [f"{name} {value:.4g}" for name, value in list(result.metrics.items())[:_METRICS]]
+    metrics = [f"{name} {number_text(value)}" for name, value in list(result.metrics.items())[:_METRICS]]
     return (result.node, took, *([result.summary] if result.summary else metrics))
 
 
@@ -71,12 +73,33 @@ def with_made(returned: Any, results: Mapping[str, Result], run_id: str, home: H
             return {key: with_made(item, results, run_id, home) for key, item in pairs.items()}
         case tuple() if hasattr(returned, "_fields"):
             fields = cast("Any", returned)
-            return type(fields)(*(with_made(item, results, run_id, home) for item in fields))
+            return showing_each(type(fields)(*(with_made(item, results, run_id, home) for item in fields)))
         case list() | tuple():
             items = cast("list[Any]", returned)
             return type(items)([with_made(item, results, run_id, home) for item in items])
         case _:
             return returned
+
+
+def showing_each(returned: Any) -> Any:
+    """Return what a component with several outputs gave, so that a cell shows each of them under its name.
+
+    The class is the user's, a NamedTuple; one that says itself how it looks is left alone.
+    """
+    kind: Any = type(returned)
+    if isinstance(returned, tuple) and hasattr(kind, "_fields") and not hasattr(kind, "_repr_html_"):
+        kind._repr_html_ = _each_html
+    return cast("Any", returned)
+
+
+def _each_html(outputs: Any) -> str:
+    """Return what a notebook shows of several outputs: each as it shows itself, under its name."""
+    shown: list[Html] = []
+    for name, output in outputs._asdict().items():
+        draw = getattr(output, "_repr_html_", None)
+        drawn = draw() if callable(draw) else None
+        shown += [element("div", element("b", name)), Html(drawn) if drawn else element("pre", repr(output))]
+    return element("div", *shown)
 
 
 def nodes_within(returned: Any) -> list[str]:

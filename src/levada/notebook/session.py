@@ -163,7 +163,7 @@ class Session:
         Raises what the component raised; GateError if a closed gate stands before it.
         """
         __tracebackhide__ = True
-        from levada.notebook.returned import error_of, outputs_of
+        from levada.notebook.returned import error_of, outputs_of, showing_each
 
         with self._lock:
             try:
@@ -175,7 +175,7 @@ class Session:
         if error is not None:
             raise error
         made = outputs_of(component, result, self._run.run_id, self.project.store)
-        return component.signature.returned(made)
+        return showing_each(component.signature.returned(made))
 
     def call_pipeline(self, pipeline: Pipeline[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run a pipeline as a run of its own, show how it ended, and return its artifacts, made."""

@@ -8,6 +8,7 @@ import click
 
 from levada.history.changes import Change
 from levada.history.difference import Difference
+from levada.history.moments import number_text
 from levada.terminal.columns import bold, columns, dim
 
 
@@ -60,14 +61,15 @@ def _metrics(found: Difference) -> Iterator[str]:
     ]
     if rows:
         rows.insert(0, ["", dim(found.left.label), dim(found.right.label), ""])
-    yield from _section("metrics", columns(rows, right={1, 2, 3}))
+    lines = columns(rows, right={1, 2, 3})
     same = len(found.metrics) - len(differing)
     if same:
-        yield dim(f"    {same} {'metrics are' if same > 1 else 'metric is'} the same")
+        lines.append(dim(f"{same} {'metrics are' if same > 1 else 'metric is'} the same"))
+    yield from _section("metrics", lines)
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "" if value is None else number_text(value)
 
 
 def _delta(left: float | None, right: float | None) -> str:

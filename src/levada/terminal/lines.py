@@ -12,11 +12,12 @@ from levada.values import json_text
 
 
 class LineReader:
-    """Prints a line when a node starts and when it ends, and at each quarter of its progress."""
+    """Prints a heading, a line when a node starts and when it ends, and at each quarter of its progress."""
 
     seconds = 0.1
 
-    def __init__(self, plan: Plan, out: TextIO) -> None:
+    def __init__(self, plan: Plan, out: TextIO, heading: str = "") -> None:
+        self._heading = heading
         self._progress = Progress(plan)
         self._out = out
         self._width = max((len(node.id) for node in plan.nodes), default=0)
@@ -24,6 +25,8 @@ class LineReader:
 
     def see(self, event: Event) -> None:
         view = self._progress.see(event)
+        if event["kind"] == "run_started" and self._heading:
+            print(self._heading, file=self._out, flush=True)
         if event["kind"] == "resumed":
             print(f"{_clock(event)}  {said_of_resumption(event)}", file=self._out, flush=True)
         if view is None:

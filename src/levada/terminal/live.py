@@ -20,15 +20,21 @@ MARKS = {
     "failed": ("✗", "bold red"),
     "closed": ("✗", "bold yellow"),
     "skipped": ("−", "dim"),
+    "killed": ("✗", "red"),
 }
 
 
 class LiveReader:
-    """A reader of the journal that keeps a table of nodes up to date. Use it as a context manager."""
+    """A reader of the journal that keeps a table of nodes up to date, under a heading. Use it as a context manager.
+
+    The table is there from the run's first event to its last: a run that does not begin shows none, and nothing is
+    drawn over what is said after it has ended.
+    """
 
     seconds = 0.1
 
-    def __init__(self, plan: Plan, console: Console) -> None:
+    def __init__(self, plan: Plan, console: Console, heading: str = "") -> None:
+        self._heading = heading
         self._progress = Progress(plan)
         self._spinner = Spinner("dots", style="yellow")
         self._live = Live(
@@ -40,15 +46,18 @@ class LiveReader:
         )
 
     def __enter__(self) -> LiveReader:
-        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.refresh()
-        self._live.stop()
+        self._live.stop()  # draws once more, if it was started
 
     def see(self, event: Event) -> None:
+        if event["kind"] == "run_started":
+            self._live.console.print(self._heading, highlight=False)
+            self._live.start()
         self._progress.see(event)
+        if event["kind"] == "run_finished":
+            self._live.stop()
         if event["kind"] == "resumed":
             self._live.console.print(Text(said_of_resumption(event), "dim"))
 
@@ -87,8 +96,8 @@ def _when(view: NodeView) -> Text:
             return Text("cached", "cyan")
         case "done" | "failed" | "closed":
             return Text("cached", "cyan") if view.cached else Text(_time(view.seconds))
-        case "skipped":
-            return Text("skipped", "dim")
+        case "skipped" | "killed":
+            return Text(view.status, MARKS[view.status][1])
         case _:
             return Text("")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from levada.history import RunRecord
 from levada.history.documents import node_status
-from levada.history.moments import took
+from levada.history.moments import number_text, took
 
 Texts = dict[str, str]
 
@@ -22,7 +22,7 @@ def pictured(run: RunRecord) -> tuple[Texts, Texts, Texts]:
         when = "" if status == "skipped" else "cached" if result.status == "cached" else took(result.seconds)
         said = f"{result.failure.type}: {result.failure.message}" if result.failure else result.summary
         notes[node.id] = " · ".join(text for text in (when, (result.reason or said).partition("\n")[0]) if text)
-        metrics = [f"{name} {value:.4g}" for name, value in result.metrics.items()]
+        metrics = [f"{name} {number_text(value)}" for name, value in result.metrics.items()]
         frames = (
             [f"{frame.file}:{frame.line}  {frame.text}" for frame in result.failure.frames] if result.failure else []
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from levada.history.moments import number_text
 from levada.journal import Event
 from levada.plan import Plan
 
@@ -50,7 +51,7 @@ class NodeView:
         """The last message and the live metrics: "epoch 3/5 · loss 0.482"."""
         if self.items is not None and self.status == "running":
             return str(self.items)
-        shown = [f"{name} {value:.4g}" for name, value in list(self.metrics.items())[-3:]]
+        shown = [f"{name} {number_text(value)}" for name, value in list(self.metrics.items())[-3:]]
         return " · ".join([self.message, *shown] if self.message else shown)
 
 
@@ -64,6 +65,8 @@ class Progress:
 
     def see(self, event: Event) -> NodeView | None:
         """Take in an event; returns the node it is about."""
+        if event["kind"] == "run_finished":
+            self._cut_off()
         view = self.nodes.get(event.get("node", ""))
         if view is None:
             return None
@@ -93,6 +96,12 @@ class Progress:
             case _:
                 pass
         return view
+
+    def _cut_off(self) -> None:
+        """Say of nodes that ran when the run ended how that was for them."""
+        for view in self.nodes.values():
+            if view.status == "running":
+                view.status, view.seconds, view.fraction = "killed", view.elapsed, None
 
     def _count(self, view: NodeView, items: ItemCounts, event: Event) -> None:
         if event["kind"] == "item_started":

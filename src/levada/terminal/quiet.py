@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -38,6 +39,44 @@ def stderr_into(path: Path) -> Iterator[TextIO]:
             path.unlink(missing_ok=True)
         elif (clean := redact_bytes(content)) != content:
             path.write_bytes(clean)
+
+
+class UntilClosed(io.TextIOBase):
+    """A text stream whose reader may go away (`levada run flights | head`): what is written from then on is lost.
+
+    What is shown of a run is no part of it, so that this neither ends the run nor changes how it ends.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with self._until_closed():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._until_closed():
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self._stream.encoding
+
+    @contextmanager
+    def _until_closed(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:  # what is left in buffers goes nowhere too, and quietly
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
 
 def quieten() -> None:

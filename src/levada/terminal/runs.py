@@ -10,6 +10,13 @@ from levada.history.outline import outcome
 from levada.terminal.columns import bold, columns, dim, mark, styled
 
 
+def run_took(run: RunRecord) -> str:
+    """Return how long a run took, empty while it goes on; of one that was found dead the last sign of life tells."""
+    if run.seconds is None:
+        return ""
+    return f"{'> ' if (run.end or {}).get('closed_by') else ''}{took(run.seconds)}"
+
+
 def runs_table(runs: list[RunRecord], history: History, now: datetime | None = None) -> list[str]:
     """Return a line a run, under a heading."""
     heading = ["", "run", "pipeline", "status", "started", "", "took", "ran", "cached", "failed", "result", "git"]
@@ -24,7 +31,7 @@ def runs_table(runs: list[RunRecord], history: History, now: datetime | None = N
             styled(run.status, run.status),
             on_the_clock(run.started),
             dim(ago(run.started, now)),
-            "" if run.seconds is None else took(run.seconds),
+            run_took(run),
             str(ran or ""),
             str(counts.get("cached", 0) or ""),
             styled("failed", str(counts.get("failed", 0) or "")),

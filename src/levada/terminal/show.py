@@ -11,11 +11,12 @@ from levada.failure import Failure
 from levada.history import History, RunRecord
 from levada.history.changes import value_text
 from levada.history.documents import given, key_of, node_status
-from levada.history.moments import ago, on_the_clock, size_of, took
+from levada.history.moments import ago, number_text, on_the_clock, size_of, took
 from levada.plan import Node
 from levada.references import short_name
 from levada.result import Items, Result
 from levada.terminal.columns import bold, columns, dim, mark, styled
+from levada.terminal.runs import run_took
 
 MOST = 8  # metrics and items shown; the rest is counted
 
@@ -26,7 +27,7 @@ def show_run(run: RunRecord, history: History) -> list[str]:
 
 
 def _heading(run: RunRecord, history: History) -> Iterator[str]:
-    seconds = f" in {took(run.seconds)}" if run.seconds is not None else ""
+    seconds = f" in {run_took(run)}" if run.seconds is not None else ""
     yield f"{bold(run.pipeline)} · run {bold(history.short(run.id))} · {styled(run.status, run.status)}{seconds}"
     git = run.facts.get("git") or {}
     versions = run.facts.get("versions") or {}
@@ -94,7 +95,7 @@ def _details(run: RunRecord, node: Node, result: Result | None, history: History
 
 
 def _metrics(metrics: dict[str, float]) -> str:
-    shown = [f"{name} {value:.4g}" for name, value in list(metrics.items())[:MOST]]
+    shown = [f"{name} {number_text(value)}" for name, value in list(metrics.items())[:MOST]]
     more = [f"{len(metrics) - MOST} more"] if len(metrics) > MOST else []
     return " · ".join([*shown, *more])
 
@@ -193,7 +194,7 @@ def show_node(run: RunRecord, node_id: str, history: History) -> list[str]:
     if result is None:
         return lines
     lines += _section("outputs", list(_outputs(run, result)))
-    lines += _section("metrics", [[name, f"{value:.6g}"] for name, value in result.metrics.items()])
+    lines += _section("metrics", [[name, number_text(value, 6)] for name, value in result.metrics.items()])
     for record in result.outputs.values():
         if "verdict" in record.properties:
             lines += ["", *(f"  {line}" for line in _verdict(record))]

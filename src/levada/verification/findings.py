@@ -29,28 +29,36 @@ class Finding:
     remedy: str = ""
 
     @staticmethod
-    def of(damage: Damage, versions: Iterable[str] = ()) -> Finding:
-        """Return the finding of a damaged artifact."""
+    def of(damage: Damage, versions: Iterable[str] = (), mend: str = "", instead: str = "") -> Finding:
+        """Return the finding of a damaged artifact.
+
+        `mend` is what puts it back from a copy, if there is one; `instead` the run that has made something else of
+        the same inputs since.
+        """
         maker = damage.maker
-        remedy = "" if maker.command else maker.remedy
-        return Finding(
-            damage.kind,
-            damage.address,
-            str(damage),
-            maker.run,
-            maker.node,
-            maker.pipeline,
-            tuple(versions),
-            maker.command,
-            remedy,
-        )
+        command, remedy = maker.command, "" if maker.command else maker.remedy
+        if mend:
+            command, remedy = mend, ""
+        elif damage.kind == "added":
+            command, remedy = "", "Remove it, if nobody needs it."
+        elif instead and versions:
+            command = ""
+            remedy = f"Run {instead} made it again, and not the same: put the file back from a copy of the store."
+        elif instead:
+            command = ""
+            remedy = (
+                f"Run {instead} made it again, and not the same, so no run takes this one any more; "
+                f"levada gc --runs {maker.run} --delete removes it with its run."
+            )
+        where = (maker.run, maker.node, maker.pipeline)
+        return Finding(damage.kind, damage.address, str(damage), *where, tuple(versions), command, remedy)
 
 
 @dataclass
 class Report:
     """What was looked at, and what was found: `size` is in bytes, `seconds` wall time.
 
-    `notes` say what could not be looked at, and why.
+    `mended` says which files were put back, and from where; `notes` what could not be looked at, and why.
     """
 
     store: str
@@ -62,6 +70,7 @@ class Report:
     size: int = 0
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list[Finding])
+    mended: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
 
     @property

@@ -10,16 +10,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from levada.artifact import ArtifactRecord
 from levada.errors import LevadaError, StoreError
-from levada.holdings import promotion_in, records_in, version_in
+from levada.holdings import is_result, promotion_in, records_in, version_in
 from levada.registry import Promotion
 from levada.store import Store
 from levada.store.documents import must_be_sealed
+from levada.store.inspection import Damage
 from levada.store.objects import Found
 from levada.verification.findings import Finding, Report
+from levada.verification.mending import Copies
 from levada.verification.scope import Scope, scope_of
 from levada.verification.served import Served, check_destination
 
@@ -38,23 +41,28 @@ class _Holding:
     named_by: list[str] = field(default_factory=list[str])
 
 
-def verify(store: Store, target: str = "", progress: Progress = lambda done, total: None) -> Report:
+def verify(store: Store, target: str = "", progress: Progress = lambda done, total: None, mend: bool = False) -> Report:
     """Check all documents, artifacts and pushed models of a store, or what a target means (see `scope_of`).
 
-    Nothing is changed. Raises StoreError for an unknown target, and if the store cannot be listed.
+    Nothing is changed, but with `mend`: then damaged files are put back of which there is a whole copy. Raises
+    StoreError for an unknown target, and if the store cannot be listed.
     """
-    return _Reading(store, scope_of(store, target), progress, Report(store.uri, target)).run()
+    return _Reading(store, scope_of(store, target), progress, Report(store.uri, target), mend).run()
 
 
 class _Reading:
-    def __init__(self, store: Store, scope: Scope, progress: Progress, report: Report) -> None:
+    def __init__(self, store: Store, scope: Scope, progress: Progress, report: Report, mend: bool) -> None:
         self.store = store
         self.scope = scope
         self.report = report
+        self._mend = mend
         self._progress = progress
         self._read = 0
         self._lock = threading.Lock()
         self._holdings: dict[tuple[str, str], _Holding] = {}
+        self._known: dict[str, ArtifactRecord] = {}  # all there are, by address
+        self._calls: dict[str, str] = {}  # an artifact's address -> the cache key of the call that made it
+        self._now: dict[str, list[ArtifactRecord]] = {}  # a cache key -> what a run would take for it
         self._promotions: list[Promotion] = []
         self._versions: dict[str, list[str]] = defaultdict(list)  # by fingerprint
         self._by_fingerprint: dict[str, list[ArtifactRecord]] = defaultdict(list)
@@ -70,10 +78,11 @@ class _Reading:
             self.report.size = sum(item.size for item in addressed) + sum(item.record.size for item in holdings)
             for findings in pool.map(self._check_addressed, addressed):
                 self.report.findings += findings
-            for findings in pool.map(self._check_artifact, holdings):
-                self.report.findings += findings
+            damaged = [(holding, damages) for holding, damages in pool.map(self._damages, holdings) if damages]
         self.report.artifacts = len(holdings)
         self.report.files = sum(len(item.record.files) for item in holdings)
+        for holding, damages in damaged:
+            self.report.findings += self._findings(holding, damages)
         self._check_served()
         self.report.findings = list({(item.address, item.said): item for item in self.report.findings}.values())
         self.report.seconds = round(time.monotonic() - started, 3)
@@ -130,7 +139,13 @@ class _Reading:
 
     def _take(self, key: str, document: Any, asked: bool) -> None:
         try:
-            for record in records_in(key, document):
+            records = list(records_in(key, document))
+            if is_result(key) and key.startswith("cache/"):
+                self._now[str(document["key"])] = records
+            elif is_result(key):
+                self._calls.update((record.uri, str(document["key"])) for record in records)
+            for record in records:
+                self._known[record.uri] = record
                 fingerprint = record.properties.get("fingerprint")
                 if isinstance(fingerprint, str) and record.files:
                     self._by_fingerprint[fingerprint].append(record)
@@ -163,13 +178,33 @@ class _Reading:
         said = f"{address} was changed outside Levada: it has the sha256 {digest[:12]}… instead of {wanted[:12]}…."
         return [Finding("content", address, said, remedy="The next run that needs it writes it anew.")]
 
-    def _check_artifact(self, holding: _Holding) -> list[Finding]:
-        record = holding.record
-        damages = list(self.store.inspect(record, self._count))
+    def _damages(self, holding: _Holding) -> tuple[_Holding, list[Damage]]:
+        damages = list(self.store.inspect(holding.record, self._count))
         if damages and all(self.store.read(key) is None for key in holding.named_by):
-            return []  # collected meanwhile
-        versions = self._versions.get(record.identity, [])
-        return [Finding.of(damage, versions) for damage in damages]
+            return holding, []  # collected meanwhile
+        return holding, damages
+
+    def _findings(self, holding: _Holding, damages: list[Damage]) -> Iterator[Finding]:
+        """Yield what is to be said of damage, after having mended what can be, if that is wanted."""
+        versions = self._versions.get(holding.record.identity, [])
+        for damage in damages:
+            copy = self._copies.of(damage)
+            if copy and self._mend and self._copies.put_back(damage, copy):
+                self.report.mended.append(f"{damage.address} is whole again: copied from {copy}.")
+                continue
+            mend = " ".join(filter(None, ("levada verify", self.report.target, "--mend"))) if copy else ""
+            yield Finding.of(damage, versions, mend, self._made_instead(holding.record))
+
+    @cached_property
+    def _copies(self) -> Copies:
+        return Copies(self.store, self._known.values(), self._promotions)
+
+    def _made_instead(self, record: ArtifactRecord) -> str:
+        """Return the run whose artifact is taken by now for the call that made this one; empty while this one is."""
+        now = self._now.get(self._calls.get(record.uri, ""), [])
+        if not now or any(other.uri == record.uri for other in now):
+            return ""
+        return now[0].producer.partition("/")[0]
 
     # -- pushed models ------------------------------------------------------------------------------
 

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from levada.artifact import ArtifactRecord
-from levada.errors import StoreError, did_you_mean
+from levada.errors import StoreError
+from levada.history import History
 from levada.registry import Registry
 from levada.store import Store
 
@@ -56,9 +57,11 @@ def scope_of(store: Store, target: str) -> Scope:
         return Scope((f"{key}/",))
     if key.startswith("artifacts/") and (store.list(key) or store.read(key) is not None or _is_named(store, key)):
         return Scope(artifact=key)
-    runs = [found.rsplit("/", 1)[1] for found in store.list("runs")]
-    hint = did_you_mean(target, runs) or "Name a run, models:/NAME/VERSION, or the folder of an artifact."
-    raise StoreError(f"{store.uri} has no {target}.", hint=hint)
+    if "/" not in target:
+        return Scope((f"runs/{History(store).find(target).id}/",))
+    raise StoreError(
+        f"{store.uri} has no {target}.", hint="Name a run, models:/NAME/VERSION, or the folder of an artifact."
+    )
 
 
 def _is_named(store: Store, key: str) -> bool:
