@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada import Context, component
 from levada.artifacts import Examples, Model, Statistics
-from levada.components import Source, files_digest
+from levada.components import Last, Source, files_digest
 from levada.errors import DataError
 from levada.features import Buckets, Cross, Features, Kind, Layers, Number, Words, linear
 from levada.models import batches, save_keras
@@ -67,6 +67,9 @@ class NycFlights(Source):
     def digest(self) -> str:
         return files_digest([_package_file("flights.csv.zip")])
 
+    def facts(self, root: Path) -> dict[str, Any]:
+        return {"spans": [f"2013-{month:02d}" for month in self.months]}
+
     def table(self, root: Path) -> pa.Table:
         import zipfile
 
@@ -92,13 +95,28 @@ class Weather(Source):
         return _read_csv(_package_file("weather.csv"))
 
 
-def nycflights(months: Iterable[int]) -> NycFlights:
-    """Return the flights of these months of 2013, as a source for `ingest`."""
-    chosen = tuple(months)
+def nycflights(months: Iterable[int] | Last, newest: int = 12) -> NycFlights:
+    """Return the flights of these months of 2013, as a source for `ingest`: every month is a span.
+
+    A rolling window, `last(3)`, ends with the month `newest`, as if later ones had not come yet.
+    """
+    if isinstance(months, Last):
+        end = newest - months.skip
+        chosen = tuple(range(max(end - months.count + 1, 1 if months.gaps else -11), end + 1))
+    else:
+        chosen = tuple(months)
     wrong = [month for month in chosen if month not in range(1, 13)]
     if wrong or not chosen:
         raise DataError(f"nycflights(months={list(chosen)}): wanted months from 1 to 12, at least one.")
     return NycFlights(chosen)
+
+
+def beginning_of(month: int) -> str:
+    """Return the moment in which a month of 2013 (1 to 12) begins in New York, with its offset from UTC."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    return datetime(2013, month, 1, tzinfo=ZoneInfo("America/New_York")).isoformat()
 
 
 def _package_file(name: str) -> Path:

@@ -14,6 +14,7 @@ import pytest
 
 from components.flights import FEATURES, LABEL, NUMBERS, WEATHER, WORDS, NycFlights, Weather, join_weather, nycflights
 from levada.artifacts import Examples
+from levada.components import last
 from levada.errors import DataError
 from levada.models import load_predictor
 from tests.models.workshop import Workshop
@@ -98,6 +99,15 @@ def test_months_that_do_not_exist_are_refused() -> None:
         nycflights([0, 1])
     with pytest.raises(DataError, match="at least one"):
         nycflights([])
+    with pytest.raises(DataError, match="wanted months from 1 to 12"):
+        nycflights(last(4), newest=3)
+
+
+def test_a_window_rolls_with_the_newest_month() -> None:
+    assert nycflights(last(3), newest=4).months == (2, 3, 4)
+    assert nycflights(last(2, skip=1)).months == (10, 11)
+    assert nycflights(last(4, gaps=True), newest=3).months == (1, 2, 3)
+    assert nycflights([1, 2]).facts(Path()) == {"spans": ["2013-01", "2013-02"]}
 
 
 def test_without_the_package_the_source_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,10 @@ def test_the_arguments_of_a_pipeline_reach_its_nodes() -> None:
     plan = drawn("flights", months=2, eval_month=6, epochs=1)
     assert plan.by_id["ingest"].parameters["source"] == {
         "$dataclass": "python:components.flights:NycFlights",
-        "fields": {"months": {"$tuple": [1, 2]}},
+        "fields": {"months": {"$tuple": [4, 5, 6]}},
+    }
+    assert plan.by_id["ingest"].parameters["splits"]["fields"]["until"] == {
+        "$tuple": [{"$tuple": ["train", "2013-06-01T00:00:00-04:00"]}]
     }
     assert plan.by_id["train"].parameters["epochs"] == 1
 

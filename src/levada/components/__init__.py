@@ -35,6 +35,7 @@ from levada.sources.json_lines import json_lines as json_lines
 from levada.sources.locations import Where as Where
 from levada.sources.parquet_files import parquet as parquet
 from levada.sources.source import Source as Source
+from levada.sources.spans import Last as Last
 from levada.sources.spans import last as last
 from levada.sources.sql import sql as sql
 from levada.sources.tfrecord import write_tfrecord as write_tfrecord
