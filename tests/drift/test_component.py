@@ -321,3 +321,24 @@ def test_a_notebook_shows_the_worst_column_first(call: Call, profiled: Any) -> N
     assert shown.index("fare") < shown.index("hour")
     assert "closed" in shown and "mean 19.72 -&gt; 25.14" in shown
     assert "no baseline yet" in str(drift_html(report(call, profiled(span(1)), None), []))
+
+
+def test_slices_of_both_sides_are_compared_like_columns(call: Call) -> None:
+    """What moved in one slice only shows there; the slices count in the correction for many columns."""
+    random = np.random.default_rng(1)
+
+    def sides(shift: float) -> Statistics:
+        place = np.repeat(["EWR", "JFK"], 2_000)
+        fare = random.normal(20, 5, 4_000) + np.where(place == "JFK", shift, -shift)
+        table = pa.table({"fare": fare, "place": place})
+        return call(profile, call(written, table=table), slices=["place"])
+
+    before, now = sides(0.0), sides(2.0)
+    found = report(call, now, before)
+    assert {(column.column, column.slice) for column in found.columns} >= {("fare", ""), ("fare", "place=JFK")}
+    jfk = found.column("fare", "place=JFK")
+    assert jfk is not None and jfk.verdict == "warn"
+    assert jfk.label == "fare in place=JFK"
+    assert jfk.sentence.startswith("fare in place=JFK: mean 19.97 -> 21.9")
+    whole = report(call, now, before, slices=False)
+    assert {column.slice for column in whole.columns} == {""}
