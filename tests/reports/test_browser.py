@@ -110,10 +110,10 @@ def test_a_page_fits_its_window_and_draws_what_is_in_sight(
     with Shown(browser, pages[kind], width, scheme) as page:
         page.wait_for_selector("#data", state="attached")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        place = page.locator(".plot").first
+        place = page.locator(".card > figure .plot").first
         if kind != "validation":
             place.scroll_into_view_if_needed()
-            page.wait_for_selector(".plot canvas", state="attached")
+            place.locator("canvas").wait_for(state="attached")
             assert place.evaluate("place => place.querySelector('canvas').getBoundingClientRect().width") > 0.8 * min(
                 width, 300
             )

@@ -50,7 +50,7 @@ class Difference:
 def of_drift(drift: Drift, sensitive: Collection[str] = ()) -> list[Difference]:
     """Return what a drift report found, the worst first.
 
-    Of a sensitive column without the sentence on its values; slices by a sensitive column, which name one, are left out.
+    Of a sensitive column without the sentence on its values; slices by such a column, which name one, are left out.
     """
     shown = [found for found in drift.columns if not any(f"{name}=" in found.slice for name in sensitive)]
     return [_of_column(found, found.column in sensitive) for found in shown]
