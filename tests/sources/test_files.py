@@ -134,6 +134,7 @@ def test_an_unknown_file_system_is_told() -> None:
     assert "needs a file system that is not installed" in fault(csv("nowhere://x.csv"))
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_told(s3_address: str) -> None:  # noqa: F811
     said = fault(csv("s3://bucket/x.csv", storage_options={"endpoint_url": "http://127.0.0.1:9"}))
     assert said.startswith("s3://bucket/x.csv cannot be read: ")
