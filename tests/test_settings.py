@@ -137,6 +137,12 @@ def test_a_local_store_has_its_database_beside_it_and_another_has_none(tmp_path:
         ("[tool.levada]\njobs = true\n", "[tool.levada]: 'jobs' must be a whole number of at least 1.", 2, ""),
         ("[tool.levada]\ncache = 'write'\n", '\'cache\' must be "read-write", "read" or "off".', 2, ""),
         ("[tool.levada]\ncode = 'work'\n", "[tool.levada]: 'code' must be a list of texts.", 2, ""),
+        (
+            '[tool.levada]\ncode = ["."]\n',
+            '[tool.levada]: \'code\' must name packages, as import does: ["components", "pipelines"].',
+            2,
+            "",
+        ),
         ("[tool.levada]\nenv = 'prod'\n", "'env' must be tables: [tool.levada.env.NAME].", 2, ""),
         ("[tool.levada]\nstore_options = {key = {file = 'x'}}\n", "is not an absolute path.", 2, ""),
     ],

@@ -6,20 +6,16 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from levada.artifact import made
 from levada.journal import Tail
-from levada.settings import SETTINGS
 from levada.store import Store
 from tests.arithmetic import add, make
+from tests.command import told
 from tests.inline import plan_of, run_nodes, value_of
 from tests.stores import again, s3_address, store  # noqa: F401
-
-LEVADA = Path(sys.executable).parent / "levada"
 
 WORK = '''
 from levada import Context, component, pipeline
@@ -53,14 +49,6 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
-def levada(folder: Path, *words: str, **variables: str) -> str:
-    ours = {"LEVADA_ENV", *(setting.variable for setting in SETTINGS.values())}
-    environment = {name: value for name, value in os.environ.items() if name not in ours} | variables
-    done = subprocess.run([LEVADA, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def documents(store: Store, *folders: str) -> Iterator[str]:
     """Yield what stands in the small objects below some folders of a store."""
     for folder in folders:
@@ -76,16 +64,16 @@ def test_checkouts_share_a_store_on_disk_that_is_mounted_elsewhere(tmp_path: Pat
     """The second finds everything, and reads it where its machine has the store."""
     ours, theirs = checkout(tmp_path / "ours"), checkout(tmp_path / "a colleague's" / "Übung")
     here = tmp_path / "mnt" / "store"
-    assert "4 ran" in levada(ours, "--store", str(here), "run", "trips")
+    assert "4 ran" in told(ours, "--store", str(here), "run", "trips")
     shared = Store(here)
     for text in documents(shared, "cache", "artifacts", "files"):
         assert str(tmp_path) not in text
     elsewhere = tmp_path / "another mount" / "s"
     elsewhere.parent.mkdir()
     here.rename(elsewhere)
-    assert "4 cached" in levada(theirs, "--store", str(elsewhere), "run", "trips")
+    assert "4 cached" in told(theirs, "--store", str(elsewhere), "run", "trips")
     # A node that runs reads what the others made; so does one whose code is new.
-    out = levada(theirs, "--store", str(elsewhere), "run", "trips", "--fresh", "profile", "--fresh", "check_data")
+    out = told(theirs, "--store", str(elsewhere), "run", "trips", "--fresh", "profile", "--fresh", "check_data")
     assert "2 ran, 2 cached" in out
     assert not any((here / name).exists() for name in ("artifacts", "runs", "cache"))
 
@@ -104,8 +92,8 @@ mlflow = "sqlite:///mlflow.db"
             file.write(settings)
     keys = {"OUR_KEY": "levada-key", "OUR_SECRET": "levada-secret"}
     keys |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
-    assert "4 ran" in levada(folders[0], "--env", "shared", "run", "trips", **keys)
-    assert "4 cached" in levada(folders[1], "--env", "shared", "run", "trips", **keys)
+    assert "4 ran" in told(folders[0], "--env", "shared", "run", "trips", **keys)
+    assert "4 cached" in told(folders[1], "--env", "shared", "run", "trips", **keys)
     there = Store(f"s3://bucket/{tmp_path.name}", {"endpoint_url": s3_address})
     for text in documents(there, "cache", "artifacts", "files"):
         assert str(tmp_path) not in text

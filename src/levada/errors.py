@@ -20,7 +20,6 @@ Each says what was wanted, what came, where in the user's own file, and what to 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -131,5 +130,7 @@ class RegistryError(LevadaError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "Did you mean x?" for the closest known word, or an empty string."""
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"Did you mean {close[0]}?" if close else ""

@@ -25,7 +25,6 @@ import heapq
 import json
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -57,7 +56,7 @@ class Journal:
     def __init__(self, store: Store, run_id: str, after: str = "") -> None:
         self._store = store
         self.run_id = run_id
-        host = "".join(char if char.isalnum() or char in "-." else "-" for char in socket.gethostname())
+        host = "".join(char if char.isalnum() or char in "-." else "-" for char in os.uname().nodename)
         self.writer = f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
         self._key = f"runs/{run_id}/journal/{self.writer}.jsonl"
         self._lock = threading.Lock()

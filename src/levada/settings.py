@@ -212,6 +212,13 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(cast("list[str]", value))
 
 
+def _packages(value: Any) -> tuple[str, ...]:
+    names = _texts(value)
+    if not all(part.isidentifier() for name in names for part in name.split(".")):
+        raise ValueError('must name packages, as import does: ["components", "pipelines"]')
+    return names
+
+
 def _jobs(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError("must be a whole number of at least 1")
@@ -257,7 +264,7 @@ def _option(value: Any) -> Any:
 
 
 SETTINGS: dict[str, Setting] = {
-    "code": Setting(_texts, everywhere=False),
+    "code": Setting(_packages, everywhere=False),
     "store": Setting(_text, "LEVADA_STORE", lambda text: _from_folder(text, Path.cwd())),
     "store_options": Setting(_options),
     "mlflow": Setting(_text, "MLFLOW_TRACKING_URI"),

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Any, Protocol, cast, runtime_checkable
-from zoneinfo import ZoneInfo
 
 from levada.errors import LevadaError, ParameterError
 from levada.references import load, reference_of
@@ -108,6 +107,8 @@ def _reference(kind: type) -> str:
 
 
 def _encode_datetime(value: datetime) -> Json:
+    from zoneinfo import ZoneInfo
+
     if value.tzinfo is None or value.utcoffset() is None:
         raise ParameterError(
             f"{value.isoformat()} has no time zone.",
@@ -120,6 +121,8 @@ def _encode_datetime(value: datetime) -> Json:
 
 
 def _decode_datetime(text: str, zone: str | None) -> datetime:
+    from zoneinfo import ZoneInfo
+
     moment = datetime.fromisoformat(text)
     if zone is None:
         return moment

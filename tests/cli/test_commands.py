@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-LEVADA = Path(sys.executable).parent / "levada"
+from tests.command import levada
 
 PIPELINES = '''
 from __future__ import annotations
@@ -100,16 +99,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "work" / "__init__.py").write_text("")
     (folder / "work" / "pipelines.py").write_text(PIPELINES)
     return folder
-
-
-def levada(project: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command in the project's folder and check its exit code."""
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("MLFLOW_TRACKING_URI", "LEVADA_STORE")
-    }
-    done = subprocess.run([LEVADA, *words], cwd=project, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
 
 
 def test_a_run_ends_with_zero_and_says_what_came_out(project: Path) -> None:

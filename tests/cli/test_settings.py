@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from levada.settings import SETTINGS
-
-LEVADA = Path(sys.executable).parent / "levada"
+from tests.command import levada
 
 PROJECT = """
 [tool.levada]
@@ -46,14 +41,6 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "__init__.py").write_text(WORK)
     return tmp_path
-
-
-def levada(folder: Path, *words: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    ours = {"LEVADA_ENV", *(setting.variable for setting in SETTINGS.values())}
-    environment = {name: value for name, value in os.environ.items() if name not in ours} | variables
-    done = subprocess.run([LEVADA, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
 
 
 def test_what_is_in_force_is_shown_with_where_it_comes_from(project: Path) -> None:

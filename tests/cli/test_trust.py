@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-LEVADA = Path(sys.executable).parent / "levada"
+from tests.command import told
 
 WORK = '''
 from __future__ import annotations
@@ -46,55 +45,47 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def levada(project: Path, *words: str, code: int = 0) -> str:
-    hidden = ("MLFLOW_TRACKING_URI", "LEVADA_STORE", "LEVADA_ENV", "LEVADA_VERIFY")
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    done = subprocess.run([LEVADA, *words], cwd=project, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
-
-
 def test_damage_is_shown_with_what_to_type_and_typing_it_helps(project: Path) -> None:
     """The run that reads it fails with the same words; the named command makes it anew."""
-    levada(project, "run", "numbers")
-    assert "Everything is as it was made." in levada(project, "verify")
+    told(project, "run", "numbers")
+    assert "Everything is as it was made." in told(project, "verify")
     (file,) = (project / ".levada" / "artifacts" / "numbers" / "start").glob("*/output/number.txt")
     file.write_text("7")
-    said = levada(project, "verify", code=1)
+    said = told(project, "verify", code=1)
     assert f"✗ {file} was changed outside Levada" in said
     assert "made by start of run" in said
     assert "next   levada run numbers --fresh start" in said
-    report = json.loads(levada(project, "verify", str(file.parent), "--json", code=1))
+    report = json.loads(told(project, "verify", str(file.parent), "--json", code=1))
     assert [finding["node"] for finding in report["findings"]] == ["start"]
-    assert "Make it again: levada run numbers --fresh start" in levada(
+    assert "Make it again: levada run numbers --fresh start" in told(
         project, "run", "numbers", "--fresh", "double", code=1
     )
-    levada(project, "run", "numbers", "--fresh", "start", "--fresh", "double")
+    told(project, "run", "numbers", "--fresh", "start", "--fresh", "double")
     run = max((project / ".levada" / "runs").iterdir()).name
-    assert "Everything is as it was made." in levada(project, "verify", run)
+    assert "Everything is as it was made." in told(project, "verify", run)
 
 
 def test_what_nothing_needs_is_shown_and_then_removed(project: Path) -> None:
     """Young and latest runs stay by themselves; a run can be named."""
     for value in ("1", "2"):
-        levada(project, "run", "numbers", "--value", value)
-    assert "Nothing to remove" in levada(project, "gc")
+        told(project, "run", "numbers", "--value", value)
+    assert "Nothing to remove" in told(project, "gc")
     first = min((project / ".levada" / "runs").iterdir()).name
-    said = levada(project, "gc", "--runs", first, "--even-untold")
+    said = told(project, "gc", "--runs", first, "--even-untold")
     assert "would remove 2 artifact folders of 1 run" in said
     assert "next   levada gc --delete" in said
     assert (project / ".levada" / "runs" / first).is_dir()
-    told = json.loads(levada(project, "gc", "--runs", first, "--even-untold", "--delete", "--json"))
-    assert (told["deleted"], told["runs"], told["waiting"]) == (True, [first], {})
+    answer = json.loads(told(project, "gc", "--runs", first, "--even-untold", "--delete", "--json"))
+    assert (answer["deleted"], answer["runs"], answer["waiting"]) == (True, [first], {})
     assert not (project / ".levada" / "runs" / first).exists()
-    assert "Everything is as it was made." in levada(project, "verify")
-    assert "2 cached" in levada(project, "run", "numbers", "--value", "2")
+    assert "Everything is as it was made." in told(project, "verify")
+    assert "2 cached" in told(project, "run", "numbers", "--value", "2")
 
 
 @pytest.mark.parametrize("words", [["verify"], ["gc"]])
 def test_neither_loads_a_heavy_library(project: Path, words: list[str]) -> None:
     """Both answer from the store."""
-    levada(project, "run", "numbers")
+    told(project, "run", "numbers")
     script = (
         f"import sys; from levada.cli.commands import execute; code = execute({words!r}); "
         "heavy = {'apache_beam', 'mlflow', 'tensorflow', 'pandas', 'pyarrow'} & set(sys.modules); "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import shutil
@@ -58,6 +59,7 @@ def run_and_show(project: Project, request: Request, debug: bool, as_json: bool)
     """Run a plan, show how it goes and what came out, and return the exit code."""
     quieten()
     adopt_orphans()
+    atexit.register(kill_children)
     try:
         code = _run_and_show(project, request, debug, as_json)
     except KeyboardInterrupt as interrupt:
@@ -99,12 +101,12 @@ def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool
 def _leave(code: int) -> int:
     """Return the exit code; if something still runs that nobody waits for, end it with this process at once.
 
-    A Beam job cannot be cancelled, nor a thread that a component started and never joined.
+    A Beam job cannot be cancelled, nor a thread that a component started and never joined. Processes that nodes left
+    behind end with the run, however it ended.
     """
-    if STATUS[code] == "killed":
-        kill_children()
     alive = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
     if STATUS[code] == "killed" or alive:
+        kill_children()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -25,14 +25,15 @@ def on_the_clock(moment: datetime | None) -> str:
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
-    """Return how long ago a moment was: "2 hours ago"."""
+    """Return how long ago a moment was: "2 hours ago"; "in 2 hours" if the clock has been set back since."""
     if moment is None:
         return "at an unknown time"
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
     for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        count = int(seconds // length)
+        count = int(abs(seconds) // length)
         if count:
-            return f"{count} {name}{'s' if count > 1 else ''} ago"
+            distance = f"{count} {name}{'s' if count > 1 else ''}"
+            return f"{distance} ago" if seconds > 0 else f"in {distance}"
     return "just now"
 
 

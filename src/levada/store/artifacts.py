@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -55,6 +54,8 @@ class Store(Objects):
 
     def staging(self, key: str) -> Path:
         """Return a local folder to write an output's files into; for a local store, their final place."""
+        import tempfile
+
         folder = self.local / key if self.local is not None else Path(tempfile.mkdtemp(dir=private_folder("staging")))
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -129,6 +130,8 @@ class Store(Objects):
             shutil.rmtree(folder, ignore_errors=True)  # a cleaner of old files was here: fetch it again
         for damage in inspect(record, home, digest=None):
             raise damage.error()
+        import tempfile
+
         partial = Path(tempfile.mkdtemp(dir=folder.parent))
         try:
             for entry in record.files:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from levada.errors import StoreError
@@ -14,6 +13,8 @@ KINDS = ("code", "fetched", "staging")
 
 def private_folder(name: str) -> Path:
     """Return a folder for temporary copies that this user alone can write to."""
+    import tempfile
+
     user = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(tempfile.gettempdir()) / f"levada-{name}-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
