@@ -53,8 +53,8 @@ def test_numbers_that_are_none_or_too_large_are_numbers(call: Any, tmp_path: Pat
 def test_moments_with_and_without_zones_do_not_mix(call: Any, tmp_path: Path) -> None:
     table = table_of(call, tmp_path, "a,b\n2013-01-01T10:00:00Z,2013-01-01T10:00:00\n")
     assert [str(type_) for type_ in table.schema.types] == ["timestamp[ms, tz=UTC]", "timestamp[ms]"]
-    late = "2013-01-01T10:00:00\n" * 300_000
-    with pytest.raises(DataError, match="holds dates"):
+    late = "2013-01-01T10:00:00\n" * 250_000
+    with pytest.raises(DataError, match=r"holds dates \(timestamp\[s\]\), and this line has '2013-01-01T10:00:00Z'"):
         table_of(call, tmp_path, f"a\n{late}2013-01-01T10:00:00Z\n")
 
 
