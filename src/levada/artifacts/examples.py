@@ -317,19 +317,22 @@ def columns_with_dictionary(table: pa.Table) -> list[str] | bool:
 
     For these the writer would begin a dictionary in each row group and throw it away, which takes as long as all else.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     sample = table.slice(0, DICTIONARY_SAMPLE)
-    varied = {
-        name
-        for name in table.column_names
-        if not pa.types.is_nested(table[name].type)
-        and pc.count_distinct(sample[name]).as_py() * 2 > sample.num_rows > 1  # pyright: ignore[reportAttributeAccessIssue]
-    }
+    varied = {name for name in table.column_names if _distinct(sample[name]) * 2 > sample.num_rows > 1}
     if not varied:
         return True
     return [path for path in stored_paths(table.schema) if path not in varied] or False
+
+
+def _distinct(values: pa.ChunkedArray) -> int:
+    """Return how many values differ, 0 if that cannot be told of their type (lists, nothing at all)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return pc.count_distinct(values).as_py()  # pyright: ignore[reportAttributeAccessIssue]
+    except pa.ArrowNotImplementedError:
+        return 0
 
 
 def _batches(rows: Any) -> Iterator[pa.RecordBatch]:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 4 << 20
 LONGEST_ROW = 1 << 30
 
-_CONVERSION = re.compile(r"In CSV column #(\d+): .*CSV conversion error to .*: invalid value '(.*)'", re.DOTALL)
+_CONVERSION = re.compile(
+    r"In CSV column #(\d+): .*CSV conversion error to .*: (?:invalid value|expected (?:no|a) zone offset in) '(.*)'",
+    re.DOTALL,
+)
 
 
 class Options(Protocol):
