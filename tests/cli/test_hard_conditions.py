@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from levada.store import Store
-from tests.command import LEVADA, told
+from tests.command import LEVADA, levada, told
 
 pytestmark = pytest.mark.slow
 
@@ -19,13 +22,14 @@ pytestmark = pytest.mark.slow
 CODE = '''
 """Mit Umlauten im Namen."""
 
+import ctypes
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-from levada import Context, component, each, gather, pipeline
+from levada import Context, Secret, component, pipeline
 from levada.artifacts import Examples
 from levada.components import csv, ingest, profile
 
@@ -60,6 +64,26 @@ def offen(ctx: Context, *, notes: Path) -> None:
 def prüfung() -> None:
     daten = ingest(csv("daten für alle/*.csv"))
     profile(zähle.with_options(name="zählung")(daten), splits=["train"])
+
+
+@component
+def stürzt_ab(ctx: Context) -> None:
+    ctypes.string_at(0)
+
+
+@pipeline
+def absturz() -> None:
+    stürzt_ab.with_options(process="own")()
+
+
+@component
+def meldet_an(ctx: Context, daten: Examples, *, wort: Secret) -> None:
+    wort.reveal()
+
+
+@pipeline
+def geheim() -> None:
+    meldet_an(ingest(csv("daten für alle/*.csv")), wort=Secret.env("LEVADA_TEST_GEHEIM"))
 
 
 @pipeline
@@ -112,6 +136,54 @@ def test_names_and_paths_may_have_spaces_and_letters_of_any_language(project: Pa
     assert "zählung" in told(project, "show", run_id, LC_ALL="C", PYTHONUTF8="1")
 
 
+def test_a_crash_in_a_process_of_its_own_names_the_line_as_it_is_written(project: Path) -> None:
+    """Whatever letters it has: the fault handler writes ASCII."""
+    said = told(project, "run", "absturz", code=1)
+    assert re.search(r"  größen/läufe.py:\d+   ctypes.string_at\(0\)", said), said
+
+
+def test_a_reader_that_goes_away_changes_nothing_of_a_run(project: Path) -> None:
+    """`levada run ... | head -1`: neither the exit code nor what is on record."""
+    typed = f"{LEVADA} run prüfung | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", typed], cwd=project, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert "finished" in told(project, "show", "last").splitlines()[0]
+
+
+def test_a_missing_secret_leaves_no_run(project: Path) -> None:
+    """Nothing is announced either."""
+    before = told(project, "runs", "--json")
+    done = levada(project, "run", "geheim", code=2)
+    assert done.stdout == "" and "node meldet_an wants the secret env:LEVADA_TEST_GEHEIM" in done.stderr
+    assert told(project, "runs", "--json") == before
+
+
+def test_an_interrupt_is_answered_and_the_last_picture_says_what_became_of_the_node(
+    project: Path, tmp_path: Path
+) -> None:
+    own, theirs = pty.openpty()
+    words = [str(LEVADA), "run", "unterbrochen", "--auf", str(tmp_path / "go")]
+    process = subprocess.Popen(words, cwd=project, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    interrupted = False
+    while True:
+        try:
+            piece = os.read(own, 4096)
+        except OSError:  # all is said
+            break
+        said += piece
+        if not interrupted and (tmp_path / "go.da").exists():
+            process.send_signal(signal.SIGINT)
+            interrupted = True
+    assert process.wait() == 130
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode())
+    assert "stopping ...; Ctrl-C again ends at once" in text
+    assert re.search(r"✗ wartet +killed", text[text.index("stopping") :]), text
+    assert re.search(r"run [-\w]+ killed in [\d.]+ s", text), text
+    os.close(own)
+
+
 def test_a_line_of_50_mb_is_in_the_log_whole(project: Path) -> None:
     said = told(project, "run", "lang")
     assert len(said) < 5000
@@ -159,6 +231,7 @@ def test_a_killed_run_is_noted_by_the_next_command_and_gone_on_from_by_the_next_
     process.communicate()
     noted = subprocess.run([str(LEVADA), "runs"], cwd=project, capture_output=True, text=True, check=True)
     assert re.fullmatch(r"note: run [-\w]+ of unterbrochen was killed; ingest kept.\n", noted.stderr), noted.stderr
+    assert re.search(r"killed .* > \d", noted.stdout), noted.stdout  # at least so long: nobody saw its end
     (tmp_path / "go").touch()
     said = told(project, *words[1:])
     assert re.search(r"goes on from run [-\w]+, which was killed", said), said

@@ -206,6 +206,26 @@ def test_a_line_of_50_mb_goes_through_a_little_at_a_time(project: Path) -> None:
     assert code == 0 and memory < usual + 10_000_000
 
 
+def test_a_drawn_run_says_what_became_of_its_nodes(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The sign, the time, how many items; a plan has none of these."""
+    drawn = answer("graph squares", capfd)
+    assert re.search(r"● +square ×\n", drawn) and "✗" not in drawn
+    run = runs_of(project)[3]
+    drawn = answer(f"graph {run}", capfd)
+    assert f"squares · run {run} · failed" in drawn
+    assert re.search(r"✗ +square × 4 +[\d.]+ s · 1 failed", drawn)
+    assert re.search(r"− +total +skipped +← square", drawn)
+
+
+def test_items_are_listed_as_in_the_list(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """But for those that failed, which come first."""
+    shown = answer("show squares --node square", capfd)
+    items = shown[shown.index("  items") :].splitlines()[1:5]
+    assert [re.split(r"  +", line.strip())[2] for line in items] == ["3", "0", "1", "2"]
+    forms = json.loads(answer("show squares --node square --json", capfd))
+    assert [item["label"] for item in forms["item_results"].values()] == ["0", "1", "2", "3"]
+
+
 def test_debug_runs_the_code_as_it_is_and_says_so(project: Path) -> None:
     """On the inputs of then; nothing is cached."""
     edit(project / "questioned" / "features.py", "value // 5", "value // 5 + print('edited') if False else value // 5")

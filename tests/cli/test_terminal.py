@@ -96,9 +96,12 @@ def test_plain_lines_name_start_progress_and_end() -> None:
 def test_the_live_table_has_a_line_a_node() -> None:
     """Waiting nodes say for what, ended ones what came out, a closed gate looks closed."""
     out = io.StringIO()
-    reader = LiveReader(DIAMOND, Console(file=out, force_terminal=True, width=100, color_system=None))
+    reader = LiveReader(DIAMOND, Console(file=out, force_terminal=True, width=100, color_system=None), "demo · run r")
     closed = {"output": {"properties": {"verdict": {"open": False, "reasons": ["too low"]}}}}
     with reader:
+        assert out.getvalue() == ""  # a run that does not begin shows nothing
+        reader.see(event("run_started"))
+        assert out.getvalue().startswith("demo · run r")
         reader.see(finished("a", "cached", summary="10 rows"))
         reader.see(finished("b", outputs=closed))
         reader.see(event("node_started", node="c"))
@@ -107,6 +110,21 @@ def test_the_live_table_has_a_line_a_node() -> None:
     text = "".join(last)
     assert "✓ a" in text and "cached" in text and "10 rows" in text
     assert "✗ b" in text and "loss 0.4821" in text and "waits for c" in text
+
+
+def test_the_last_picture_of_a_killed_run_has_nothing_that_runs() -> None:
+    """And nothing is drawn over what is said after it."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100, color_system=None)
+    with LiveReader(DIAMOND, console) as reader:
+        reader.see(event("run_started"))
+        reader.see(event("node_started", node="a"))
+        reader.see(event("run_finished", status="killed"))
+        console.print("telling MLflow ...")
+    text = out.getvalue()
+    last = "".join(text.split("\x1b[2K")[-4:])
+    assert "✗ a" in last and "killed" in last
+    assert text.index("telling MLflow") > text.rindex("✗ a")
 
 
 def outcome(code: int, **results: Result) -> Outcome:

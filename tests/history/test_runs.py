@@ -113,7 +113,7 @@ def test_the_outcome_is_the_verdict_the_failure_or_the_metric(tmp_path: Path) ->
     runs = {run.pipeline: run for run in History(store).newest()}
     assert outcome(runs["judged"]) == "closed"
     assert outcome(runs["failing"]) == "fail: ValueError"
-    assert outcome(runs["measured"]) == "value 7.000"
+    assert outcome(runs["measured"]) == "value 7"
     assert runs["failing"].counts["failed"] == 1 and runs["judged"].status == "closed"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
@@ -17,6 +17,7 @@ from levada.artifacts.evaluation import Report
 from levada.artifacts.model import ModelDocument
 from levada.artifacts.schema import parse_schema
 from levada.components import infer_schema, profile
+from levada.notebook.returned import showing_each
 from levada.notebook.views.plan import plan_html
 from tests.arithmetic import Number, add, make
 from tests.inline import plan_of
@@ -62,6 +63,21 @@ def seen(artifact: Any) -> Balanced:
     assert "script" not in read.tags
     assert not [name for name, _ in read.attributes if name.startswith("on") or name in ("src", "href")]
     return read
+
+
+class Pair(NamedTuple):
+    """What a component with two outputs gives."""
+
+    first: Number
+    second: str
+
+
+def test_several_outputs_show_each_under_its_name(tmp_path: Path) -> None:
+    """In the order of the class; one that draws itself does, another is said."""
+    shown = seen(showing_each(Pair(Workshop(tmp_path).make(Number, lambda made: made.put(3)), EVIL)))
+    assert shown.text.index("first") < shown.text.index("Number") < shown.text.index("second")
+    assert "number.json" in shown.text and repr(EVIL) in shown.text
+    assert not hasattr(showing_each(("a", "b")), "_repr_html_")  # a plain tuple is nobody's class
 
 
 @pytest.fixture

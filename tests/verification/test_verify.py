@@ -111,6 +111,19 @@ def test_a_damaged_file_is_put_back_from_a_copy_that_is_whole(store: Store) -> N
         store.delete(f"cache/{first.key[:2]}/{first.key}.json")
 
 
+def test_what_is_put_back_is_whole_under_its_other_names_too(tmp_path: Path) -> None:
+    """MLflow's copy of a model is a hard link."""
+    store, plan = Store(tmp_path / "store"), plan_of(sums)
+    file = Path(store.address(run_nodes(plan, store, RUN)["add"].outputs["output"].uri)) / "number.json"
+    begin(plan, store, "20260101-000002-abcd", fresh=("add",))
+    for node in plan.nodes:
+        run_node(plan, node.id, "20260101-000002-abcd", store)
+    (tmp_path / "linked.json").hardlink_to(file)
+    file.write_text("2000")
+    assert verify(store, mend=True).is_intact
+    assert (tmp_path / "linked.json").read_text() == file.read_text() == "2"
+
+
 @component
 def throw(ctx: Context) -> Number:
     """Make another number each time."""

@@ -81,7 +81,8 @@ def execute(words: list[str]) -> int:
         return stop.exit_code
     except click.ClickException as error:
         if isinstance(error, click.NoSuchOption) and error.possibilities:
-            error.possibilities = error.possibilities[:1]  # the nearest; click would name all, in their alphabet
+            nearest = list(error.possibilities)[:1]  # click would name all, in their alphabet
+            error = click.NoSuchOption(error.option_name, error.message, nearest, error.ctx)
         error.show()
         return WRONG
     except click.Abort:

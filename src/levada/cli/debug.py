@@ -141,7 +141,7 @@ def _done(result: Result, keep: Path | None) -> int:
 
     click.echo(f"{result.node} is done" + (f": {result.summary}" if result.summary else ""))
     for name, value in result.metrics.items():
-        click.echo(f"  {name} {number_text(value, 6)}")
+        click.echo(f"  {name} {number_text(value, '.6g')}")
     for name, record in result.outputs.items():
         where = f"  {keep.absolute()}/{record.uri.removeprefix(INSIDE)}" if keep else ""
         click.echo(f"  {name}: {short_name(record.type)} {size_of(record.size)}{where}")

@@ -151,7 +151,7 @@ def _run_in_terminal(request: Request, readers: list[Reader], console: Console) 
             return run(request)
     from levada.terminal.lines import LineReader
 
-    request.readers = [LineReader(request.plan, console.file, _heading(request)), *readers]
+    request.readers = [LineReader(request.plan, cast("TextIO", console.file), _heading(request)), *readers]
     return run(request)
 
 

@@ -49,11 +49,11 @@ def took(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def number_text(value: float, digits: int = 4) -> str:
-    """Return a metric in as many significant digits as help, counts whole: "0.671", "80,790", "1,204.5"."""
+def number_text(value: float, form: str = ".4g") -> str:
+    """Return a metric in the form that is given, counts whole and large ones plainly: "0.671", "80,790", "1,204.5"."""
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{value:,.0f}"
-    return f"{value:,.1f}" if 1000 <= abs(value) < 1e15 else f"{value:.{digits}g}"
+    return f"{value:,.1f}" if 1000 <= abs(value) < 1e15 else f"{value:{form}}"
 
 
 def size_of(count: float) -> str:

@@ -34,7 +34,7 @@ def outcome(run: RunRecord) -> str:
 
 def _metric(result: Result) -> list[str]:
     first = next(iter(result.metrics.items()), None)
-    return [f"{first[0]} {number_text(first[1], 3)}"] if first else []
+    return [f"{first[0]} {number_text(first[1], '.3f')}"] if first else []
 
 
 def run_form(run: RunRecord, history: History) -> dict[str, Any]:

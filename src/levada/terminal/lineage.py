@@ -54,7 +54,7 @@ def _line(origin: Origin, history: History, full: bool) -> str:
 
 def _model(facts: dict[str, Any], history: History) -> Iterator[str]:
     metrics = list(facts["metrics"].items())[:2]
-    yield " · ".join(f"{name} {number_text(value, 3)}" for name, value in metrics)
+    yield " · ".join(f"{name} {number_text(value, '.3f')}" for name, value in metrics)
     if facts["blessed"] is not None:
         yield "blessed" if facts["blessed"] else "not blessed"
     promoted = facts["promoted"]
@@ -94,7 +94,7 @@ def descent_lines(descent: Descent, history: History, full: bool = False) -> lis
         rows.append([
             bold(version.name),
             "champion" if version.is_champion else "",
-            " ".join(f"{name} {number_text(value, 3)}" for name, value in metrics),
+            " ".join(f"{name} {number_text(value, '.3f')}" for name, value in metrics),
             f"run {history.short(path[0][0])}",
             dim(f"{through} <- {descent.start}"),
         ])  # fmt: skip

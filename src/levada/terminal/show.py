@@ -194,7 +194,7 @@ def show_node(run: RunRecord, node_id: str, history: History) -> list[str]:
     if result is None:
         return lines
     lines += _section("outputs", list(_outputs(run, result)))
-    lines += _section("metrics", [[name, number_text(value, 6)] for name, value in result.metrics.items()])
+    lines += _section("metrics", [[name, number_text(value, ".6g")] for name, value in result.metrics.items()])
     for record in result.outputs.values():
         if "verdict" in record.properties:
             lines += ["", *(f"  {line}" for line in _verdict(record))]

@@ -78,7 +78,10 @@ class Copies:
 
 
 def _carry(copy: str, home: Objects, name: str) -> None:
-    """Copy a file; readers of a local one see the old or the new, never a part."""
+    """Copy a file; readers of a local one see the old or the new, never a part.
+
+    But for one that has other names: MLflow's is a hard link to a model's file, and what damaged one damaged both.
+    """
     folder, _, inside = copy.rpartition("/")
     source = Objects(folder, home.options)
     with (source.local / inside).open("rb") if source.local is not None else source.fs.open(copy) as read:
@@ -86,8 +89,14 @@ def _carry(copy: str, home: Objects, name: str) -> None:
             with home.fs.open(home.uri_of(name), "wb") as write:
                 shutil.copyfileobj(read, write)
             return
+        target = Path(home.local) / name
+        if target.is_file() and target.stat().st_nlink > 1:
+            with target.open("r+b") as write:
+                shutil.copyfileobj(read, write)
+                write.truncate()
+            return
         partial = Path(home.local) / f"{name}.tmp"
         partial.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as write:
             shutil.copyfileobj(read, write)
-        partial.replace(partial.with_name(name))
+        partial.replace(target)
