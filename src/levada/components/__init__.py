@@ -38,9 +38,9 @@ from levada.sources.source import Source as Source
 from levada.sources.spans import Last as Last
 from levada.sources.spans import last as last
 from levada.sources.sql import sql as sql
+from levada.sources.text_files import text_files as text_files
 from levada.sources.tfrecord import write_tfrecord as write_tfrecord
 from levada.sources.tfrecord_files import tfrecord as tfrecord
-from levada.sources.text_files import text_files as text_files
 from levada.splits.by_column import by_column as by_column
 from levada.splits.by_time import by_time as by_time
 from levada.splits.stratified import stratified as stratified
