@@ -31,6 +31,12 @@ KINDS: dict[str, tuple[pa.DataType, Any]] = {
     "words": (pa.list_(pa.string()), st.lists(st.text(max_size=2), max_size=3)),
 }
 
+LABELS: dict[pa.DataType, Any] = {
+    pa.float64(): st.floats(-1e6, 1e6),
+    pa.bool_(): st.booleans(),
+    pa.string(): st.sampled_from("abc"),
+}
+
 
 def profile_of(
     values: list[Any], type_: pa.DataType, piece: int = 0, total: int | None = None, vocabulary: int = 1000
@@ -47,22 +53,36 @@ def statistics_of(values: list[Any], type_: pa.DataType, **options: Any) -> Colu
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
 def test_the_order_of_merging_does_not_matter(kind: str, data: Any) -> None:
-    """To the last bit, whether the vocabulary holds all values or overflows, whether all or some are sampled."""
+    """To the last bit, whether the vocabulary holds all values or overflows, whether all or some are sampled.
+
+    Nor does it matter whether text comes dictionary-coded.
+    """
     type_, values = KINDS[kind]
+    label = data.draw(st.sampled_from(list(LABELS)))
     pieces: list[list[Any]] = data.draw(st.lists(st.lists(st.none() | values, max_size=8), min_size=1, max_size=5))
     vocabulary = data.draw(st.sampled_from([2, 5, 1000]))
     total = sum(map(len, pieces)) * data.draw(st.sampled_from([1, 200_000]))
+    labels = [
+        pa.array(data.draw(st.lists(st.none() | LABELS[label], min_size=len(piece), max_size=len(piece))), label)
+        for piece in pieces
+    ]
+
+    def with_piece(whole: ColumnProfile, number: int, is_coded: bool) -> ColumnProfile:
+        values = pa.array(pieces[number], type_)
+        coded = values.dictionary_encode() if is_coded and pa.types.is_string(type_) else values
+        whole.add(number, pa.chunked_array([coded]), labels[number])
+        return whole
 
     def merged(order: list[int]) -> ColumnStatistics:
-        whole = ColumnProfile(type_, total, vocabulary)
+        whole = ColumnProfile(type_, total, vocabulary, label)
         for number in order:
-            whole.merge(profile_of(pieces[number], type_, number, total, vocabulary))
+            whole.merge(with_piece(ColumnProfile(type_, total, vocabulary, label), number, is_coded=number % 2 == 0))
         return finish(whole, "x", 20)
 
     def in_turn() -> ColumnStatistics:
-        whole = ColumnProfile(type_, total, vocabulary)
-        for number, piece in enumerate(pieces):
-            whole.add(number, pa.chunked_array([pa.array(piece, type_)]))
+        whole = ColumnProfile(type_, total, vocabulary, label)
+        for number in range(len(pieces)):
+            with_piece(whole, number, is_coded=False)
         return finish(whole, "x", 20)
 
     order = data.draw(st.permutations(range(len(pieces))))

@@ -9,6 +9,9 @@
 `statistics.json` holds everything but long vocabularies, which are in `vocabularies.json`.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# (Protocol buffers make their classes when they are imported, so no checker sees them.)
+
 from __future__ import annotations
 
 import json

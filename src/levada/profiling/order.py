@@ -144,4 +144,4 @@ def _edges(low: float, high: float, least: float, greatest: float, bins: int, is
             rising.append(cut)
     if greatest > least:
         return [*rising, greatest]
-    return [least, least + 1] if least + 1 > least else [math.nextafter(least, -math.inf), least]
+    return [least, least + 1] if least + 1 > least else sorted([least, math.nextafter(least, 0.0)])
