@@ -85,10 +85,14 @@ def test_words_too_many_for_a_vocabulary_are_hashed(workshop: Workshop) -> None:
 
 
 def test_what_people_said_in_the_schema_counts(workshop: Workshop) -> None:
-    schema = 'feature { name: "fare" type: FLOAT not_in_environment: "SERVING" }'
+    schema = (
+        'feature { name: "fare" type: FLOAT not_in_environment: "SERVING" }'
+        'feature { name: "street" type: BYTES annotation { tag: "sensitive" } }'
+    )
     features = inferred(workshop, schema, label="late", leave_out=["city"])
     assert "fare" not in features.kinds and "city" not in features.kinds
     assert (features.left_out or {})["fare"] == "the schema says it is not there when serving"
+    assert (features.left_out or {})["street"] == "the schema says it is sensitive"
 
 
 def test_a_label_that_is_not_there_is_refused(workshop: Workshop) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from levada.artifacts.annotations import is_sensitive
 from levada.artifacts.schema import Schema
 from levada.artifacts.statistics import ColumnStatistics, Statistics
 from levada.errors import DataError, did_you_mean
@@ -67,14 +68,9 @@ def _absent(schema: schema_pb2.Schema) -> dict[str, str]:
     for feature in schema.feature:
         if any(word.upper() == "SERVING" for word in feature.not_in_environment):
             found[feature.name] = "the schema says it is not there when serving"
-        elif any(item.key == "sensitive" and item.value.lower() != "false" for item in _notes(feature)):
+        elif is_sensitive(feature):
             found[feature.name] = "the schema says it is sensitive"
     return found
-
-
-def _notes(feature: schema_pb2.Feature) -> list[schema_pb2.Annotation.KeyValue]:
-    notes = getattr(feature.annotation, "extra_metadata", ())
-    return [item for item in notes if hasattr(item, "key")]
 
 
 def _kind(column: ColumnStatistics) -> Kind | str:
@@ -93,7 +89,7 @@ def _kind(column: ColumnStatistics) -> Kind | str:
         case "timestamp":
             return _time(column)
         case "bytes":
-            has_images = getattr(column, "images", None) is not None
+            has_images = column.images is not None
             return Image() if has_images else f"{column.type}: describe it as Image() if it holds images"
         case _:
             return f"{column.type}: there is no kind of feature for it"
