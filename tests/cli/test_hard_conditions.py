@@ -162,7 +162,8 @@ def test_an_interrupt_is_answered_and_the_last_picture_says_what_became_of_the_n
     project: Path, tmp_path: Path
 ) -> None:
     own, theirs = pty.openpty()
-    words = [str(LEVADA), "run", "unterbrochen", "--auf", str(tmp_path / "go")]
+    # A job in the background of a script, as these tests may be, ignores interrupts, and so do its children.
+    words = ["env", "--default-signal=INT", str(LEVADA), "run", "unterbrochen", "--auf", str(tmp_path / "go")]
     process = subprocess.Popen(words, cwd=project, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     said = b""

@@ -9,7 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from levada.mlflow.connection import name_of, reason, without_secrets
+from levada.mlflow.labels import node_params
 from levada.mlflow.limits import NAME, cut, finite, flattened, name, not_finite, rounded, shown
+from levada.mlflow.story import NodeStory
+from levada.plan import Node
 
 
 @pytest.mark.parametrize(
@@ -114,3 +117,9 @@ def test_a_reason_is_one_line_without_secrets(monkeypatch: pytest.MonkeyPatch) -
     assert reason(ImportError("No module named 'mlflow'"), "") == (
         "MLflow cannot be imported: No module named 'mlflow'."
     )
+
+
+def test_what_a_node_was_not_given_is_no_parameter() -> None:
+    """None would stand there as the word `null`, in a column of its own."""
+    node = NodeStory(Node("a", "python:m:f", parameters={"depth": None, "rate": 0.5, "deep": {"x": None, "y": ""}}))
+    assert node_params(node) == {"rate": "0.5", "deep.y": ""}
