@@ -15,7 +15,7 @@ from levada.features.fitted import Fitted
 from levada.features.fitting import Counted
 from levada.features.kinds import Cross, Text
 from levada.models.feed import arrays_of
-from levada.profiling.distinct import Distinct
+from levada.profiling.distinct import Distinct, rank
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,7 +78,7 @@ class Counts:
                 found[name] = Counted(self.rows, [])
             else:
                 top: int = getattr(features[name], "top", 0)
-                found[name] = Counted(self.rows, distinct.ranked()[:top])
+                found[name] = Counted(self.rows, rank(distinct.values, distinct.counts)[:top])
         return found
 
 
