@@ -83,6 +83,18 @@ def test_an_equal_model_that_is_evaluated_later_does_not_take_the_place_of_the_f
     assert told.record.producer == "run-1/train" and told.promotions[0].run == "run-1"
 
 
+def test_where_several_models_have_a_champion_the_words_for_each_are_said(tmp_path: Path) -> None:
+    from levada.history.versions import Versions
+
+    registry = Registry(Store(tmp_path))
+    for model in ("flights", "digits"):
+        registry.propose(model, "f1", {"record": record("f1").to_json()})
+    for word, hint in (("@champion", "@champion"), ("models:/@champion", "@champion")):
+        with pytest.raises(RegistryError, match="several models") as caught:
+            Versions(Store(tmp_path)).find(word)
+        assert caught.value.hint == f"Write models:/digits{hint} or models:/flights{hint}."
+
+
 def test_a_number_that_is_on_its_way_is_waited_for(tmp_path: Path) -> None:
     """It comes from another process."""
     registry = Registry(Store(tmp_path))

@@ -7,6 +7,7 @@ import json
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -350,3 +351,20 @@ def test_code_that_is_in_no_commit_is_not_told_as_that_of_the_commit(tmp_path: P
     assert not is_dirty()
     (tmp_path / "work" / "steps.py").write_text("A = 2\n")
     assert is_dirty()
+
+
+def test_a_run_goes_on_from_one_that_failed_only_if_it_is_the_same_and_something_is_left(tmp_path: Path) -> None:
+    """With other arguments it is another run, unless it says that it resumes; with nothing to run it goes nowhere."""
+    store, plan = Store(tmp_path), plan_of(broken)
+    other = replace(plan, arguments={"n": 2})
+    run_plan(plan, store)
+
+    def resumed(plan: Plan, **options: Any) -> bool:
+        outcome = run_plan(plan, store, **options)
+        return "resumed" in {event["kind"] for event in events(store, outcome.run_id)}
+
+    assert resumed(plan)
+    assert not resumed(other)
+    assert resumed(plan, resume=True)
+    whole = plan_of(sums, name="broken")
+    assert not resumed(whole)
