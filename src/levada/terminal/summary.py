@@ -21,6 +21,9 @@ from levada.result import Items, Result
 from levada.run import CLOSED, FAILED, Outcome
 from levada.terminal.hints import hints
 
+SHOWN_REASONS = 8
+"""What a gate says in a run's summary; `levada show RUN --node NODE` has the rest."""
+
 
 def show_summary(outcome: Outcome, console: Console, command: str, notes: list[str], name: str = "") -> None:
     """Print the summary of a run.
@@ -81,7 +84,8 @@ def _show_artifact(result: Result, record: ArtifactRecord, console: Console) -> 
         word = Text("open", "green") if is_open else Text("closed", "bold yellow")
         console.print()
         start = Text.assemble(f"  gate {result.node}: ", word, "   ")
-        for reason in reasons or [""]:
+        more = [f"... and {len(reasons) - SHOWN_REASONS} more"] if len(reasons) > SHOWN_REASONS + 1 else []
+        for reason in [*reasons[: SHOWN_REASONS if more else None], *more] or [""]:
             console.print(Text.assemble(start, reason))
             start = Text(" " * len(start))
     destination = record.properties.get("destination")
