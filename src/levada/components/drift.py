@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from levada.artifacts.annotations import sensitive_columns
 from levada.artifacts.drift import ComparedRows, Drift, DriftReport
 from levada.artifacts.schema import Schema
 from levada.artifacts.statistics import Statistics
 from levada.component import component
 from levada.context import Context
-from levada.drift.comparators import left_out, limits_in, sensitive
+from levada.drift.comparators import left_out, limits_in
 from levada.drift.judgement import MIN_ROWS, Rules
 from levada.drift.limits import Limits
 from levada.drift.spans import Chosen, compare_statistics
@@ -127,7 +128,7 @@ def _rules(
         alpha,
         min_rows,
         frozenset(columns or ()),
-        hidden=sensitive(schema.proto()) if schema is not None else frozenset(),
+        hidden=sensitive_columns(schema.proto()) if schema is not None else frozenset(),
         closes=severity == "fail",
     )
 

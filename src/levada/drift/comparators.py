@@ -52,8 +52,3 @@ def left_out(schema: schema_pb2.Schema, environment: str) -> set[str]:
             if not included or environment in feature.not_in_environment:
                 names.add(feature.name)
     return names
-
-
-def sensitive(schema: schema_pb2.Schema) -> frozenset[str]:
-    """Return the columns whose values are for no person's eyes: those with the tag `sensitive`."""
-    return frozenset(feature.name for feature in schema.feature if "sensitive" in feature.annotation.tag)

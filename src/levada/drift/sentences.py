@@ -49,13 +49,19 @@ def _movement(baseline: Distribution, current: Distribution, compared: Compariso
     if hidden:
         return "other values"
     if baseline.mean is not None and current.mean is not None:
-        return f"mean {baseline.mean:.4g} -> {current.mean:.4g}, deviation {baseline.scale:.3g} -> {current.scale:.3g}"
+        moved = f"mean {_figure(baseline.mean)} -> {_figure(current.mean)}"
+        return f"{moved}, deviation {_figure(baseline.scale)} -> {_figure(current.scale)}"
     if compared.changed is not None:
         value, before, now = compared.changed
         text = f"{value}"
         shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
         return f"'{shown}' {percent(before)} -> {percent(now)}"
     return "other values"
+
+
+def _figure(value: float) -> str:
+    """Return a number in four digits, large ones whole: '0.003235', '12,472'."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def percent(share: float) -> str:
