@@ -313,16 +313,6 @@ def test_lists_are_compared_by_their_items(call: Call, profiled: Any) -> None:
     assert report(call, profiled(span(1, words=words)), profiled(span(2, words=words))).properties["failed"] == 0
 
 
-def test_a_notebook_shows_the_worst_column_first(call: Call, profiled: Any) -> None:
-    from levada.notebook.views.statistics import drift_html
-
-    found = report(call, profiled(span(1, fare=normal(3, 25))), profiled(span(2)))
-    shown = str(drift_html(found, []))
-    assert shown.index("fare") < shown.index("hour")
-    assert "closed" in shown and "mean 19.72 -&gt; 25.14" in shown
-    assert "no baseline yet" in str(drift_html(report(call, profiled(span(1)), None), []))
-
-
 def test_slices_of_both_sides_are_compared_like_columns(call: Call) -> None:
     """What moved in one slice only shows there; the slices count in the correction for many columns."""
     random = np.random.default_rng(1)
