@@ -19,10 +19,12 @@ from levada.errors import DataError, ProjectError, StoreError
 from levada.externals import file_artifact
 from levada.journal import Event
 from levada.plan import Plan
+from levada.resolved import resolve_plan
+from levada.resumption import CutShort, resumption
 from levada.run import CLOSED, FAILED, OK, facts_of
 from levada.store import Store
 from tests.arithmetic import Gate, Number, add, fail, make, number, positive, read
-from tests.inline import ROOT, events, plan_of, run_plan, value_of
+from tests.inline import ROOT, events, one_code, plan_of, run_plan, value_of
 from tests.stores import s3_address, store  # noqa: F401
 
 SCHEMA = json.loads((ROOT / "schemas" / "journal.schema.json").read_text())
@@ -357,14 +359,17 @@ def test_a_run_goes_on_from_one_that_failed_only_if_it_is_the_same_and_something
     """With other arguments it is another run, unless it says that it resumes; with nothing to run it goes nowhere."""
     store, plan = Store(tmp_path), plan_of(broken)
     other = replace(plan, arguments={"n": 2})
-    run_plan(plan, store)
+    names = (f"20260101-00000{number}-abcd" for number in range(5))
+    first = run_plan(plan, store, run_id=next(names)).run_id
 
     def resumed(plan: Plan, **options: Any) -> bool:
-        outcome = run_plan(plan, store, **options)
+        outcome = run_plan(plan, store, run_id=next(names), **options)
         return "resumed" in {event["kind"] for event in events(store, outcome.run_id)}
 
     assert resumed(plan)
     assert not resumed(other)
     assert resumed(plan, resume=True)
-    whole = plan_of(sums, name="broken")
-    assert not resumed(whole)
+    before = CutShort(first, "failed", {})
+    resolved = resolve_plan(plan, store, ROOT, one_code)
+    assert resumption(store, before, plan, resolved, ["fail"]) is not None
+    assert resumption(store, before, plan, resolved, []) is None
