@@ -41,7 +41,7 @@ def test_a_new_project_runs_and_passes_its_own_tests(tmp_path: Path) -> None:
     assert "the pipeline tumour_watch" in said and "cd tumour-watch" in said and "levada run tumour_watch" in said
     project = home / "tumour-watch"
     assert "Is a tumour malignant?" in typed(project, "levada", "pipelines")
-    assert "7 ran" in typed(project, "levada", "run", "tumour_watch")
+    assert "8 ran" in typed(project, "levada", "run", "tumour_watch")
     assert (project / "serving" / "tumour_watch" / "1" / "model.onnx").is_file()
     assert "7 cached" in typed(project, "levada", "run", "tumour_watch")
     assert "4 passed" in typed(project, "pytest", "-q")

@@ -21,7 +21,7 @@ HASHES = [
     "910a2dec89025cc1",
     "ab7d777b36dd945a",
     "8ffd170747072b1a",
-    "2b5129c9a6716506",
+    "89ff4e2aaed2ec02",
     "220d129fda31d7a4",
     "5584df63d6f9b6c3",
     "6a09e667f3bcc908",

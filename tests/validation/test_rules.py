@@ -273,7 +273,6 @@ def test_a_rule_goes_through_a_plan(one: Rule) -> None:
     [
         (not_null, "not_null.. wants names of columns, got none"),
         (lambda: not_null("a", allow=1), "wanted a share from 0 to below 1"),
-        (unique, "wants names of columns"),
         (lambda: fresh("at", within="2 fortnights"), "within='2 fortnights' is no duration"),
         (lambda: fresh("at", within="1d", at=datetime(2024, 1, 1)), "has no time zone"),  # noqa: DTZ001
         (row_count, "asks nothing"),

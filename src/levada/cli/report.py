@@ -44,7 +44,9 @@ def report(
     slices: tuple[str, ...],
     hide: tuple[str, ...],
 ) -> int:
-    r"""Show the report on what a node made: statistics, anomalies, drift. Without NODE, of the first node that has one.
+    r"""Show a report on statistics, anomalies, drift.
+
+    Without NODE, of the first node that has one.
 
     \b
     levada report last profile                        a table in the terminal

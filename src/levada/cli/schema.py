@@ -24,7 +24,7 @@ FOLDER = "schemas"
 
 @click.group(cls=Group)
 def schema() -> None:
-    """Propose a schema from what a run saw, compare, accept, and show it."""
+    """Propose a schema, compare, accept, show it."""
 
 
 @schema.command("infer")

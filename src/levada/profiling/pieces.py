@@ -138,8 +138,10 @@ def plan_split(
         metadata = pq.read_metadata(file)
         rows += metadata.num_rows
         for group in range(metadata.num_row_groups):
-            pieces.append(Piece(split, len(pieces), f"{split}/{file.name}", group))
             stored = metadata.row_group(group)
+            if stored.num_rows == 0:  # how a split without rows is written
+                continue
+            pieces.append(Piece(split, len(pieces), f"{split}/{file.name}", group))
             first = 0
             for name, number in zip(schema.names, leaves, strict=True):
                 if number:

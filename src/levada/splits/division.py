@@ -119,7 +119,12 @@ class _SplitSink:
             self._schema, self._stored = batch.schema, stored_schema(batch.schema)
         stored = batch.replace_schema_metadata(None)
         if not stored.schema.equals(self._stored):
-            stored = stored.cast(self._stored)
+            import pyarrow as pa
+
+            try:
+                stored = stored.cast(self._stored)
+            except pa.ArrowInvalid as error:
+                raise DataError(f"these rows cannot be stored: {str(error).splitlines()[0].rstrip('.')}.") from None
         names = self._task.rule.names
         if len(names) == 1 and self._task.rule.nowhere == "":
             self._add(names[0], stored)

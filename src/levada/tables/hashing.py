@@ -185,6 +185,7 @@ def _hash_lists(values: Any) -> Hashes:
     items = hash_values(pa.array(values).flatten())
     ends = np.cumsum(lengths)
     places = np.arange(len(items), dtype=np.int64) - np.repeat(ends - lengths, lengths)
-    words = mix(items ^ mix(places.astype(np.uint64) + np.uint64(GOLDEN)))
+    # Not as integers are hashed: an item that is a small number would cancel out its own place.
+    words = mix(items ^ mix(places.astype(np.uint64) + np.uint64(MISSING)))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(words, dtype=np.uint64)])
     return mix((sums[ends] - sums[ends - lengths]) ^ mix(lengths.astype(np.uint64)))
