@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -878,3 +879,38 @@ def test_the_whole_project_holds_no_module_that_is_not_python(tmp_path: Path) ->
     code = small(tmp_path, {"a": "def f(x): return eval(x)", "b": "def g(:"})
     with pytest.raises(ProjectError, match=r"components\.b is not valid Python"):
         code.digest("python:components.a:f")
+
+
+# -- kept between processes -----------------------------------------------------------------------------
+
+
+def test_what_is_kept_is_used_until_any_file_changes(tmp_path: Path) -> None:
+    """A file that is added counts too: it may be what an import finds from now on."""
+    package, kept = tmp_path / "work", tmp_path / "kept"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("from work.b import helper\n\n\ndef main():\n    return helper()\n")
+    (package / "b.py").write_text("def helper():\n    return 1\n")
+
+    def parts() -> dict[str, str]:
+        return CodeIndex({"work": package}, kept=kept).parts("python:work.a:main")
+
+    first = parts()
+    (entry,) = kept.iterdir()
+    assert json.loads(entry.read_text()) == first == CodeIndex({"work": package}).parts("python:work.a:main")
+    entry.write_text(json.dumps({"work.a:main": "from the file"}))
+    assert parts() == {"work.a:main": "from the file"}
+    (package / "b.py").write_text("def helper():\n    return 2\n")
+    assert parts() == CodeIndex({"work": package}).parts("python:work.a:main") != first
+    (package / "c.py").write_text("")
+    assert len(list(kept.iterdir())) == 2
+    parts()
+    assert len(list(kept.iterdir())) == 3
+
+
+def test_what_cannot_be_kept_or_read_is_found_anew(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text("def main():\n    return 1\n")
+    (tmp_path / "kept").write_text("not a folder")
+    packages = {"work": tmp_path / "work.py"}
+    found = CodeIndex(packages, kept=tmp_path / "kept").parts("python:work:main")
+    assert found == CodeIndex(packages).parts("python:work:main")

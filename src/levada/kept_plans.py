@@ -9,7 +9,7 @@ from pathlib import Path
 from levada.errors import LevadaError
 from levada.files import replace
 from levada.plan import Plan
-from levada.project import Project
+from levada.project import KEPT, Project
 from levada.store import file_digest
 
 
@@ -50,4 +50,4 @@ def _path(project: Project, reference: str, words: list[str]) -> Path | None:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         engine.update(f"{path.name}:{path.stat().st_mtime_ns}:{path.stat().st_size};".encode())
     known = json.dumps([code, lines, engine.hexdigest(), reference, words, str(project.root)])
-    return project.store.local / "plans" / f"{hashlib.sha256(known.encode()).hexdigest()}.json"
+    return project.store.local / KEPT / f"{hashlib.sha256(known.encode()).hexdigest()}.json"

@@ -19,6 +19,9 @@ from levada.references import PYTHON, load, scheme_of, split
 from levada.settings import FILE, Settings, find_table, read_settings
 from levada.store import Store, file_digest
 
+KEPT = "plans"
+"""Where a local store keeps what only saves time: drawn plans, and what code references reach."""
+
 COUNTED = (
     "artifacts",
     "components",
@@ -89,7 +92,8 @@ class Project:
     @cached_property
     def index(self) -> CodeIndex:
         """What tells which code a component reaches; the standard components count as project code."""
-        return CodeIndex(self._counted, self.imported)
+        local = self.store.local
+        return CodeIndex(self._counted, self.imported, local / KEPT if local is not None else None)
 
     @cached_property
     def _counted(self) -> dict[str, Path]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from levada.code.kept import KeptParts
 from levada.code.modules import Modules
 from levada.code.reach import Reach
 from levada.code.scan import Reference, Scan
@@ -19,12 +20,16 @@ class CodeIndex:
 
     `packages` gives the folder (or file) of each package (or module) that holds project code, by its
     dotted name: `{"components": Path("components"), "levada.components": ...}`. `imported` gives the content of
-    modules that this process runs in another form than their files have now.
+    modules that this process runs in another form than their files have now. What references reach is kept in the
+    folder `kept`, if one is given, for the next process.
     """
 
-    def __init__(self, packages: Mapping[str, Path], imported: Mapping[str, bytes] | None = None) -> None:
+    def __init__(
+        self, packages: Mapping[str, Path], imported: Mapping[str, bytes] | None = None, kept: Path | None = None
+    ) -> None:
         self._modules = Modules(packages, imported or {})
         self._parts: dict[str, dict[str, str]] = {}
+        self._kept = KeptParts(kept, packages, imported or {}) if kept is not None else None
 
     def digest(self, reference: str) -> str:
         """Return the sha256 (hex) of the code that `python:module:name` reaches; raises like `parts`."""
@@ -41,9 +46,18 @@ class CodeIndex:
             scheme, module, name = split(reference)
             if scheme != "python":
                 raise ProjectError(f"'{reference}' has the scheme '{scheme}', and only python: names code in files.")
-            self._check(module, name.partition(".")[0])
-            self._parts[reference] = Reach(self._modules).parts(module, name)
+            self._parts[reference] = self._known(reference) or self._found(reference, module, name)
         return dict(self._parts[reference])
+
+    def _known(self, reference: str) -> dict[str, str] | None:
+        return self._kept.get(reference) if self._kept is not None else None
+
+    def _found(self, reference: str, module: str, name: str) -> dict[str, str]:
+        self._check(module, name.partition(".")[0])
+        parts = Reach(self._modules).parts(module, name)
+        if self._kept is not None:
+            self._kept.keep(reference, parts)
+        return parts
 
     def reached(self, names: Iterable[Reference], scans: Iterable[Scan]) -> dict[str, str]:
         """Return the pieces, as `parts` does, that names in modules and statements from outside the project reach.
