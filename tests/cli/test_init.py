@@ -43,7 +43,7 @@ def test_a_new_project_runs_and_passes_its_own_tests(tmp_path: Path) -> None:
     assert "Is a tumour malignant?" in typed(project, "levada", "pipelines")
     assert "8 ran" in typed(project, "levada", "run", "tumour_watch")
     assert (project / "serving" / "tumour_watch" / "1" / "model.onnx").is_file()
-    assert "7 cached" in typed(project, "levada", "run", "tumour_watch")
+    assert "8 cached" in typed(project, "levada", "run", "tumour_watch")
     assert "4 passed" in typed(project, "pytest", "-q")
     # Its own rules: the linter finds nothing, and what runs leave behind is not for git.
     typed(project, "ruff", "check", "--exclude", ".levada", ".")

@@ -78,7 +78,7 @@ def test_a_span_that_moved_closes_the_gate_and_names_the_worst_column_first(call
     verdict: Any = found.properties["verdict"]
     assert verdict == {"open": False, "reasons": [worst.sentence]}
     assert found.properties["worst"] == ["fare", "paid"]
-    assert call.line.startswith("1 failed, 1 warned of 3 columns: fare: mean")
+    assert call.line.startswith("1 failed, 1 warned of 3 columns: fare (PSI ")
 
 
 def test_with_severity_warn_nothing_closes_the_gate(call: Call, profiled: Any) -> None:

@@ -13,6 +13,7 @@ from levada.context import Context
 from levada.drift.comparators import left_out, limits_in
 from levada.drift.judgement import MIN_ROWS, Rules
 from levada.drift.limits import Limits
+from levada.drift.sentences import short
 from levada.drift.spans import Chosen, compare_statistics
 from levada.errors import ComponentError, DataError, ParameterError, did_you_mean
 from levada.externals import external
@@ -181,5 +182,5 @@ def summary(found: Drift) -> str:
     counts = [f"{len(part)} {word}" for part, word in ((failed, "failed"), (warned, "warned")) if part]
     worst = [*failed, *warned]
     more = [f"{len(worst) - SHOWN_COLUMNS} more"] if len(worst) > SHOWN_COLUMNS else []
-    shown = [column.sentence for column in worst[:SHOWN_COLUMNS]]
+    shown = [short(column) for column in worst[:SHOWN_COLUMNS]]
     return f"{', '.join(counts)} of {compared}: {' · '.join(shown + more)}"

@@ -45,6 +45,13 @@ def _unmoved(drift: ColumnDrift) -> str:
     return f"no drift that chance does not explain ({told})"
 
 
+def short(drift: ColumnDrift) -> str:
+    """Return a column and how far it moved, in few words; the whole sentence where there is no distance."""
+    if not drift.measure:
+        return drift.sentence
+    return f"{drift.label} ({NAMES[drift.measure]} {drift.distances[drift.measure]:.2f})"
+
+
 def _movement(baseline: Distribution, current: Distribution, compared: Comparison, hidden: bool) -> str:
     if hidden:
         return "other values"

@@ -23,6 +23,10 @@ MARKS = {
     "killed": ("✗", "red"),
 }
 
+BAR = 16
+BESIDE = 2 + 12 + 4
+"""How wide the mark, the time and the gaps between the columns are."""
+
 
 class LiveReader:
     """A reader of the journal that keeps a table of nodes up to date, under a heading. Use it as a context manager.
@@ -68,13 +72,18 @@ class LiveReader:
         table.add_column(justify="right", no_wrap=True, min_width=8)
         table.add_column(no_wrap=True, overflow="ellipsis")
         table.add_column(no_wrap=True)
-        for view in self._progress.nodes.values():
-            table.add_row(*self._row(view))
+        rows = [self._row(view) for view in self._progress.nodes.values()]
+        # What is said is cut, and nothing else: a table that is too wide would shorten the names.
+        names = max((name.cell_len for _, name, _, _, _ in rows), default=0)
+        room = self._live.console.width - names - BESIDE
+        for mark, name, when, said, bar in rows:
+            said.truncate(max(room - (BAR + 1 if isinstance(bar, ProgressBar) else 0), 10), overflow="ellipsis")
+            table.add_row(mark, name, when, said, bar)
         return Group(table)
 
     def _row(self, view: NodeView) -> tuple[Spinner | Text, Text, Text, Text, ProgressBar | Text]:
         if view.status == "running":
-            bar = ProgressBar(total=1.0, completed=view.fraction, width=16) if view.fraction is not None else Text("")
+            bar = ProgressBar(total=1.0, completed=view.fraction, width=BAR) if view.fraction is not None else Text("")
             return self._spinner, Text(view.id, "bold"), Text(_time(view.elapsed)), Text(view.said), bar
         mark, style = MARKS[view.status]
         said = Text(view.said, style if view.status in ("failed", "closed", "skipped") else "")
