@@ -81,6 +81,6 @@ def test_data_that_a_gate_stopped_is_no_baseline(go: Run, store: Store) -> None:
     before = found(store).record.digest
     outcome = go(30)
     assert outcome.status == "closed"
-    assert "fare: mean 19.84 -> 29.98" in told(outcome)[2]
+    assert "fare (PSI 3.49)" in told(outcome)[2]
     assert found(store).record.digest == before
     assert told(go(20.1))[2] == "no drift in 1 column"

@@ -39,6 +39,7 @@ class LiveReader:
 
     def __init__(self, plan: Plan, console: Console, heading: str = "") -> None:
         self._heading = heading
+        self._console = console
         self._progress = Progress(plan)
         self._spinner = Spinner("dots", style="yellow")
         self._live = Live(
@@ -75,7 +76,7 @@ class LiveReader:
         rows = [self._row(view) for view in self._progress.nodes.values()]
         # What is said is cut, and nothing else: a table that is too wide would shorten the names.
         names = max((name.cell_len for _, name, _, _, _ in rows), default=0)
-        room = self._live.console.width - names - BESIDE
+        room = self._console.width - names - BESIDE
         for mark, name, when, said, bar in rows:
             said.truncate(max(room - (BAR + 1 if isinstance(bar, ProgressBar) else 0), 10), overflow="ellipsis")
             table.add_row(mark, name, when, said, bar)
