@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from levada.context import Context
 from levada.store import Store
 
 # The first example of a test may import a library: how long one takes says nothing.
-settings.register_profile("levada", deadline=None)
-settings.load_profile("levada")
+settings.register_profile("levada", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "levada"))
 
 Call = Callable[..., Any]
 

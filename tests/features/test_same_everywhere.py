@@ -174,7 +174,7 @@ def test_what_is_served_takes_the_raw_columns(setting: Setting) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(rows=st.lists(ROW, min_size=1, max_size=9))
 def test_training_and_serving_see_the_same(setting: Setting, rows: list[dict[str, Any]]) -> None:
     """Whatever the row: nothing, an infinity, a word never seen, a list too long, a broken text."""
@@ -189,7 +189,7 @@ def test_training_and_serving_see_the_same(setting: Setting, rows: list[dict[str
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(rows=st.lists(ROW, min_size=1, max_size=9))
 def test_numbers_and_words_are_what_plain_python_makes_of_them(setting: Setting, rows: list[dict[str, Any]]) -> None:
     got = {name: flat(values) for name, values in setting.served.predict(table_of(rows)).items()}
@@ -227,7 +227,7 @@ def test_numbers_and_words_are_what_plain_python_makes_of_them(setting: Setting,
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(rows=st.lists(ROW, min_size=1, max_size=9))
 def test_texts_times_and_images_are_what_plain_python_makes_of_them(
     setting: Setting, rows: list[dict[str, Any]]

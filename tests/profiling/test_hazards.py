@@ -90,7 +90,7 @@ def profiled(folder: Path, table: pa.Table, **options: Any) -> Statistics:
     return statistics
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(table=tables())
 def test_any_table_has_a_profile(tmp_path_factory: pytest.TempPathFactory, table: pa.Table) -> None:
     """It is the same after JSON, and goes out to TFX and back."""

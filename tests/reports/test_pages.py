@@ -177,7 +177,7 @@ def test_more_columns_than_a_page_can_hold_are_counted(tmp_path: Path) -> None:
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.lists(names, min_size=1, max_size=4, unique=True), st.lists(names, min_size=1, max_size=6), names)
 def test_whatever_names_and_values_are_the_page_is_whole_and_says_them(
     columns: list[str], values: list[str], split: str

@@ -44,7 +44,7 @@ def looked_at(call: Caller, table: pa.Table) -> tuple[Examples, Statistics]:
     return examples, call(profile, examples)
 
 
-@settings(max_examples=100, suppress_health_check=SLOW)
+@settings(max_examples=30, suppress_health_check=SLOW)
 @example(table=pa.table({"a": pa.array([2**64 - 1, 0], pa.uint64())}))
 @example(table=pa.table({"a": [[[1.0], None], None, [[]]]}))
 @example(table=pa.table({"a": [0.1, float("inf"), float("nan"), None, 1e300]}))
@@ -63,7 +63,7 @@ def test_a_table_fits_its_own_schema(table: pa.Table) -> None:
             assert widen(proposal, statistics, ranges=ranges) == proposal, "what fits is left as it is"
 
 
-@settings(max_examples=50, suppress_health_check=SLOW)
+@settings(max_examples=15, suppress_health_check=SLOW)
 @given(first=tables(), second=tables())
 def test_a_widened_schema_lets_the_data_through(first: pa.Table, second: pa.Table) -> None:
     """It was inferred from another table; what fits already is left as it is."""
@@ -80,7 +80,7 @@ def test_a_widened_schema_lets_the_data_through(first: pa.Table, second: pa.Tabl
         assert widen(wider, statistics, ranges=True) == wider
 
 
-@settings(max_examples=50, suppress_health_check=SLOW)
+@settings(max_examples=15, suppress_health_check=SLOW)
 @given(first=tables(), second=tables())
 def test_checking_any_table_against_any_schema_never_crashes(first: pa.Table, second: pa.Table) -> None:
     """And what is said of it goes to TFX's form and back."""
