@@ -189,3 +189,14 @@ def test_what_was_written_is_read(tmp_path_factory: Any, rows: list[dict[str, An
     rows = [*rows, {"n": 0, "s": "x", "l": [True]}]
     table = read_text("\n".join(map(json.dumps, rows)), tmp_path_factory.getbasetemp())
     assert table.select(["n", "s", "l"]).to_pylist() == [{key: row.get(key) for key in ("n", "s", "l")} for row in rows]
+
+
+def test_lists_of_nothing_but_nulls_are_lists_of_text(tmp_path: Path) -> None:
+    """Arrow would cut them into invalid lists; beside values they are of the values' type."""
+    (tmp_path / "x.jsonl").write_text('{"b": {}, "a": [null, null, null], "c": false}\n{}\n')
+    table = pa.Table.from_batches(list(json_lines("x.jsonl").batches(tmp_path)))
+    assert table["a"].to_pylist() == [[None, None, None], None]
+    assert table.schema.field("a").type == pa.list_(pa.string())
+    (tmp_path / "x.jsonl").write_text('{"a": [null]}\n{"a": [1, null]}\n')
+    table = pa.Table.from_batches(list(json_lines("x.jsonl").batches(tmp_path)))
+    assert table["a"].to_pylist() == [[None], [1, None]]

@@ -116,7 +116,7 @@ class _Reading:
             for block in file.blocks():
                 for table in self._tables(file, block):
                     rows += table.num_rows
-                    schema = pa.schema(list(self._types.items()))
+                    schema = self._schema()
                     changed = changed or (begun is not None and not schema.equals(begun))
                     if not changed:
                         begun = schema
@@ -128,9 +128,23 @@ class _Reading:
                             yield from batches
             if not rows and file.is_whole and self._reading.rejects is None:
                 raise DataError(f"{file.shown} has no rows.", hint="Leave the file out, or fetch it again.")
-        schema = pa.schema(list(self._types.items()))
+        schema = self._schema()
         if changed or (begun is not None and not schema.equals(begun)):
+            if self._reading.types is not None and schema.equals(self._reading.types):
+                raise DataError(
+                    f"{self._files[0].shown}: the rows cannot be read under one schema: {_in_line(schema)}.",
+                    hint="Declare the columns: json_lines(..., columns={...}).",
+                )
             raise Again(schema)
+
+    def _schema(self) -> pa.Schema:
+        """Return the columns as far as they are known; lists of nothing but nulls are lists of text.
+
+        Arrow has lists of nulls, and cuts them into invalid ones.
+        """
+        import pyarrow as pa
+
+        return pa.schema([(name, _with_leaves(type_)) for name, type_ in self._types.items()])
 
     def _tables(self, file: JsonFile, block: Block) -> list[pa.Table]:
         """Return the rows of a block; what cannot be read is found by halves, and put aside or told."""
@@ -223,6 +237,24 @@ class _Reading:
         if not columns:
             return table.to_batches()  # rows without any column, so far
         return pa.table(columns, schema=schema).combine_chunks().to_batches()
+
+
+def _with_leaves(type_: Any) -> Any:
+    """Return a type whose lists and structs have text where nothing but nulls has been seen."""
+    import pyarrow as pa
+
+    def leaf(inner: Any) -> Any:
+        return pa.string() if pa.types.is_null(inner) else _with_leaves(inner)
+
+    if pa.types.is_list(type_):
+        return pa.list_(leaf(type_.value_type))
+    if pa.types.is_struct(type_):
+        return pa.struct([(field.name, leaf(field.type)) for field in type_])
+    return type_
+
+
+def _in_line(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} {field.type}" for field in schema)
 
 
 def _parses(block: Block, types: Mapping[str, Any]) -> bool:

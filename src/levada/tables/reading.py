@@ -82,6 +82,10 @@ class Part(Protocol):
     def read(self, root: Path, reading: Reading) -> Iterator[pa.RecordBatch]: ...
 
 
+MOST_READINGS = 10_000
+"""Every reading but the last makes a column wider, or knows more of it; there are not so many ways."""
+
+
 class Sink(Protocol):
     """What takes the rows of one part, and can forget them."""
 
@@ -95,7 +99,7 @@ def read_part(part: Part, root: Path, reading: Reading, sink: Sink) -> tuple[pa.
 
     Raises DataError and TooManyRejected as the part does.
     """
-    while True:
+    for _ in range(MOST_READINGS):
         schema: Any = None
         try:
             for batch in part.read(root, reading):
@@ -109,6 +113,7 @@ def read_part(part: Part, root: Path, reading: Reading, sink: Sink) -> tuple[pa.
             sink.discard()
             rejects = None if reading.rejects is None else Rejects(reading.rejects.most)
             reading = Reading(again.types or reading.types, rejects, {**reading.hints, **again.hints})
+    raise DataError("the types of the columns do not settle.", hint="Declare them: columns={...}.")
 
 
 @dataclass
