@@ -12,7 +12,7 @@ from levada.component import component
 from levada.context import Context
 from levada.errors import DataError, ParameterError
 from levada.splits.quarantine import tolerance
-from levada.validation.row_rules import RowRule, as_mask_of, row_rules
+from levada.validation.row_rules import RowRule, row_rules
 from levada.validation.rules import Rule
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def quarantine(ctx: Context, examples: Examples, *, rules: list[Rule], limit: fl
     with kept.writer() as good, rejected.writer() as bad:
         for split in examples.splits:
             for batch in examples.batches(split):
-                marks = [as_mask_of(question.test, batch.select(question.test.columns)) for question in questions]
+                marks = [question.breaches(batch) for question in questions]
                 wrong, reasons = _judged(questions, marks)
                 for question, mark in zip(questions, marks, strict=True):
                     counts[question.label] += int(mark.sum())

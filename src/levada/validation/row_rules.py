@@ -13,10 +13,10 @@ from levada.artifacts.examples import Examples
 from levada.errors import ParameterError
 from levada.validation.expressions import parse
 from levada.validation.finding import RowTest
-from levada.validation.row_tests import as_mask, missing
+from levada.validation.row_tests import missing
 from levada.validation.rule_checks import marks_of, violations
 from levada.validation.rules import Custom, Holds, NotNull, Rule, Unique
-from levada.validation.second_pass import Repeated
+from levada.validation.second_pass import Repeated, without_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,10 @@ class RowRule:
 
     label: str
     test: RowTest
+
+    def breaches(self, batch: pa.RecordBatch) -> np.ndarray[Any, Any]:
+        """Return which rows of a batch break the rule, as truth values."""
+        return self.test.bad(batch.select(list(self.test.columns))).astype(bool)
 
 
 def row_rules(rules: Iterable[Rule], examples: Examples, splits: Sequence[str]) -> list[RowRule]:
@@ -91,7 +95,7 @@ class _Repeats:
 
         suspected = np.isin(hash_rows(batch, self.columns), self.suspects)
         if not self.whole:
-            suspected &= ~np.logical_or.reduce([as_mask_of(missing(name), batch) for name in self.columns])
+            suspected &= ~without_key(batch, self.columns)
         bad = np.zeros(batch.num_rows, bool)
         places = np.flatnonzero(suspected)
         for place, row in zip(places, batch.take(places).select(list(self.columns)).to_pylist(), strict=True):
@@ -99,12 +103,6 @@ class _Repeats:
             bad[place] = key in self.seen
             self.seen.add(key)
         return bad
-
-
-def as_mask_of(test: RowTest, batch: pa.RecordBatch) -> np.ndarray[Any, Any]:
-    """Return which rows of a batch a test finds bad, as truth values."""
-    found: Any = test.bad(batch)
-    return found.astype(bool) if hasattr(found, "astype") else as_mask(found)
 
 
 def _comparable(value: Any) -> Any:

@@ -139,19 +139,19 @@ class Repeated:
 
 def keyed(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
     """Return the rows of a batch that have a value in each of some columns."""
-    from levada.validation.row_tests import as_mask, missing
-
-    absent = as_mask(_any([missing(name).bad(batch) for name in columns]))
     import pyarrow as pa
 
+    absent = without_key(batch, columns)
     return batch.filter(pa.array(~absent)) if absent.any() else batch
 
 
-def _any(masks: Sequence[Any]) -> Any:
+def without_key(batch: pa.RecordBatch, columns: Sequence[str]) -> Any:
+    """Return which rows of a batch lack a value in one of some columns, as numpy truth values."""
     import numpy as np
-    import pyarrow as pa
 
-    return pa.array(np.logical_or.reduce(masks))
+    from levada.validation.row_tests import missing
+
+    return np.logical_or.reduce([missing(name).bad(batch) for name in columns])
 
 
 @dataclass
@@ -172,7 +172,6 @@ def find_duplicates(examples: Examples, splits: Sequence[str], columns: Sequence
     import pyarrow as pa
 
     from levada.tables.hashing import hash_rows
-    from levada.validation.row_tests import missing
 
     whole = not columns
     columns = columns or examples.columns
@@ -189,7 +188,7 @@ def find_duplicates(examples: Examples, splits: Sequence[str], columns: Sequence
         for batch in examples.batches(split, columns):
             suspected_here = np.isin(hash_rows(batch, columns), suspects)
             if not whole:
-                suspected_here &= ~np.logical_or.reduce([missing(name).bad(batch) for name in columns])
+                suspected_here &= ~without_key(batch, columns)
             hits = np.flatnonzero(suspected_here)
             rows = pa.Table.from_batches([batch.take(pa.array(hits))])
             keys = [rows.column(name) for name in columns]
