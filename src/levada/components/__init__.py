@@ -3,6 +3,8 @@
 Importing them loads no data or model library; running one does.
 """
 
+from levada.components.approval import approval as approval
+from levada.components.approval import decisions as decisions
 from levada.components.champion import champion as champion
 from levada.components.data_checks import check_data as check_data
 from levada.components.drift import drift as drift
