@@ -116,7 +116,7 @@ schemas/trips.pbtxt -> what run RUN saw
 
   ~ fare     range: 0 to 100 -> 0 to 250.25
   ~ payment  domain: + 'Coin'
-  ~ driver   values: 2 values -> any
+  ~ driver   values: 2 values -> any (values that are new are not written: add them by hand to keep a list)
   - gone     whole numbers, always there
   + zone     whole numbers, always there
 

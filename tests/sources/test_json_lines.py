@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,24 @@ def test_lists_of_nothing_but_nulls_are_lists_of_text(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"a": [null]}\n{"a": [1, null]}\n')
     table = pa.Table.from_batches(list(json_lines("x.jsonl").batches(tmp_path)))
     assert table["a"].to_pylist() == [[None], [1, None]]
+
+
+def test_a_time_keeps_its_offset_from_utc_where_that_is_declared_and_is_refused_where_it_is_not(
+    tmp_path: Path,
+) -> None:
+    """Two clocks in one column would be a wrong result without a word."""
+    zoned, bare = '{"t": "2024-01-01T00:00:00+02:00"}\n', '{"t": "2024-01-01T00:00:00"}\n'
+    (tmp_path / "x.jsonl").write_text(zoned)
+    source = json_lines("x.jsonl", columns={"t": "timestamp[ms, tz=UTC]"})
+    (row,) = pa.Table.from_batches(list(source.batches(tmp_path))).to_pylist()
+    assert row["t"] == datetime(2023, 12, 31, 22, tzinfo=UTC)
+    (tmp_path / "x.jsonl").write_text(bare + zoned)
+    with pytest.raises(DataError) as caught:
+        list(json_lines("x.jsonl", columns={"t": "timestamp[ms]"}).batches(tmp_path))
+    assert "column 't' is declared timestamp[ms], and this line has \"2024-01-01T00:00:00+02:00\"" in str(caught.value)
+    assert "declare columns={'t': 'timestamp[ms, tz=UTC]'}" in str(caught.value)
+    (tmp_path / "x.jsonl").write_text(zoned + bare)
+    with pytest.raises(DataError, match="It has no offset from UTC"):
+        list(json_lines("x.jsonl", columns={"t": "timestamp[ms, tz=UTC]"}).batches(tmp_path))
+    with pytest.raises(ParameterError, match=r"Times with an offset from UTC are timestamp\[ms, tz=UTC\]"):
+        json_lines("x.jsonl", columns={"t": "timestamp[ms, Europe/Lisbon]"})

@@ -114,9 +114,10 @@ def _fill(info: Any, anomalies: list[Anomaly]) -> None:
 def _table(anomaly: Anomaly) -> dict[str, Any]:
     """Return the rows of an anomaly as a table for people: the first columns, cut to fit a line."""
     columns = list(anomaly.rows[0])[:SHOWN_COLUMNS]
-    of = f" of {anomaly.count:,}" if anomaly.count is not None and anomaly.count > len(anomaly.rows) else ""
+    shown, count = len(anomaly.rows), anomaly.count or 0
+    cut = f" · {shown} of {count:,} rows" if count > shown else f" · {shown} row{'s' * (shown != 1)}"
     return {
-        "title": f"{anomaly.description} · {len(anomaly.rows)}{of} rows",
+        "title": anomaly.description + cut,
         "columns": columns,
         "data": [[_cell(row.get(name)) for name in columns] for row in anomaly.rows],
     }

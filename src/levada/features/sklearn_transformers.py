@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 
 from levada.artifacts.model import Tensor
+from levada.errors import DataError
 from levada.features.civil import parts_of
 from levada.features.fitted import State
 from levada.features.kinds import PERIODS, Time
@@ -41,8 +42,25 @@ class FittedColumns(ColumnTransformer):
             return super().fit_transform(X, y, **params)  # asked by learn_columns
         return self.transform(X)
 
+    def transform(self, X: Any, **params: Any) -> Any:  # noqa: N803
+        _check_finite(X, getattr(self, "feature_names_in_", ()))
+        return super().transform(X, **params)
+
     def __sklearn_clone__(self) -> Any:
         return self
+
+
+def _check_finite(rows: Any, names: Any) -> None:
+    """Raise DataError for an infinite number, which scikit-learn's own transformers refuse without a name."""
+    for name in names:
+        values = np.asarray(rows[name]) if name in getattr(rows, "columns", ()) else None
+        if values is not None and values.dtype.kind == "f" and np.isinf(values).any():
+            count = int(np.isinf(values).sum())
+            raise DataError(
+                f"column '{name}' has {count:,} infinite value{'s' * (count != 1)}, and scikit-learn takes none.",
+                hint=f"Clip them before, or put such rows aside: quarantine(..., rules=[rule('abs({name}) < 1e300')]). "
+                "Keras layers take the extreme that was seen.",
+            )
 
 
 class _Stateful(TransformerMixin, BaseEstimator):

@@ -71,7 +71,8 @@ def _of(column: ColumnStatistics) -> list[Remark]:
     if column.missing_share > MOSTLY:
         add("mostly missing", f"{percent(column.missing_share)} of its values are missing", "warning")
     if column.infinite:
-        add("infinite", f"{column.infinite:,} of its values are infinite", "warning")
+        verb = "is" if column.infinite == 1 else "are"
+        add("infinite", f"{column.infinite:,} of its values {verb} infinite", "warning")
     if column.images is not None and column.images.corrupt:
         shares = f"{column.images.corrupt:,} of {column.images.sampled:,}"
         add("corrupt", f"{shares} images that were looked at cannot be decoded", "warning")

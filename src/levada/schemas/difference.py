@@ -12,6 +12,7 @@ from typing import Any, Literal
 from levada.schemas.wording import FREE, Worded, worded
 
 SHOWN_VALUES = 8
+BY_HAND = "any (values that are new are not written: add them by hand to keep a list)"
 NOTES = ("unit", "description", "sensitive", "tags", "environments", "stage")
 
 
@@ -71,7 +72,7 @@ def _changes(left: Worded, right: Worded) -> Iterator[Change]:
         values = left.values if right.values is None else right.values
         said = _listed("", values or (), hidden)
         if right.values is None:
-            yield Change(left.name, "removed", "values", before=said)
+            yield Change(left.name, "removed", "values", before=said, after=BY_HAND if hidden else "")
         else:
             yield Change(left.name, "added", "values", after=said)
         return

@@ -53,7 +53,7 @@ def check_same(wanted: pa.Schema, schema: pa.Schema, first: str, shown: str, sou
         if type_ != field.type:
             raise DataError(
                 f"{shown}: column '{field.name}' is {type_}, and {field.type} in {first}.",
-                hint="Write the files again with one type.",
+                hint=f"Write the files again with one type, or leave it out: {source}(..., columns=[...]).",
             )
 
 

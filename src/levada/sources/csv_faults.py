@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from levada.errors import DataError, Position
-from levada.sources.csv_types import SORTS, Mixture
+from levada.sources.csv_types import SORTS, Mixture, zone_remedy
 from levada.sources.files import File
 from levada.sources.stretches import damaged
 
@@ -304,9 +304,16 @@ class CsvFile:
         )
 
 
+_NULL_CHARACTERS = 20
+
+
 def _remedy(column: str, value: str, declared: str | None) -> str:
-    value = _cut(value, 20)
+    zone = zone_remedy(column, value, declared)
+    if zone:
+        return zone
     text = f", or call the column text: columns={{'{column}': 'string'}}" if declared != "string" else ""
+    if len(value) > _NULL_CHARACTERS:  # nobody writes that for "missing"
+        return f"Fix the line{text}."
     return f"Fix the line; or say that '{value}' means missing: csv(..., null_values=['{value}']){text}."
 
 

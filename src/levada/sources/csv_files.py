@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 from levada.errors import DataError, ParameterError, did_you_mean
 from levada.sources.csv_faults import CsvFile
 from levada.sources.csv_reading import CsvReading, null_texts
-from levada.sources.csv_types import NARROWEST, TYPES, Mixture, arrow_type
+from levada.sources.csv_types import NARROWEST, TYPES, Mixture, arrow_type, unknown_type
 from levada.sources.file_source import FileSource
 from levada.sources.locations import Location, Where, located
 from levada.sources.source import Source
@@ -156,8 +156,8 @@ def csv(
     """
     for name, type_ in (columns or {}).items():
         if type_ not in TYPES:
-            hint = did_you_mean(type_, TYPES) or f"Types: {', '.join(TYPES)}."
-            raise ParameterError(f"csv(columns={{'{name}': '{type_}'}}): unknown type '{type_}'.", hint=hint)
+            said = f"csv(columns={{'{name}': '{type_}'}}): unknown type '{type_}'."
+            raise ParameterError(said, hint=unknown_type(type_))
     if not header and not columns:
         raise ParameterError("csv(header=False) wants columns={...}: the names and types of all columns, in order.")
     if len(delimiter) != 1 or delimiter in '"\r\n':

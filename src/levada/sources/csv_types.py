@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from levada.errors import did_you_mean
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 TYPES = (
     "string", "bool", "int64", "float64", "int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64", "float32",
     "date32", "timestamp[s]", "timestamp[ms]", "timestamp[us]", "timestamp[ns]", "time32[s]", "time64[ns]",
+    "timestamp[s, tz=UTC]", "timestamp[ms, tz=UTC]", "timestamp[us, tz=UTC]", "timestamp[ns, tz=UTC]",
 )  # fmt: skip
 """The Arrow types that a column of a CSV file can be declared to have."""
 
@@ -40,6 +43,31 @@ def arrow_type(name: str) -> Any:
         return pa.null()
     zoned = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
     return pa.timestamp(zoned[1], zoned[2]) if zoned else pa.type_for_alias(name)
+
+
+_ZONED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d.*(?:Z|[+-]\d\d:?\d\d|[+-]\d\d)\s*")
+
+
+def zone_remedy(column: str, value: str, declared: str | None) -> str:
+    """Return what to do about a time with a zone in a column without one, or the reverse; empty for other faults."""
+    found = re.fullmatch(r"timestamp\[(\w+)(, tz=UTC)?\]", declared or "")
+    if found is None or not re.match(r"\d{4}-\d\d-\d\d", value):
+        return ""
+    if found[2] is None and _ZONED.fullmatch(value):
+        return f"It has an offset from UTC: declare columns={{'{column}': 'timestamp[{found[1]}, tz=UTC]'}}."
+    if found[2] is not None and not _ZONED.fullmatch(value):
+        return (
+            f"It has no offset from UTC, as '2024-05-01T10:00:00+02:00' has one. If no value has one, declare "
+            f"columns={{'{column}': 'timestamp[{found[1]}]'}}."
+        )
+    return ""
+
+
+def unknown_type(name: str) -> str:
+    """Return what to do about the name of a type that there is not."""
+    if name.startswith("timestamp[") and len(name) > len("timestamp[ms]"):
+        return "Times with an offset from UTC are timestamp[ms, tz=UTC]; what clock they are read by, features say."
+    return did_you_mean(name, TYPES) or f"Types: {', '.join(TYPES)}."
 
 
 def type_of(text: str) -> Any:

@@ -92,14 +92,21 @@ class Block:
             self.data.decode()
         if self.is_deep:
             raise pa.ArrowInvalid("nested too deep")
-        known = [(name, type_) for name, type_ in types.items() if not pa.types.is_null(type_)]
-        return pajson.read_json(
+        # Times are parsed as text: the reader itself would drop an offset from UTC without a word.
+        times = {name: type_ for name, type_ in types.items() if pa.types.is_timestamp(type_)}
+        given = {name: type_ for name, type_ in types.items() if not pa.types.is_null(type_)}
+        known = [(name, pa.string() if name in times else type_) for name, type_ in given.items()]
+        table = pajson.read_json(
             pa.BufferReader(self.data),
             read_options=pajson.ReadOptions(use_threads=False, block_size=len(self.data) + 64),
             parse_options=pajson.ParseOptions(
                 explicit_schema=pa.schema(known) if known else None, unexpected_field_behavior="infer"
             ),
         )
+        for place, name in enumerate(table.column_names):
+            if name in times:
+                table = table.set_column(place, pa.field(name, times[name]), table.column(place).cast(times[name]))
+        return table
 
     @cached_property
     def is_deep(self) -> bool:

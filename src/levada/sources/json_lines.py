@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
-from levada.errors import DataError, ParameterError, Position, did_you_mean
-from levada.sources.csv_types import arrow_type
+from levada.errors import DataError, ParameterError, Position
+from levada.sources.csv_types import arrow_type, unknown_type, zone_remedy
 from levada.sources.file_source import FileSource
 from levada.sources.json_blocks import Block, JsonFile
 from levada.sources.locations import Location, Where, located
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 TYPES = (
     "string", "bool", "int64", "float64", "int8", "int16", "int32", "uint8", "uint16", "uint32", "uint64", "float32",
     "timestamp[s]", "timestamp[ms]", "timestamp[us]", "timestamp[ns]",
+    "timestamp[s, tz=UTC]", "timestamp[ms, tz=UTC]", "timestamp[us, tz=UTC]", "timestamp[ns, tz=UTC]",
 )  # fmt: skip
 """The Arrow types that a column of JSON lines can be declared to have."""
 
@@ -89,8 +90,8 @@ def json_lines(
     """
     for name, type_ in (columns or {}).items():
         if type_ not in TYPES:
-            hint = did_you_mean(type_, TYPES) or f"Types: {', '.join(TYPES)}."
-            raise ParameterError(f"json_lines(columns={{'{name}': '{type_}'}}): unknown type '{type_}'.", hint=hint)
+            said = f"json_lines(columns={{'{name}': '{type_}'}}): unknown type '{type_}'."
+            raise ParameterError(said, hint=unknown_type(type_))
     return JsonLinesSource(located("json_lines", path, where), dict(columns or {}))
 
 
@@ -223,7 +224,11 @@ class _Reading:
                 shown = shown if len(shown) <= SHOWN_VALUE else shown[: SHOWN_VALUE - 1] + "\u2026"
                 verb = "is declared" if name in self._declared else "holds"
                 said = f"column '{name}' {verb} {type_}, and this line has {shown}."
-                return said, f"column '{name}' is not {type_}", f"Fix the line, or leave '{name}' out."
+                hint = zone_remedy(name, str(value), self._declared.get(name)) or (
+                    f"Fix the line, declare what it is (columns={{'{name}': 'string'}}), or put such lines aside: "
+                    "ingest(..., quarantine=N)."
+                )
+                return said, f"column '{name}' is not {type_}", hint
         what = str(error).splitlines()[0].removeprefix("JSON parse error: ").removesuffix(" in row 0").rstrip(".")
         return f"this line cannot be read: {what}.", what, "Fix the line."
 

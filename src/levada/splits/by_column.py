@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from levada.splits.rule import Places
 
 Value = str | int | float | bool
+SHOWN = 40
+"""Characters of a value that a reason shows."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,15 @@ class ByColumn(Rule):
     @property
     def nowhere(self) -> str:
         return f"column '{self.column}' names none of the splits {', '.join(self.names)}"
+
+    def nowhere_for(self, batch: pa.RecordBatch) -> list[str]:
+        values = column_of(batch, self.column, "by_column").to_pylist()
+        splits = ", ".join(self.names)
+        return [
+            f"column '{self.column}' is {'missing' if value is None else repr(value)[:SHOWN]}, "
+            f"which names none of the splits {splits}"
+            for value in values
+        ]
 
     def record(self) -> dict[str, Any]:
         return {"rule": "column", "column": self.column, "values": {name: list(kept) for name, kept in self.values}}

@@ -150,14 +150,15 @@ class _SplitSink:
         self._splits[name].add(batch)
 
     def _put_aside(self, batch: pa.RecordBatch, rows: Any) -> None:
-        reason = self._task.rule.nowhere
+        strays = batch.take(rows)
+        reasons = self._task.rule.nowhere_for(strays)
         if self.strays is None:
             first = json.dumps(batch.slice(int(rows[0]), 1).to_pylist()[0], default=str, ensure_ascii=False)
             raise DataError(
-                f"{len(rows):,} rows belong to no split: {reason}. The first: {first[:200]}",
+                f"{len(rows):,} rows belong to no split: {reasons[0]}. The first: {first[:200]}",
                 hint="Leave them out at the source; or put so many aside: ingest(..., quarantine=N).",
             )
-        for row in batch.take(rows).to_pylist():
+        for reason, row in zip(reasons, strays.to_pylist(), strict=True):
             text = json.dumps(row, default=str, ensure_ascii=False)
             self.strays.add(str(self._task.part), None, reason, text)
 

@@ -63,7 +63,7 @@ def too_many(tolerance: Tolerance, rejects: pa.Table, rows: int | None) -> DataE
     )
     return DataError(
         "\n".join([said, *counted, "the first:", *first]),
-        hint="Fix them at the source, say what else is true of the columns, or allow more: ingest(..., quarantine=N).",
+        hint="Fix them at the source, say what they are (columns=, splits=), or allow more: ingest(..., quarantine=N).",
     )
 
 

@@ -45,6 +45,10 @@ class Rule(ABC):
     def nowhere(self) -> str:
         """Why a row belongs to no split."""
 
+    def nowhere_for(self, batch: pa.RecordBatch) -> list[str]:
+        """Return for each of some rows without a split why it has none."""
+        return [self.nowhere] * batch.num_rows
+
     @abstractmethod
     def record(self) -> dict[str, Any]:
         """Return what the examples' properties say of the rule: JSON, complete enough to divide the rows again."""
