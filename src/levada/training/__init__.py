@@ -1,0 +1,1 @@
+"""Training: a description of what is trained, and what does it."""
