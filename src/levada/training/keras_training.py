@@ -69,7 +69,8 @@ def fit_keras(
     Raises DataError, ModelError and TrainingError where labels, network and rows do not fit; ComponentError for options
     that do not.
     """
-    examples.rows(split), validation and examples.rows(validation)  # a wrong name is said before all else
+    for name in filter(None, (split, validation)):
+        examples.rows(name)  # a wrong name is said before all else
     training = Training(
         network=Network.of(network),
         rows=Rows.of(examples),
