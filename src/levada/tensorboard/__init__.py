@@ -1,3 +1,1 @@
-"""TensorBoard: one more reader of journals. Every curve that a component reports becomes an event file, also while it
-is trained; nothing is written for it when a model is.
-"""
+"""TensorBoard: one more reader of journals. What a component reports step by step becomes an event file."""

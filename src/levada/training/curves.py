@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from levada.artifacts.model import TRAINING
 from levada.references import reference_of
 from levada.training.description import Training
 from levada.training.news import Outcome
 from levada.values import json_text
-
-FILE = "training.json"
 
 
 def write_curves(folder: Path, training: Training, outcome: Outcome, vocabularies: list[str]) -> None:
@@ -32,4 +31,4 @@ def write_curves(folder: Path, training: Training, outcome: Outcome, vocabularie
         "vocabularies": vocabularies,
         "curves": outcome.curves,
     }
-    (folder / FILE).write_text(json.dumps(json.loads(json_text(form)), indent=2, ensure_ascii=False) + "\n")
+    (folder / TRAINING).write_text(json.dumps(json.loads(json_text(form)), indent=2, ensure_ascii=False) + "\n")

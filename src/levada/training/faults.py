@@ -39,6 +39,10 @@ def built(training: Training) -> Any:
 
 def is_bare(model: Any) -> bool:
     """Whether a model takes its one input as it is, not in a dict by name."""
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        return True
     symbolic = getattr(model, "inputs", None)
     return bool(symbolic) and len(symbolic) == 1 and not isinstance(getattr(model, "_inputs_struct", None), dict)
 
@@ -48,6 +52,8 @@ def check_fit(training: Training, target: Target, model: Any) -> None:
     where = where_of(training)
     symbolic = {item.name: item for item in getattr(model, "inputs", None) or ()}
     given = {tensor.name: tensor for tensor in training.inputs}
+    if is_bare(model) and len(given) == 1:
+        symbolic = dict(zip(given, symbolic.values(), strict=False))  # its name is nothing that anybody would say
     for name in symbolic:
         if name not in given:
             raise ModelError(

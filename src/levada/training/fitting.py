@@ -16,7 +16,7 @@ from levada.training.checkpoints import Checkpoints
 from levada.training.curves import write_curves
 from levada.training.data import Feed
 from levada.training.description import Training
-from levada.training.labels import Target, target_of
+from levada.training.labels import target_of
 from levada.training.news import Hooks, Outcome
 from levada.training.sharing import Share
 from levada.training.warm import start_from, vocabularies
@@ -48,13 +48,15 @@ def carry_out(
     keras.utils.set_random_seed(training.seed)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    with _precision(training.precision), strategy.scope() if strategy is not None else nullcontext():
-        model = faults.built(training)
-        faults.check_fit(training, target, model)
-        if model.built:
-            model.optimizer.build(model.trainable_variables)  # otherwise the first step does it, in its slow trace
     try:
-        return _trained(training, folder, strategy, share, hooks, target, model)
+        with _precision(training.precision), strategy.scope() if strategy is not None else nullcontext():
+            model = faults.built(training)
+            feed = Feed(training, target, share, training.split, faults.is_bare(model))
+            if not model.built:  # a network without keras.Input knows its shapes when it has seen some rows
+                model(next(iter(Feed(training, target, Share(), training.split, feed.bare).batches()))[0])
+            faults.check_fit(training, target, model)
+            model.optimizer.build(model.trainable_variables)  # otherwise the first step does it, in its slow trace
+        return _trained(training, folder, strategy, share, hooks, feed, model)
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise faults.no_memory(training, error) from error
 
@@ -65,13 +67,11 @@ def _trained(
     strategy: Any,
     share: Share,
     hooks: Hooks,
-    target: Target,
+    feed: Feed,
     model: Any,
 ) -> Outcome:
     from levada.training.loop import Course, NotANumberError
 
-    bare = faults.is_bare(model)
-    feed = Feed(training, target, share, training.split, bare)
     checkpoints = Checkpoints(training.home) if training.home is not None else None
     course = Course(training, feed.steps, hooks.say, hooks.stopped, checkpoints if share.is_chief else None)
     course.set_model(model)
@@ -91,10 +91,10 @@ def _trained(
     if training.validation:
         judge = Feed(
             replace(training, weight="", class_weights=None),
-            replace(target, weight="", weights={}),
+            replace(feed.target, weight="", weights={}),
             share,
             training.validation,
-            bare,
+            feed.bare,
         )
         arguments |= {"validation_data": _spread(judge, strategy, 0, mixed=False), "validation_steps": judge.steps}
     if not course.is_over and first < training.epochs:

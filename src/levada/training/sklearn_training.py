@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from levada.artifacts.examples import Examples
-from levada.artifacts.model import Model, Tensor
+from levada.artifacts.model import TRAINING, Model, Tensor
 from levada.context import Context
 from levada.errors import ComponentError, ModelError
 from levada.models.feed import arrays_of
 from levada.models.sklearn_export import save_sklearn
 from levada.models.tensors import columns_of
-from levada.training.curves import FILE
 from levada.training.description import Network
 from levada.training.labels import Target, check_weight, look_at, weights_of
 
@@ -95,7 +94,7 @@ def fit_sklearn(
         tolerance=tolerance,
     )
     form = {"estimator": str(model), "rows": table.num_rows, "split": split, "scores": scores, "curves": curves}
-    (out.path / FILE).write_text(json.dumps(form, indent=2, ensure_ascii=False) + "\n")
+    (out.path / TRAINING).write_text(json.dumps(form, indent=2, ensure_ascii=False) + "\n")
     shown = [f"{name} {value:.3f}" for name, value in scores.items()]
     difference = f"ONNX differs by at most {out.properties['largest_difference']:.0e}"
     ctx.summary(" · ".join([f"{table.num_rows:,} rows", *shown, difference]))

@@ -9,9 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from levada.artifacts.model import ModelDocument
+from levada.artifacts.model import TRAINING, ModelDocument
 from levada.errors import ModelError
-from levada.training.curves import FILE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +70,7 @@ def vocabularies(model: Any) -> list[str]:
 
 def _vocabularies_in(folder: Path) -> list[str] | None:
     try:
-        return json.loads((folder / FILE).read_text())["vocabularies"]
+        return json.loads((folder / TRAINING).read_text())["vocabularies"]
     except (OSError, ValueError, KeyError):
         return None
 
