@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def pieces(what: Training, share: Share, epoch: int = 0, steps: int = 1, mixed: 
 def test_the_pieces_of_all_workers_are_the_batches_of_one(made: Examples, memory: int) -> None:
     what = training(made, memory=memory)
     alone = pieces(what, Share(), steps=2)
-    assert sorted(sum(alone[:7], [])) == list(range(ROWS)) == sorted(sum(alone[7:], []))
+    assert sorted(chain(*alone[:7])) == list(range(ROWS)) == sorted(chain(*alone[7:]))
     assert alone[:7] != alone[7:] and [len(batch) for batch in alone] == ([16] * 6 + [5]) * 2
     assert pieces(what, Share(), epoch=1) == alone[7:]  # who goes on later sees what it would have seen
     assert pieces(what, Share(), mixed=False)[0] == list(range(16))
@@ -56,7 +57,7 @@ def test_the_pieces_of_all_workers_are_the_batches_of_one(made: Examples, memory
         parts = [pieces(what, Share(worker, workers, devices), steps=2) for worker in range(workers)]
         for step, batch in enumerate(alone):
             own = [part[step * devices + device] for part in parts for device in range(devices)]
-            assert sum(own, []) == batch
+            assert list(chain(*own)) == batch
             assert max(map(len, own)) - min(map(len, own)) <= 1
 
 

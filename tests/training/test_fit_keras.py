@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from levada.errors import ComponentError, ModelError, Stopped
 from levada.models import Tensor
 from levada.training import Plateau, StopEarly
 from tests.models.workshop import Workshop
-from tests.training.conftest import Fit, fitting
+from tests.training.conftest import fitting
 from tests.training.networks import boom, falling, plain, rows, small, with_lambda, with_python, without_inputs
 
 tf: Any = pytest.importorskip("tensorflow")
@@ -44,8 +43,8 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    yield Made(tmp_path_factory.mktemp("made"))
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return Made(tmp_path_factory.mktemp("made"))
 
 
 def test_the_model_answers_raw_columns_and_has_learnt(made: Made) -> None:
