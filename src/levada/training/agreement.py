@@ -1,0 +1,53 @@
+"""Whether all workers hold the same model: compared before the first step, and when the last is done.
+
+Workers that begin at different weights, or at different epochs, train on without a word, and what comes of it is
+nobody's model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from levada.errors import ModelError
+
+if TYPE_CHECKING:
+    import keras
+
+
+def checksum(model: keras.Model) -> str:
+    """Return a sha256 (hex) over all that a training changes: weights, states of random numbers, the optimizer's."""
+    digest = hashlib.sha256()
+    for variable in variables_of(model):
+        value = variable.numpy()
+        digest.update(f"{value.dtype.name}{list(value.shape)}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def variables_of(model: keras.Model) -> list[Any]:
+    """Return all variables that a training changes, but for the counts of metrics, in a fixed order."""
+    optimizer: Any = model.optimizer
+    return [*model.variables, *(optimizer.variables if optimizer is not None else ())]
+
+
+def agree(strategy: Any, epoch: int, checksum: str, hint: str = "") -> None:
+    """Raise ModelError, in every worker, if not all of them are at this epoch with this checksum.
+
+    It is called by every worker, and returns when all have called it.
+    """
+    import tensorflow as tf
+
+    # An int64 goes through a collective; a text does not.
+    words = [int.from_bytes(bytes.fromhex(checksum)[at : at + 7], "big") for at in (0, 7)]
+    mine = tf.constant([[epoch, *words]], tf.int64)
+
+    def gathered() -> Any:
+        return tf.distribute.get_replica_context().all_gather(mine, axis=0)
+
+    everywhere = tf.function(lambda: strategy.run(gathered))
+    local: Any = strategy.experimental_local_results(everywhere())
+    states = [tuple(int(number) for number in row) for row in local[0].numpy()][:: len(local)]
+    if len(set(states)) > 1:
+        said = " · ".join(f"worker {place}: epoch {at}, {one:014x}" for place, (at, one, _) in enumerate(states))
+        raise ModelError(f"the workers do not hold the same model ({said}).", hint=hint)
