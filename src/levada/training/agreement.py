@@ -48,6 +48,11 @@ def agree(strategy: Any, epoch: int, checksum: str, hint: str = "") -> None:
     everywhere = tf.function(lambda: strategy.run(gathered))
     local: Any = strategy.experimental_local_results(everywhere())
     states = [tuple(int(number) for number in row) for row in local[0].numpy()][:: len(local)]
+    check(states, hint)
+
+
+def check(states: list[tuple[int, ...]], hint: str = "") -> None:
+    """Raise ModelError unless all workers are in one state: the epoch, and the first numbers of a checksum."""
     if len(set(states)) > 1:
-        said = " · ".join(f"worker {place}: epoch {at}, {one:014x}" for place, (at, one, _) in enumerate(states))
+        said = " · ".join(f"worker {place}: epoch {at}, {one:014x}" for place, (at, one, *_) in enumerate(states))
         raise ModelError(f"the workers do not hold the same model ({said}).", hint=hint)

@@ -33,6 +33,9 @@ RESTARTS = 3
 
 _LOOK = 0.05
 
+_NO_PROXY = "no_grpc_proxy"
+"""Where gRPC, in lower case, is told for whom it goes through no proxy."""
+
 
 @dataclass(frozen=True)
 class Supervision:
@@ -176,7 +179,7 @@ def _environment(cluster: Cluster, is_given: bool) -> dict[str, str]:
     if not is_given:
         found[VARIABLE] = cluster.config()
         found["TF_GRPC_REUSE_PORT"] = "1"  # the port is held, and TensorFlow binds beside the holder
-        found["no_grpc_proxy"] = ",".join(filter(None, (os.environ.get("no_grpc_proxy"), HOST)))
+        found[_NO_PROXY] = ",".join(filter(None, (os.environ.get(_NO_PROXY), HOST)))
         devices = _devices(cluster)
         if devices is not None:
             found["CUDA_VISIBLE_DEVICES"] = devices

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +31,7 @@ class Member:
         self._words, said = os.pipe()
         os.set_blocking(self._words, False)
         file: BinaryIO = log.open("ab", buffering=0)
+        file.write(f"-- {self.name}, started {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "levada.training.worker", str(alive), str(said)],

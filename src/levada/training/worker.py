@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from levada.training.cluster import VARIABLE, Cluster
 from levada.training.description import Training
-from levada.training.fitting import Hooks, Outcome, Said, carry_out
+from levada.training.fitting import Hooks, Outcome, carry_out
 from levada.training.sharing import Share
 from levada.values import decode, encode
 
@@ -104,8 +104,9 @@ def failure_of(error: BaseException) -> dict[str, Any]:
 
 def is_loss(error: BaseException | None) -> bool:
     """Whether an exception says that another worker is gone, rather than that something is wrong here."""
-    import tensorflow as tf
-
+    tf: Any = sys.modules.get("tensorflow")
+    if tf is None:  # it has not come so far as to know another
+        return False
     gone = (
         tf.errors.UnavailableError,
         tf.errors.AbortedError,
