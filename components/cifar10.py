@@ -10,12 +10,16 @@ image in `FEATURES`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from levada import Context, component
+from levada.artifacts import Examples, Model, Statistics
 from levada.components import Source, files_digest, image_folder
 from levada.errors import DataError
 from levada.features import Features, Fitted, Image
+from levada.training import fit_keras
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,8 +93,8 @@ class Cifar10File(Source):
         return pa.table({"image": table["image"], LABEL: table["label_name"].cast(pa.string())})
 
 
-def cifar10(data: str = "") -> dict[str, Source]:
-    """Return the sources of the splits `train` and `eval`, for `ingest`: rows of `image` (encoded) and `label` (a word).
+def cifar10_images(data: str = "") -> dict[str, Source]:
+    """Return the sources of the splits `train` and `eval`: rows of `image` (encoded) and `label` (a word).
 
     `data` is a folder: with a folder a class in `train` and in `test`, or with a Parquet file. Without it the data is
     what Keras fetches. Raises DataError for a folder that is neither.
@@ -146,3 +150,31 @@ def vgg16(features: Fitted, *, width: float = 1.0, learning_rate: float = 0.001)
         metrics=["accuracy"],
     )
     return network
+
+
+@component(packages=("tensorflow", "keras"))
+def train_cifar10(
+    ctx: Context,
+    examples: Examples,
+    statistics: Statistics,
+    *,
+    width: float = 1.0,
+    epochs: int = 40,
+    batch_size: int = 128,
+    learning_rate: float = 0.001,
+    workers: int = 1,
+) -> Model:
+    """Fit VGG16 on the split `train`, in `workers` processes that share every batch."""
+    features = FEATURES.fitted(statistics)
+    return fit_keras(
+        ctx,
+        partial(vgg16, features, width=width, learning_rate=learning_rate),
+        examples,
+        inputs=features.tensors,
+        label=LABEL,
+        classes=CLASSES,
+        output="probabilities",
+        batch_size=batch_size,
+        epochs=epochs,
+        workers=workers,
+    )

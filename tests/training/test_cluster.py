@@ -1,4 +1,4 @@
-"""TF_CONFIG is read as TensorFlow reads it, and refused with the reason; ports are held from the moment they are chosen."""
+"""TF_CONFIG is read as TensorFlow reads it, or refused with the reason; ports are held from when they are chosen."""
 
 from __future__ import annotations
 
