@@ -31,9 +31,7 @@ SECONDS = 0.3  # between looks at a log that grows
 @click.option("--item", metavar="ITEM", help="This item of a mapped node: its label, or how its id begins.")
 @click.option("--attempt", metavar="N", help="The first, second, ... attempt instead of the last; or its id.")
 @click.option("--attempts", "listed", is_flag=True, help="List the attempts instead.")
-@click.option(
-    "--worker", type=int, metavar="N", help="What worker N (from 0) of a training wrote."
-)
+@click.option("--worker", type=int, metavar="N", help="What worker N (from 0) of a training wrote.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the node has ended.")
 @click.option("--json", "as_json", is_flag=True, help="With --attempts: as a JSON list.")
 @click.pass_obj

@@ -21,8 +21,8 @@ from levada import errors
 from levada.errors import LevadaError, Position, ProcessError, ProjectError, Stopped
 from levada.training.cluster import HOST, VARIABLE, Cluster, on_this_machine
 from levada.training.description import Training
-from levada.training.fitting import Outcome, Said
 from levada.training.member import Member
+from levada.training.news import Outcome, Said
 from levada.values import decode, encode
 
 PATIENCE = 300.0

@@ -12,12 +12,15 @@ import signal
 import sys
 import threading
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from levada.errors import LevadaError, Position
 from levada.training.cluster import VARIABLE, Cluster
 from levada.training.description import Training
-from levada.training.fitting import Hooks, Outcome, carry_out
+from levada.training.fitting import carry_out
+from levada.training.news import Hooks, Outcome
 from levada.training.sharing import Share
 from levada.values import decode, encode
 
@@ -61,6 +64,8 @@ def _train(request: dict[str, Any], channel: Channel) -> Outcome:
     training: Training = decode(request["training"])
     import tensorflow as tf
 
+    from levada.training.agreement import agree, checksum
+
     channel.say("up")
     strategy: Any = tf.distribute.MultiWorkerMirroredStrategy()  # returns when all workers have come
     channel.say("joined")
@@ -69,23 +74,17 @@ def _train(request: dict[str, Any], channel: Channel) -> Outcome:
     folder = request["folder"]
 
     def built(model: Any, epoch: int) -> None:
-        from levada.training.agreement import agree, checksum
-
         agree(strategy, epoch, checksum(model), hint=f"All go on from the backup in {training.home}: do all see it?")
         channel.say("ready", epoch=epoch)
 
-    hooks = Hooks(say=lambda said: channel.say("said", said=encode(said)), built=built, fit=_fit)
-    return carry_out(training, folder and Path(folder), strategy=strategy, share=share, hooks=hooks)
+    def trained(model: Any, epoch: int) -> None:
+        hint = "They began with the same one: something in a step differs from worker to worker, and is not averaged."
+        agree(strategy, epoch, checksum(model), hint)
 
-
-def _fit(model: Any, data: Any, **arguments: Any) -> Any:
-    from levada.training.agreement import agree, checksum
-    from levada.training.replicas import fit
-
-    history = fit(model, data, **arguments)
-    hint = "They began with the same one: something in a step differs from worker to worker, and is not averaged."
-    agree(model.distribute_strategy, len(history.epoch), checksum(model), hint)
-    return history
+    hooks = Hooks(say=lambda said: channel.say("said", said=encode(said)), built=built, trained=trained)
+    outcome = carry_out(training, folder and Path(folder), strategy=strategy, share=share, hooks=hooks)
+    agree(strategy, outcome.epochs, checksum())  # nobody leaves while others still save
+    return outcome
 
 
 def failure_of(error: BaseException) -> dict[str, Any]:
@@ -93,13 +92,13 @@ def failure_of(error: BaseException) -> dict[str, Any]:
     from levada.failure import describe
 
     failure = describe(error)
-    form: dict[str, Any] = {"type": failure.type, "message": failure.message, "hint": getattr(error, "hint", "")}
-    if form["hint"]:
-        form["message"] = getattr(error, "message", failure.message)
-    if failure.frames:
-        last = failure.frames[-1]
-        form["where"] = {"file": last.file, "line": last.line, "text": last.text}
-    return form
+    form: dict[str, Any] = {"type": failure.type, "message": failure.message, "hint": ""}
+    where = (
+        Position(failure.frames[-1].file, failure.frames[-1].line, failure.frames[-1].text) if failure.frames else None
+    )
+    if isinstance(error, LevadaError):
+        form["message"], form["hint"], where = error.message, error.hint, error.where
+    return form if where is None else {**form, "where": asdict(where)}
 
 
 def is_loss(error: BaseException | None) -> bool:
