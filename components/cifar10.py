@@ -22,6 +22,7 @@ from levada.features import Features, Fitted, Image
 from levada.training import fit_keras
 
 if TYPE_CHECKING:
+    import keras
     import pyarrow as pa
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -117,7 +118,7 @@ def cifar10_images(data: str = "") -> dict[str, Source]:
 # -- model ----------------------------------------------------------------------------------------------
 
 
-def vgg16(features: Fitted, *, width: float = 1.0, learning_rate: float = 0.001) -> Any:
+def vgg16(features: Fitted, *, width: float = 1.0, learning_rate: float = 0.001) -> keras.Model:
     """Return an untrained VGG16 with batch normalisation, for images of 32x32 pixels.
 
     `width` multiplies the filters of every layer: 1 has 15 million weights, 0.125 a quarter of a million. Batches are

@@ -2,9 +2,11 @@
 
 Keras 3.15 fails there in two places: to build a model it averages its first batch over the workers, eagerly, and after
 each step it takes the mean of scalars along an axis. Here a model is built from the shapes of a batch, without reading
-one, and what a step says is averaged where the step is made, all of it in one message. And the last batch of an epoch
-may have a row more for one worker than for another: Keras would take the mean of the workers' means; here each counts
-by its rows.
+one, and what a step says is averaged where the step is made, all of it in one message.
+
+Two things would come out otherwise than in one process. The last batch of an epoch may have a row more for one worker
+than for another: Keras takes the mean of the workers' means; here each counts by its rows. And Keras clips a worker's
+gradients, or looks whether they are finite, before it adds them up; here they are added up first.
 """
 
 from __future__ import annotations
@@ -38,8 +40,10 @@ def _spread(model: Any, spec: Any) -> Iterator[None]:
     """Let a model be one whose steps are made for all replicas together, while the block runs."""
     kind: Any = type(model)
     optimizer: Any = model.optimizer
+    applying: Any = getattr(optimizer, "inner_optimizer", optimizer)  # behind the one that scales a loss of float16
     share = threading.local()  # replicas of one process are traced by a thread each
     scale: Any = optimizer.scale_loss
+    apply: Any = optimizer.apply
 
     class Spread(kind):
         def train_step(self, data: Any) -> Any:
@@ -69,10 +73,12 @@ def _spread(model: Any, spec: Any) -> Iterator[None]:
 
     model.__class__ = Spread
     optimizer.scale_loss = scale_loss
+    optimizer.apply = lambda grads, trainable_variables=None: apply(_summed(grads), trainable_variables)
+    applying._all_reduce_sum_gradients = list
     try:
         yield
     finally:
-        del optimizer.scale_loss
+        del optimizer.scale_loss, optimizer.apply, applying._all_reduce_sum_gradients
         model.__class__ = kind
         model.train_function = model.test_function = None
 
@@ -84,6 +90,16 @@ def _part_of(data: Any) -> Any:
     context: Any = tf.distribute.get_replica_context()
     rows = tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)
     return rows * context.num_replicas_in_sync / context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
+
+
+def _summed(gradients: Any) -> list[Any]:
+    """Return gradients added up over the replicas, in one message; None for a weight that has none stays."""
+    import tensorflow as tf
+
+    context: Any = tf.distribute.get_replica_context()
+    there = [gradient for gradient in gradients if gradient is not None]
+    sums = iter(context.all_reduce(tf.distribute.ReduceOp.SUM, there))
+    return [None if gradient is None else next(sums) for gradient in gradients]
 
 
 def _averaged(logs: dict[str, Any]) -> dict[str, Any]:
