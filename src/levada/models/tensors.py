@@ -24,7 +24,8 @@ class Group(Protocol):
     `parts` gives arrays of a batch of rows; `by_row` says of each whether it has a row for each row, or belongs to all.
     """
 
-    by_row: tuple[bool, ...]
+    @property
+    def by_row(self) -> tuple[bool, ...]: ...
 
     def specs(self) -> list[Any]: ...
 
@@ -100,13 +101,14 @@ class Text:
 def groups_of(tensors: Sequence[Tensor]) -> list[Group]:
     """Return the inputs in groups, each passed on together."""
     numbers: dict[Any, list[Tensor]] = {}
-    texts: list[Group] = []
+    texts: list[Text] = []
     for tensor in tensors:
         if tensor.dtype == "string":
             texts.append(Text(tensor))
         else:
             numbers.setdefault((tensor.dtype, tensor.shape), []).append(tensor)
-    return [*(Numbers(tuple(group)) for group in numbers.values()), *texts]
+    together: list[Group] = [Numbers(tuple(group)) for group in numbers.values()]
+    return [*together, *texts]
 
 
 def columns_of(tensors: Sequence[Tensor]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from levada.artifacts.model import Tensor
@@ -86,7 +87,7 @@ def _check_shape(tensor: Tensor, symbolic: Any, where: Position) -> None:
 
 def _check_output(target: Target, model: Any, where: Position) -> None:
     shape = getattr(model, "output_shape", None) if getattr(model, "outputs", None) else None
-    if target.label is None or not isinstance(shape, tuple) or not target.lowest == target.lowest:
+    if target.label is None or not isinstance(shape, tuple) or math.isnan(target.lowest):
         return
     name, loss = target.label.name, _loss_name(model)
     units = shape[-1] if len(shape) == 2 else None

@@ -78,7 +78,8 @@ def fit_keras(
     that do not; ProcessError for workers that do not come up or are lost again and again; ProjectError for a TF_CONFIG
     that cannot be.
     """
-    examples.rows(split), validation and examples.rows(validation)  # a wrong name is said before all else
+    for name in filter(None, (split, validation)):
+        examples.rows(name)  # a wrong name is said before all else
     training = Training(
         network=Network.of(network),
         rows=Rows.of(examples),

@@ -15,7 +15,7 @@ from levada.errors import ComponentError, DataError, did_you_mean
 from levada.models.feed import arrays_of
 from levada.models.tensors import columns_of
 from levada.tables.types import kind_of
-from levada.training.description import Training
+from levada.training.description import Training, Weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,17 +90,17 @@ def target_of(training: Training) -> Target:
     _check_rows(examples, training)
     label = training.label
     if training.weight:
-        _check_weight(examples, training)
+        check_weight(examples, training.split, training.weight)
     if label is None:
         return Target(None)
     if training.classes:
         label = Tensor(label.name, "int64")
     target = Target(label, training.classes, training.weight)
     examples.check_columns(target.columns)
-    counts, lowest, highest = _look(examples, training.split, target)
+    counts, lowest, highest = look_at(examples, training.split, target)
     if training.validation:
-        _look(examples, training.validation, target, trains=False)
-    weights = _class_weights(training, counts)
+        look_at(examples, training.validation, target, trains=False)
+    weights = weights_of(training.class_weights, counts, training.split)
     return Target(label, training.classes, training.weight, weights, counts, lowest, highest)
 
 
@@ -110,10 +110,14 @@ def _check_rows(examples: Examples, training: Training) -> None:
             raise DataError(f"split '{split}' has no rows to {'train on' if split == training.split else 'measure'}.")
 
 
-def _look(
-    examples: Examples, split: str, target: Target, *, trains: bool = True
+def look_at(
+    examples: Examples, split: str, target: Target, *, trains: bool = True, words: bool = False
 ) -> tuple[dict[Any, int], float, float]:
-    """Return how often each value of the label comes, and its bounds; raises DataError for what cannot be learnt."""
+    """Return how often each value of the label comes, and its bounds (NaN for words and for labels of several values).
+
+    Raises DataError for what cannot be learnt; `trains` is whether the split has to tell values apart, `words` whether
+    text is a label as good as numbers.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -139,7 +143,7 @@ def _look(
         column = column.cast(column.type.value_type)
     if target.classes:
         _check_classes(column, target.classes, split, label.name)
-    elif kind_of(column.type) == "string":
+    elif kind_of(column.type) == "string" and not words:
         some = pc.value_counts(column).field("values").slice(0, SHOWN).to_pylist()
         raise DataError(
             f"label '{label.name}' is text ({', '.join(map(str, some))}), and a loss takes numbers.",
@@ -156,6 +160,8 @@ def _look(
         )
     if target.classes:
         return counts, 0.0, len(target.classes) - 1.0
+    if kind_of(column.type) == "string":
+        return counts, nothing, nothing
     bounds = pc.min_max(column.cast(pa.int64()) if pa.types.is_boolean(column.type) else column).as_py()
     return counts, float(bounds["min"]), float(bounds["max"])
 
@@ -187,24 +193,23 @@ def _places(column: Any, classes: tuple[str | int, ...]) -> Any:
     return pc.index_in(column, value_set=pa.array(classes, column.type))
 
 
-def _check_weight(examples: Examples, training: Training) -> None:
+def check_weight(examples: Examples, split: str, name: str) -> None:
+    """Raise DataError unless a column has a number from 0 on in every row of a split."""
     import pyarrow.compute as pc
 
-    examples.check_columns([training.weight])
-    column = examples.table(training.split, [training.weight]).column(0)
+    column = examples.table(split, [name]).column(0)
     if kind_of(column.type) != "numeric":
-        raise DataError(f"weight '{training.weight}' is {column.type}: wanted numbers.")
+        raise DataError(f"weight '{name}' is {column.type}: wanted numbers.")
     lowest = pc.min(column).as_py()
     if column.null_count or lowest is None or not lowest >= 0:
         raise DataError(
-            f"weight '{training.weight}' misses {column.null_count:,} values, and the least is {lowest}.",
+            f"weight '{name}' misses {column.null_count:,} values, and the least is {lowest}.",
             hint="How much a row counts is a number from 0 on, in every row.",
         )
 
 
-def _class_weights(training: Training, counts: Mapping[Any, int]) -> dict[Any, float]:
+def weights_of(wanted: Weights | None, counts: Mapping[Any, int], split: str) -> dict[Any, float]:
     """Return the weight of each value; "balanced" gives every value the same total, as scikit-learn does."""
-    wanted = training.class_weights
     if not wanted:
         return {}
     if not counts:
@@ -212,11 +217,11 @@ def _class_weights(training: Training, counts: Mapping[Any, int]) -> dict[Any, f
     if wanted == "balanced":
         total = sum(counts.values())
         return {value: total / (len(counts) * count) for value, count in counts.items()}
-    assert isinstance(wanted, Mapping)
-    unknown = [value for value in wanted if value not in counts]
+    given: Mapping[Any, float] = wanted  # pyright: ignore[reportAssignmentType]
+    unknown = [value for value in given if value not in counts]
     if unknown:
         raise DataError(
-            f"class_weights= names {unknown[0]!r}, which the label never is in split '{training.split}'.",
+            f"class_weights= names {unknown[0]!r}, which the label never is in split '{split}'.",
             hint=f"It is {', '.join(map(str, list(counts)[:SHOWN]))}.",
         )
-    return dict(wanted)
+    return dict(given)

@@ -32,6 +32,8 @@ class NotANumberError(Exception):
 class Course(keras.callbacks.Callback):
     """The course of one training, in one process of it."""
 
+    model: Any
+
     def __init__(
         self,
         training: Training,
