@@ -1,7 +1,7 @@
 """Curves of runs as TensorBoard's event files, written from the journals as these grow.
 
-    <folder>/<pipeline>/<run>/<node>/events.out.tfevents.levada               loss, auc
-    <folder>/<pipeline>/<run>/<node>/validation/events.out.tfevents.levada    val_loss as loss: on the same chart
+<folder>/<pipeline>/<run>/<node>/events.out.tfevents.levada               loss, auc
+<folder>/<pipeline>/<run>/<node>/validation/events.out.tfevents.levada    val_loss as loss: on the same chart
 """
 
 from __future__ import annotations

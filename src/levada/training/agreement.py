@@ -15,31 +15,39 @@ if TYPE_CHECKING:
     import keras
 
 
-def checksum(model: keras.Model | None = None) -> str:
-    """Return a sha256 (hex) over all that a training changes: weights, states of random numbers, the optimizer's."""
+def state_of(model: keras.Model) -> str:
+    """Return a checksum of all that goes on changing: weights, states of random numbers, the optimizer's."""
+    return _checksum([*model.variables, *_of_optimizer(model)])
+
+
+def learnt_by(model: keras.Model) -> str:
+    """Return a checksum of what gradients change: the same in all workers, whatever else a layer counts."""
+    return _checksum([*model.trainable_variables, *_of_optimizer(model)])
+
+
+def _of_optimizer(model: Any) -> list[Any]:
+    return list(model.optimizer.variables)
+
+
+def _checksum(variables: list[Any]) -> str:
+    """Return a sha256 (hex) over variables in their order."""
     digest = hashlib.sha256()
-    for variable in variables_of(model) if model is not None else ():
+    for variable in variables:
         value = variable.numpy()
         digest.update(f"{value.dtype.name}{list(value.shape)}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
 
 
-def variables_of(model: keras.Model) -> list[Any]:
-    """Return all variables that a training changes, but for the counts of metrics, in a fixed order."""
-    optimizer: Any = model.optimizer
-    return [*model.variables, *(optimizer.variables if optimizer is not None else ())]
-
-
-def agree(strategy: Any, epoch: int, checksum: str, hint: str = "") -> None:
-    """Raise ModelError, in every worker, if not all of them are at this epoch with this checksum.
+def agree(strategy: Any, epoch: int, checksum: str = "", hint: str = "") -> None:
+    """Raise ModelError, in every worker, if not all of them are at this epoch with this checksum (hex).
 
     It is called by every worker, and returns when all have called it.
     """
     import tensorflow as tf
 
     # An int64 goes through a collective; a text does not.
-    words = [int.from_bytes(bytes.fromhex(checksum)[at : at + 7], "big") for at in (0, 7)]
+    words = [int(checksum[at : at + 14] or "0", 16) for at in (0, 14)]
     mine = tf.constant([[epoch, *words]], tf.int64)
 
     def gathered() -> Any:

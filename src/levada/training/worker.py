@@ -64,7 +64,7 @@ def _train(request: dict[str, Any], channel: Channel) -> Outcome:
     training: Training = decode(request["training"])
     import tensorflow as tf
 
-    from levada.training.agreement import agree, checksum
+    from levada.training.agreement import agree, learnt_by, state_of
 
     channel.say("up")
     strategy: Any = tf.distribute.MultiWorkerMirroredStrategy()  # returns when all workers have come
@@ -74,16 +74,16 @@ def _train(request: dict[str, Any], channel: Channel) -> Outcome:
     folder = request["folder"]
 
     def built(model: Any, epoch: int) -> None:
-        agree(strategy, epoch, checksum(model), hint=f"All go on from the backup in {training.home}: do all see it?")
+        agree(strategy, epoch, state_of(model), hint=f"All go on from the backup in {training.home}: do all see it?")
         channel.say("ready", epoch=epoch)
 
     def trained(model: Any, epoch: int) -> None:
         hint = "They began with the same one: something in a step differs from worker to worker, and is not averaged."
-        agree(strategy, epoch, checksum(model), hint)
+        agree(strategy, epoch, learnt_by(model), hint)
 
     hooks = Hooks(say=lambda said: channel.say("said", said=encode(said)), built=built, trained=trained)
     outcome = carry_out(training, folder and Path(folder), strategy=strategy, share=share, hooks=hooks)
-    agree(strategy, outcome.epochs, checksum())  # nobody leaves while others still save
+    agree(strategy, outcome.epochs)  # nobody leaves while others still save
     return outcome
 
 
