@@ -60,4 +60,4 @@ def test_a_training_without_memory_fails_alone_and_says_so(tmp_path: Path) -> No
     failure = outcome.results["train_huge"].failure
     assert failure is not None and failure.type == "TrainingError"
     assert failure.message.startswith("there was no memory left for batches of 1,024 rows")
-    assert "smaller batch_size=" in failure.hint
+    assert "smaller batch_size=" in failure.message

@@ -61,17 +61,6 @@ def test_the_pieces_of_all_workers_are_the_batches_of_one(made: Examples, memory
             assert max(map(len, own)) - min(map(len, own)) <= 1
 
 
-def test_rows_of_uneven_pieces_count_the_same(made: Examples) -> None:
-    """The mean over pieces of their weighted means is the mean over the batch."""
-    what = training(made)
-    feeds = [Feed(what, target_of(what), Share(worker, 3), "train") for worker in range(3)]
-    batches = [list(feed.batches().take(7)) for feed in feeds]
-    for step, whole in enumerate(pieces(what, Share())):
-        means = [(batch[step][1].numpy() * batch[step][2].numpy()).mean() for batch in batches]
-        np.testing.assert_allclose(np.mean(means), np.mean(whole), rtol=1e-5)
-    assert len(next(iter(Feed(what, target_of(what), Share(), "train").batches()))) == 2  # one alone needs none
-
-
 @given(rows=some.integers(0, 300), workers=some.integers(1, 5), devices=some.integers(1, 3))
 def test_pieces_cover_a_batch_in_order(rows: int, workers: int, devices: int) -> None:
     cut = [piece for worker in range(workers) for piece in Share(worker, workers, devices).pieces(rows)]
