@@ -24,7 +24,7 @@ def test_logs_are_kept_also_of_a_component_that_fails(where: str, tmp_path: Path
             (folder / "worker-0.log").write_text("a word")
             raise ValueError
 
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         train()
     assert store.read("runs/run-1/logs/train/attempt-1/worker-0.log") == b"a word"
 
