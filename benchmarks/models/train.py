@@ -4,8 +4,8 @@ The network of flights on the flights of January to March 2013 (78,000 rows, 12 
 as the pipeline calls it, with checkpoints, curves in a journal and everything else, once with the split in memory and
 once read from Parquet in every epoch; and plain `keras.Model.fit` of the same network on tensors in memory, shuffled by
 Keras. Each in processes of its own, in turns. A line each: what; CPU seconds of an epoch, all threads, the median of
-all epochs after the first; its ratio to plain Keras with the same determinism; wall seconds; input alone: CPU seconds to
-make all batches of an epoch.
+all epochs after the first; its ratio to plain Keras with the same determinism; wall seconds; input alone: CPU seconds
+to make all batches of an epoch.
 """
 
 from __future__ import annotations
