@@ -101,7 +101,7 @@ def test_two_workers_of_which_one_is_killed_train_as_one_process(rows: Rows, tmp
 
 
 def assert_same(one: Outcome, other: Outcome) -> None:
-    assert set(one.curves) == {"loss", "accuracy", "auc", "val_loss", "val_accuracy", "val_auc"}
+    assert set(one.curves) == {"loss", "accuracy", "mse", "val_loss", "val_accuracy", "val_mse"}
     for name, values in one.curves.items():
         assert other.curves[name] == pytest.approx(values, rel=1e-5), name
 
