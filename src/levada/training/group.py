@@ -42,7 +42,7 @@ class Supervision:
     """How a group is watched.
 
     `logs` is the folder for the workers' logs, `command` what shows one of them, but for `--worker N` ("": nothing
-    does). `say` hears how far the training is, each end of an epoch once; `note` a sentence when the group starts again.
+    does). `say` hears how far the training is, each end of an epoch once; `note` a sentence when all start again.
     `stopped` is asked many times a second: true ends all workers, with `levada.errors.Stopped`. `patience` and
     `restarts` are as `PATIENCE` and `RESTARTS`.
     """
