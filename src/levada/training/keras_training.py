@@ -122,7 +122,10 @@ def _in_group(ctx: Context, training: Training, folder: Path, workers: int, repo
     from levada.training.group import Supervision, carry_out_in_group
 
     with ctx.log_folder() as logs:
-        supervision = Supervision(logs, say=reporter.say, note=ctx.log.warning, stopped=lambda: ctx.stopping)
+        ctx.log.info("each worker has a log of its own: --worker 0 shows the first")  # so that there is a log
+        item = f" --item {ctx.item}" if ctx.item else ""
+        command = f"levada logs {ctx.run_id.rsplit('-', 1)[-1]} {ctx.node_id}{item}"
+        supervision = Supervision(logs, command, reporter.say, ctx.log.warning, lambda: ctx.stopping)
         return carry_out_in_group(training, folder, workers, supervision)
 
 
