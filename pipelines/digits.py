@@ -31,7 +31,7 @@ def _judge(model: Model, data: Examples, name: str, suffix: str = "") -> None:
         champion=champion(name),
         label=LABEL,
         name=name,
-        thresholds={"accuracy": at_least(0.95)},
+        thresholds={"accuracy": at_least(0.93)},
         max_drop={"accuracy": 0.01},
     )
     push.with_options(name=f"push{suffix}")(model, verdict.blessing, to=f"serving/{name}")

@@ -16,7 +16,7 @@ from levada.errors import ComponentError, Stopped
 from levada.fanout import Growing
 from levada.registry import Registry
 from levada.secret import knows_secrets, redact, redact_bytes
-from levada.store import Store, private_folder
+from levada.store import Scratch, Store, private_folder
 
 if TYPE_CHECKING:
     from levada.beam.inner import BeamJob
@@ -101,6 +101,15 @@ class Context:
         if name not in self.outputs:
             self.outputs[name] = Growing(kind, self.store, f"{self.home}/{name}", name)
         return cast("Growing[A]", self.outputs[name])
+
+    @contextmanager
+    def scratch(self) -> Iterator[Scratch]:
+        """Give workers of a Beam job a place in the store for what they leave; it is emptied when the block ends."""
+        place = Scratch(self.store.uri, tuple(self.store.options.items()), f"scratch/{self.attempt}")
+        try:
+            yield place
+        finally:
+            self.store.delete(place.key)
 
     @property
     def home(self) -> str:

@@ -1,4 +1,4 @@
-"""A training on one device and the same on three: `python -m tests.training.mirrored FOLDER` prints both curves."""
+"""A training on one device and the same on two: `python -m tests.training.mirrored FOLDER` prints both curves."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def main(folder: Path) -> None:
     import tensorflow as tf
 
     cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 3)
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     workshop = Workshop(folder)
     fit = fitting(workshop)
-    # 203 rows: the last batch, of 11, is one that three devices cannot share evenly; nor are 64 rows.
+    # 203 rows: two devices cannot share the last batch, of 11, evenly.
     examples = workshop.examples(rows(203), "train")
     network = partial(small, dropout=0.0, norm=False)
-    said = {devices: fit(examples, network, devices=devices, validation="train").curves for devices in ("one", "all")}
+    said = {devices: fit(examples, network, devices=devices).curves for devices in ("one", "all")}
     print(json.dumps(said))
 
 

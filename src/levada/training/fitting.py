@@ -56,6 +56,8 @@ def carry_out(
                 model(next(iter(Feed(training, target, Share(), training.split, feed.bare).batches()))[0])
             faults.check_fit(training, target, model)
             model.optimizer.build(model.trainable_variables)  # otherwise the first step does it, in its slow trace
+            if strategy is None:
+                _build_metrics(model, feed)
         return _trained(training, folder, strategy, share, hooks, feed, model)
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise faults.no_memory(training, error) from error
@@ -118,6 +120,20 @@ def _trained(
     if checkpoints is not None and share.is_chief:
         checkpoints.clear()
     return replace(outcome, properties=properties)
+
+
+def _build_metrics(model: Any, feed: Feed) -> None:
+    """Let the metrics make their variables: if the first step did it, TensorFlow would trace it twice."""
+    import keras
+
+    if feed.target.label is None or type(model).train_step is not keras.Model.train_step:
+        return  # what an author's own step does with a batch is not known
+    few = keras.tree.map_structure(lambda part: part[:2], next(iter(feed.batches(mixed=False))))
+    x, y, weight = (*few, None)[:3]
+    answer = model(x, training=False)
+    model.compute_loss(x, y, answer, weight)
+    model.compute_metrics(x, y, answer, weight)
+    model.reset_metrics()
 
 
 def _go_on(course: Any, checkpoints: Checkpoints | None, notes: list[str]) -> int:
