@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,9 +101,9 @@ def fit_keras(
         plateau=plateau,
         callbacks=callbacks,
         start=start.path if start is not None else None,
-        home=ctx.kept_folder("training"),
         memory=memory,
     )
+    training = replace(training, home=ctx.kept_folder(f"training-{training.digest[:16]}"))
     model = ctx.output(Model)
     if _at_least_one("workers", workers) > 1 or os.environ.get(VARIABLE):
         reporter = Reporter(ctx, workers)
