@@ -15,8 +15,8 @@ from levada.artifact import Artifact, Making
 from levada.errors import ComponentError, Stopped
 from levada.fanout import Growing
 from levada.registry import Registry
-from levada.secret import redact
-from levada.store import Scratch, Store
+from levada.secret import knows_secrets, redact, redact_bytes
+from levada.store import Scratch, Store, private_folder
 
 if TYPE_CHECKING:
     from levada.beam.inner import BeamJob
@@ -25,6 +25,9 @@ A = TypeVar("A", bound=Artifact)
 
 SECONDS_BETWEEN_PROGRESS = 0.2
 
+KEPT = "kept"
+"""Where a local store has the folders that outlive an attempt."""
+
 
 @dataclass
 class Context:
@@ -32,7 +35,8 @@ class Context:
 
     `root` is the project's folder (relative paths in parameters are meant from there), `seed` an int that is
     the same whenever the same node of the same pipeline runs. `item` names the list item that a mapped node's call
-    is about (empty for other nodes), `number` is 1 for the first attempt.
+    is about (empty for other nodes), `number` is 1 for the first attempt, `key` names the call by all that its outcome
+    depends on.
     """
 
     run_id: str
@@ -47,6 +51,7 @@ class Context:
     beam_options: tuple[str, ...] = ()
     item: str = ""
     number: int = 1
+    key: str = ""
     stopped: Callable[[], bool] = lambda: False
     metrics: dict[str, float] = field(default_factory=dict[str, float])
     outputs: dict[str, Artifact | Growing[Any]] = field(default_factory=dict[str, "Artifact | Growing[Any]"])
@@ -111,6 +116,18 @@ class Context:
         """The key below which this attempt's outputs lie."""
         return f"artifacts/{self.pipeline}/{self.node_id}/{self.attempt}"
 
+    def kept_folder(self, name: str) -> Path:
+        """Return a folder on this machine that outlives the attempt, for a component that can go on where it was.
+
+        The next attempt at the same call (same code, inputs and parameters), in this run or a later one, finds what
+        this one left. The folder is there once somebody writes into it. Whoever is done removes it; `levada gc` does
+        after a week.
+        """
+        place = f"{self.pipeline}/{self.node_id}/{(self.key or self.attempt)[:32]}/{name}"
+        if self.store.local is not None:
+            return self.store.local / KEPT / place
+        return private_folder(KEPT) / hashlib.sha256(self.store.uri.encode()).hexdigest()[:16] / place
+
     def _output_name(self, kind: type[Artifact], name: str | None, many: bool) -> str:
         declared = {field: type_ for field, type_ in self.output_types.items() if (field in self.list_outputs) == many}
         fitting = [field for field, type_ in declared.items() if type_ is kind]
@@ -132,6 +149,26 @@ class Context:
                 f"{self.node_id}: {wish} does not name one of its outputs ({said or 'it has none'}).", hint=hint
             )
         return name
+
+    @contextmanager
+    def log_folder(self) -> Iterator[Path]:
+        """Give a folder for the logs of processes that the component starts; they stay beside the node's own log.
+
+        While the block runs, files in it grow where `levada logs` finds them, if the store is on this machine; they
+        come there when it ends, if not. Values of secrets are taken out then.
+        """
+        import tempfile
+
+        key = "/".join(filter(None, ("runs", self.run_id, "logs", self.node_id, self.item, self.attempt)))
+        with tempfile.TemporaryDirectory() as elsewhere:
+            folder = Path(elsewhere) if self.store.local is None else self.store.local / key
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                yield folder
+            finally:
+                for file in sorted(path for path in folder.iterdir() if path.is_file()):
+                    if self.store.local is None or knows_secrets():
+                        self.store.write(f"{key}/{file.name}", redact_bytes(file.read_bytes()))
 
     @property
     def stopping(self) -> bool:

@@ -102,6 +102,7 @@ def call_component(view: RunView, this: Try, stopped: Callable[[], bool]) -> Res
         beam_options=view.resolved.beam_options,
         item=this.item_id,
         number=this.number,
+        key=this.key,
         stopped=stopped,
     )
     arguments: dict[str, Any] = {name: _made(view, item) for name, item in this.call.inputs.items()}
