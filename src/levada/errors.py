@@ -13,6 +13,7 @@
     │   └── NodeTimeoutError  it took longer than its timeout and was stopped
     ├── DataError         data that cannot be read, with file and line
     ├── ModelError        a model that cannot be saved, loaded or asked
+    ├── TuningError       a study of which nothing came: no trial worked, or none reported what it is judged by
     └── RegistryError     versions and aliases: the registry is away, or refuses
 
 Each says what was wanted, what came, where in the user's own file, and what to do next.
@@ -122,6 +123,10 @@ class DataError(LevadaError):
 
 class ModelError(LevadaError):
     """A model that cannot be saved, loaded or asked for a prediction."""
+
+
+class TuningError(LevadaError):
+    """A study of which nothing came: no trial worked, or none reported the metric that it is judged by."""
 
 
 class RegistryError(LevadaError):

@@ -33,6 +33,7 @@ COUNTED = (
     "sources",
     "splits",
     "tables",
+    "tuning",
     "validation",
 )
 """Levada's own packages whose code counts in cache keys as a project's does; the engine's does not."""
