@@ -9,6 +9,7 @@ import time
 from enum import Enum
 
 from levada import Artifact, Context, component
+from levada.artifacts import Parameters
 
 
 class Curve(Artifact):
@@ -57,3 +58,19 @@ def _go_wrong(how: str) -> None:
             time.sleep(60)
         case _:
             pass
+
+
+@component
+def reports(ctx: Context, *, x: int = 0, late: bool = False) -> None:
+    """Report a number that is none: at the end, or on the way."""
+    for step in range(3):
+        ctx.metric("score", float("nan") if x and late and step == 1 else 1.0, step=step)
+    ctx.metric("score", float("nan") if x else 1.0)
+
+
+@component
+def give(ctx: Context, *, name: str = "x", value: float | str = 1.0) -> Parameters:
+    """Give the value of one parameter."""
+    made = ctx.output(Parameters)
+    made.put({name: value})
+    return made

@@ -25,18 +25,19 @@ class Axis:
     low: float
     high: float
     log: bool = False
+    whole: bool = False
     places: tuple[str, ...] = ()
 
     @staticmethod
-    def of(label: str, values: Sequence[float], *, log: bool = False) -> Axis:
-        """Return an axis that has room for all values."""
+    def of(label: str, values: Sequence[float], *, log: bool = False, whole: bool = False) -> Axis:
+        """Return an axis that has room for all values; with `whole` only whole numbers are written at it."""
         known = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
         low, high = (min(known), max(known)) if known else (0.0, 1.0)
         if log and known:
             room = (high / low) ** 0.05 if high > low else 2.0
             return Axis(label, low / room, high * room, log=True)
         room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
-        return Axis(label, low - room, high + room)
+        return Axis(label, low - room, high + room, whole=whole)
 
     @staticmethod
     def of_places(label: str, places: Sequence[str]) -> Axis:
@@ -52,20 +53,20 @@ class Axis:
     def ticks(self) -> list[tuple[float, str]]:
         """Return a few values with what is written there."""
         if self.places:
-            every = math.ceil(len(self.places) / 8)
-            return [
-                (at, name if len(name) < 13 else f"{name[:11]}…") for at, name in list(enumerate(self.places))[::every]
-            ]
+            shown = [name if len(name) < 13 else f"{name[:11]}…" for name in self.places]
+            return list(enumerate(shown))[:: math.ceil(len(shown) / 8)]
         if self.log:
             first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
             powers = [10.0**power for power in range(first, last + 1)]
             steps = powers if len(powers) > 1 else [m * 10.0**p for p in range(first - 1, last + 2) for m in (1, 2, 5)]
             kept = [value for value in steps if self.low <= value <= self.high]
-            return [(value, f"{value:.3g}") for value in kept[:: math.ceil(len(kept) / _TICKS) or 1]]
+            shown = kept[:: math.ceil(len(kept) / _TICKS) or 1]
+            return [(value, f"{value:,.4g}" if value < 1e5 else f"{value:.0e}") for value in shown]
         step = _round_step((self.high - self.low) / _TICKS)
+        step = max(step, 1.0) if self.whole else step
         first = math.ceil(self.low / step)
         values = [number * step for number in range(first, math.floor(self.high / step) + 1)]
-        return [(value, f"{value:.6g}") for value in values]
+        return [(value, f"{value:,.6g}") for value in values]
 
 
 def _round_step(rough: float) -> float:

@@ -21,6 +21,8 @@ MOST_CURVES = 100
 MOST_ROWS = 200
 """Trials in the table."""
 
+_SPREAD = 30.0
+
 Doc = dict[str, Any]
 
 
@@ -58,27 +60,21 @@ class StudyReport:
         """How much each parameter matters, the most first."""
         return sorted(self.study.importance.items(), key=lambda pair: -pair[1])
 
-    def pictures(self) -> list[tuple[str, str, list[Html]]]:
-        """Return the pictures: a heading, what it says, and one or several."""
-        study, shown = self.study, _in_pictures(self.study)
-        found: list[tuple[str, str, list[Html]]] = [
-            ("History", "Each trial in its order; the line is the best so far.", [history(study, shown)])
-        ]
+    def pictures(self) -> list[tuple[str, str, Html]]:
+        """Return pictures of all trials: a heading, what it says, the picture."""
+        study, shown, metric = self.study, _in_pictures(self.study), self.study.metrics[0]
+        found = [("History", "Each trial in its order; the line is the best so far.", history(study, shown))]
         if len(study.goals) > 1:
-            said = "Each trial by what it reached; the line joins those that none beats."
-            found.append(("What can be had at once", said, [trade(study, shown)]))
-        found.append(
-            (
-                "By parameter",
-                f"{study.metrics[0]} by the value that was tried; later trials are darker.",
-                [by_parameter(study, shown, name) for name in study.space],
-            )
-        )
+            found.append(("What can be had at once", "The line joins trials that none beats.", trade(study, shown)))
         curve = curves(study)
         if curve is not None:
-            said = f"{study.metrics[0]} on the way; grey are trials that were stopped as hopeless."
-            found.append(("Curves", said, [curve]))
+            found.append(("Curves", f"{metric} on the way; grey are trials that were stopped as hopeless.", curve))
         return found
+
+    def slices(self) -> list[Html]:
+        """Return a picture for each parameter."""
+        shown = _in_pictures(self.study)
+        return [by_parameter(self.study, shown, name) for name in self.study.space]
 
     def columns(self) -> list[str]:
         """Return the columns of the table of trials."""
@@ -128,7 +124,7 @@ def history(study: StudyDocument, trials: Sequence[Doc]) -> Html:
     marks += [
         Mark(trial["number"], y.low, f"trial {trial['number']} failed: {trial.get('why', '')}", RED) for trial in failed
     ]
-    x = Axis.of("trial", [float(trial["number"]) for trial in trials] or [0.0])
+    x = Axis.of("trial", [float(trial["number"]) for trial in trials], whole=True)
     label = f"{metric} of {len(trials)} trials; the best is {shown_value(study.best['metrics'][metric])}"
     return Plot(label, x, y, marks, [Line(best, "best so far", opacity=0.7, steps=True)]).draw()
 
@@ -137,7 +133,7 @@ def trade(study: StudyDocument, trials: Sequence[Doc]) -> Html:
     """Return the first goal against the second, and the front of those that none beats."""
     first, second = study.metrics[:2]
     done = [trial for trial in trials if trial["state"] == "done"]
-    x = _axis(second, [float(trial["metrics"][second]) for trial in done])
+    x = _wide_axis(second, [float(trial["metrics"][second]) for trial in done])
     y = _axis(first, [float(trial["metrics"][first]) for trial in done])
     front = sorted(
         (float(trial["metrics"][second]), float(trial["metrics"][first]))
@@ -166,7 +162,7 @@ def by_parameter(study: StudyDocument, trials: Sequence[Doc], name: str) -> Html
             return float(places[shown_value(decode(trial["searched"][name]))])
     else:
         assert isinstance(found, Between)
-        x = Axis.of(name, [found.low, found.high], log=found.log)
+        x = Axis.of(name, [found.low, found.high], log=found.log, whole=found.is_whole)
 
         def across(trial: Doc) -> float:
             return float(decode(trial["searched"][name]))
@@ -187,7 +183,7 @@ def curves(study: StudyDocument) -> Html | None:
     if not drawn:
         return None
     drawn = drawn[-MOST_CURVES:]
-    x = Axis.of("step", [step for _, points in drawn for step, _ in points])
+    x = Axis.of("step", [step for _, points in drawn for step, _ in points], whole=True)
     y = _axis(metric, [value for trial, points in drawn if trial["state"] == "done" for _, value in points])
     lines = [
         Line(
@@ -242,6 +238,12 @@ def _axis(metric: str, values: Sequence[float]) -> Axis:
         near = [value for value in ordered if reach == 0 or low - reach <= value <= high + reach]
         ordered = near or ordered
     return Axis.of(metric, ordered)
+
+
+def _wide_axis(metric: str, values: Sequence[float]) -> Axis:
+    """Return an axis for a metric that may be of other orders of magnitude from trial to trial: a size, say."""
+    spreads = bool(values) and min(values) > 0 and max(values) > _SPREAD * min(values)
+    return Axis.of(metric, values, log=True) if spreads else _axis(metric, values)
 
 
 def _in_pictures(study: StudyDocument) -> list[Doc]:

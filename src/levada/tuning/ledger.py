@@ -18,7 +18,7 @@ from levada.store import Store
 from levada.tuning.search import Search
 from levada.tuning.space import differences, lies_in
 from levada.tuning.trial import Trial, identity_of
-from levada.values import Json, float_or_object, json_text, utf8
+from levada.values import Json, canonical, float_or_object, json_text, utf8
 
 FOLDER = "studies"
 
@@ -121,9 +121,9 @@ class Ledger:
         for head, trial in self._kept():
             if only_this_run and head.get("run") != self.run:
                 continue
-            space, run = head.get("space", {}), head.get("run", run)
-            if trial is None:
+            if trial is None or not _is_alike(trial, head.get("space", {}), search, fixed):
                 continue
+            space, run = head.get("space", {}), head.get("run", run)
             taken = _as_ours(trial, search, fixed)
             if taken is None:
                 left_out.add(trial.identity)
@@ -157,6 +157,13 @@ def _read(store: Store, key: str) -> Iterator[tuple[dict[str, Any], Trial | None
             yield head, None
         elif form.get("state") in ("done", "pruned"):
             yield head, Trial.from_json(form)
+
+
+def _is_alike(trial: Trial, space: Mapping[str, str], search: Search, fixed: Mapping[str, Json]) -> bool:
+    """Whether a trial differs from those of this search by nothing but what either searches."""
+    forms = {**trial.fixed, **trial.searched}
+    rest = (forms.keys() | fixed.keys()) - space.keys() - search.space.keys()
+    return all(name in forms and name in fixed and canonical(forms[name]) == canonical(fixed[name]) for name in rest)
 
 
 def _as_ours(trial: Trial, search: Search, fixed: Mapping[str, Json]) -> Trial | None:

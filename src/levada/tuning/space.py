@@ -85,7 +85,7 @@ class OneOf:
         return list(self.choices)
 
     def __str__(self) -> str:
-        return "one of " + ", ".join(map(str, self.choices))
+        return "one of " + ", ".join(map(shown_value, self.choices))
 
 
 Range = Between | OneOf
