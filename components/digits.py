@@ -1,21 +1,25 @@
-"""Handwritten digits, 8x8 pixels: scikit-learn's data set, and a classifier that becomes ONNX."""
+"""Handwritten digits, 8x8 pixels: scikit-learn's data set, a classifier that becomes ONNX, and a Keras network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada import Context, component
-from levada.artifacts import Examples, Model
+from levada.artifacts import Examples, Model, Tensor
 from levada.components import Source
-from levada.models import save_sklearn
+from levada.training import Plateau, StopEarly, fit_keras, fit_sklearn
 
 if TYPE_CHECKING:
+    import keras
     import pyarrow as pa
+    from sklearn.pipeline import Pipeline
 
 LABEL = "digit"
 PIXELS = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
+MATRIX = Tensor("pixels", "float32", (-1, len(PIXELS)), columns=tuple(PIXELS))
 
 
 @dataclass(frozen=True)
@@ -43,16 +47,46 @@ def train_digits(ctx: Context, examples: Examples, *, strength: float = 0.1) -> 
 
     The model is kept as ONNX, which answers the training rows exactly as scikit-learn does.
     """
-    import numpy as np
+    return fit_sklearn(ctx, partial(logistic_regression, strength), examples, inputs=[MATRIX], label=LABEL)
+
+
+def logistic_regression(strength: float) -> Pipeline:
+    """Return a classifier of scaled pixels, not fitted yet."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    table = examples.table("train")
-    pixels = np.column_stack([table[name].to_numpy() for name in PIXELS])
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000, random_state=ctx.seed))
-    classifier.fit(pixels, table[LABEL].to_numpy())
-    model = save_sklearn(classifier, ctx.output(Model), table, columns=PIXELS, name="pixels")
-    difference = model.properties["largest_difference"]
-    ctx.summary(f"{table.num_rows:,} rows · ONNX differs by at most {difference:.0e}")
-    return model
+    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+
+
+@component(packages=("tensorflow", "keras"))
+def train_digits_network(
+    ctx: Context, examples: Examples, *, units: int = 64, epochs: int = 40, learning_rate: float = 0.01
+) -> Model:
+    """Fit a perceptron with one hidden layer, and keep the epoch that did best on the split `valid`."""
+    return fit_keras(
+        ctx,
+        partial(perceptron, units=units, learning_rate=learning_rate),
+        examples,
+        inputs=[MATRIX],
+        label=LABEL,
+        classes=range(10),
+        validation="valid",
+        batch_size=64,
+        epochs=epochs,
+        stop_early=StopEarly(patience=5),
+        plateau=Plateau(patience=2),
+        output="probabilities",
+    )
+
+
+def perceptron(*, units: int, learning_rate: float) -> keras.Model:
+    """Return an untrained network: a hidden layer between pixels and a probability for each digit."""
+    import keras
+
+    pixels = keras.Input((len(PIXELS),), name=MATRIX.name)
+    hidden: Any = keras.layers.Dense(units, activation="relu")(keras.layers.Rescaling(1 / 16)(pixels))
+    chances = keras.layers.Dense(10, activation="softmax")(keras.layers.Dropout(0.2)(hidden))
+    network = keras.Model(pixels, chances)
+    network.compile(keras.optimizers.Adam(learning_rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return network

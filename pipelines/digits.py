@@ -1,28 +1,35 @@
-"""Handwritten digits with scikit-learn: a small pipeline from a data set to a served ONNX model."""
+"""Handwritten digits: a scikit-learn model and a Keras network from one data set, each judged and served."""
 
 from __future__ import annotations
 
-from components.digits import LABEL, Digits, train_digits
+from components.digits import LABEL, Digits, train_digits, train_digits_network
 from levada import pipeline
+from levada.artifacts import Examples, Model
 from levada.components import at_least, champion, evaluate, ingest, push
 
 
 @pipeline
-def digits(*, strength: float = 0.1) -> None:
-    """Which digit is it? From 8x8 pixels to a served model.
+def digits(*, strength: float = 0.1, units: int = 64) -> None:
+    """Which digit is it? From 8x8 pixels to served models, one of scikit-learn and one of Keras.
 
     Args:
-        strength: the inverse of the classifier's regularisation; larger fits closer.
+        strength: the inverse of the linear classifier's regularisation; larger fits closer.
+        units: neurons in the network's hidden layer.
     """
-    data = ingest(Digits(), splits={"train": 8, "eval": 2})
-    model = train_digits.with_options(name="train")(data, strength=strength)
-    verdict = evaluate(
+    data = ingest(Digits(), splits={"train": 7, "valid": 1, "eval": 2})
+    _judge(train_digits.with_options(name="train")(data, strength=strength), data, "digits")
+    _judge(train_digits_network.with_options(name="train_network")(data, units=units), data, "digits-network", "_network")
+
+
+def _judge(model: Model, data: Examples, name: str, suffix: str = "") -> None:
+    """Hold a model against the champion of its name, and serve it if it is good enough."""
+    verdict = evaluate.with_options(name=f"evaluate{suffix}")(
         model,
         data,
-        champion=champion("digits"),
+        champion=champion(name),
         label=LABEL,
-        name="digits",
+        name=name,
         thresholds={"accuracy": at_least(0.95)},
         max_drop={"accuracy": 0.01},
     )
-    push(model, verdict.blessing, to="serving/digits")
+    push.with_options(name=f"push{suffix}")(model, verdict.blessing, to=f"serving/{name}")

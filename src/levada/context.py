@@ -15,7 +15,7 @@ from levada.errors import ComponentError, Stopped
 from levada.fanout import Growing
 from levada.registry import Registry
 from levada.secret import redact
-from levada.store import Store
+from levada.store import Store, private_folder
 
 if TYPE_CHECKING:
     from levada.beam.inner import BeamJob
@@ -24,6 +24,9 @@ A = TypeVar("A", bound=Artifact)
 
 SECONDS_BETWEEN_PROGRESS = 0.2
 
+KEPT = "kept"
+"""Where a local store has the folders that outlive an attempt."""
+
 
 @dataclass
 class Context:
@@ -31,8 +34,9 @@ class Context:
 
     `root` is the project's folder (relative paths in parameters are meant from there), `seed` an int that is
     the same whenever the same node of the same pipeline runs. `item` names the list item that a mapped node's call
-    is about (empty for other nodes), `number` is 1 for the first attempt. `at_once` is what the node says of how much
-    may go on at the same time; `is_fresh` that nothing made before is to be taken for it.
+    is about (empty for other nodes), `number` is 1 for the first attempt, `key` names the call by all that its outcome
+    depends on. `at_once` is what the node says of how much may go on at the same time, `is_fresh` that nothing made
+    before is to be taken for it.
     """
 
     run_id: str
@@ -47,6 +51,7 @@ class Context:
     beam_options: tuple[str, ...] = ()
     item: str = ""
     number: int = 1
+    key: str = ""
     stopped: Callable[[], bool] = lambda: False
     at_once: int | None = None
     is_fresh: bool = False
@@ -109,6 +114,18 @@ class Context:
     def home(self) -> str:
         """The key below which this attempt's outputs lie."""
         return f"artifacts/{self.pipeline}/{self.node_id}/{self.attempt}"
+
+    def kept_folder(self, name: str) -> Path:
+        """Return a folder on this machine that outlives the attempt, for a component that can go on where it was.
+
+        The next attempt at the same call (same code, inputs and parameters), in this run or a later one, finds what
+        this one left. The folder is there once somebody writes into it. Whoever is done removes it; `levada gc` does
+        after a week.
+        """
+        place = f"{self.pipeline}/{self.node_id}/{(self.key or self.attempt)[:32]}/{name}"
+        if self.store.local is not None:
+            return self.store.local / KEPT / place
+        return private_folder(KEPT) / hashlib.sha256(self.store.uri.encode()).hexdigest()[:16] / place
 
     def _output_name(self, kind: type[Artifact], name: str | None, many: bool) -> str:
         declared = {field: type_ for field, type_ in self.output_types.items() if (field in self.list_outputs) == many}

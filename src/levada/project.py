@@ -33,6 +33,7 @@ COUNTED = (
     "sources",
     "splits",
     "tables",
+    "training",
     "tuning",
     "validation",
 )

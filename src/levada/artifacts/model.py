@@ -3,6 +3,7 @@
     model.json       format, entry, inputs, outputs, fingerprint, framework: readable without any ML library
     saved_model/     a TensorFlow SavedModel, or
     model.onnx       an ONNX graph
+    training.json    how it was trained, with a number an epoch for each metric, where `levada.training` did it
 
 A model is more than its bytes: two equal trainings write different files. What counts as the same model is
 its `fingerprint`, over weights, architecture and the state of its preprocessing.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from levada.models.predictor import Predictor
 
 DOCUMENT = "model.json"
+TRAINING = "training.json"
 FORMATS = ("saved_model", "onnx")
 DTYPES = ("string", "int64", "float32", "float64", "bool")
 
@@ -177,6 +179,14 @@ class Model(Artifact):
                 hint="Write it with levada.models.save_keras or save_sklearn.",
             )
         return fingerprint
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """How its training went: for each metric a number an epoch; empty where nothing was kept of it."""
+        try:
+            return json.loads((self.path / TRAINING).read_text())["curves"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
     def describe(self, document: ModelDocument) -> None:
         """Write `model.json`, and take over the fingerprint: what saves a model calls this last."""

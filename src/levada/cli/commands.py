@@ -33,6 +33,7 @@ COMMANDS = {
     "report": "levada.cli.report:report",
     "graph": "levada.cli.graph:graph",
     "ui": "levada.cli.tracking:ui",
+    "tensorboard": "levada.cli.tensorboard:tensorboard",
     "sync": "levada.cli.tracking:sync",
     "verify": "levada.cli.verify:verify",
     "gc": "levada.cli.gc:gc",

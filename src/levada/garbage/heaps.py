@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from levada.context import KEPT
 from levada.errors import StoreError
 from levada.garbage.marking import Marks, attempt_of
 from levada.garbage.policy import DAY, Policy
@@ -146,6 +147,8 @@ def _lying_about(item: Found, age: float, marks: Marks, policy: Policy, heaps: H
         attempt = attempt_of(item.key)
         if attempt is None or attempt[1] not in marks.open:
             heaps.add(TEMPORARY, attempt[0] if attempt else item.key, item)
+    elif top == KEPT and age > lasts:
+        heaps.add(TEMPORARY, item.key, item)
     elif top == "files" and item.key.rsplit("/", 1)[0] not in marks.files:
         heaps.add(FILES, item.key.rsplit("/", 1)[0], item)
     elif top == "code" and rest.removesuffix(".zip") not in marks.code:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 ENTRY = "saved_model"
+_PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 
 
 def save_keras(
@@ -35,7 +36,8 @@ def save_keras(
     called with a dict. `output` names the output of a model that has one; a model that returns a dict keeps
     its names. An output of one number a row is a scalar. `classes` are the labels of a softmax output, in order.
 
-    Raises ModelError for a model without inputs, or with a dtype that no caller can give.
+    Lambda layers and custom objects need no registration: what they compute is saved. Raises ModelError for a model
+    without inputs, with a dtype that no caller can give, or that calls Python to predict.
     """
     import keras as keras_
     import tensorflow as tf
@@ -52,6 +54,7 @@ def save_keras(
     }
     function: Any = tf.function(serve, autograph=False)
     concrete: Any = function.get_concrete_function(**specs)
+    _refuse_python(concrete.graph.as_graph_def())
     outputs = tuple(
         Tensor(name, spec.dtype.name, (-1, *spec.shape[1:]), classes=tuple(classes) if len(spec.shape) == 2 else ())
         for name, spec in concrete.structured_outputs.items()
@@ -64,6 +67,18 @@ def save_keras(
     framework = f"keras {keras_.__version__}, tensorflow {tf.__version__}"
     out.describe(ModelDocument("saved_model", ENTRY, tensors, outputs, fingerprint, framework))
     return out
+
+
+def _refuse_python(graph: Any) -> None:
+    """Raise ModelError for a graph that calls Python: the function is not in the file, so nothing else could run it."""
+    nodes = (*graph.node, *(node for function in graph.library.function for node in function.node_def))
+    calling = next((node.name for node in nodes if node.op in _PYTHON), None)
+    if calling is not None:
+        raise ModelError(
+            f"the model calls Python when it predicts ({calling}), which no saved model can hold.",
+            hint="Write what tf.py_function or tf.numpy_function does with keras.ops or TensorFlow. Lambda layers and "
+            "layers of your own are saved as what they compute, and need no registration.",
+        )
 
 
 def _inputs_of(model: Any) -> tuple[Tensor, ...]:
@@ -102,13 +117,15 @@ def _caller(model: Any, tensors: tuple[Tensor, ...]) -> Any:
     import tensorflow as tf
 
     symbolic = {item.name: item for item in getattr(model, "inputs", None) or ()}
+    # A Sequential takes its one tensor bare; a functional model takes a dict by name, however it was built.
+    alone = len(symbolic) == 1 and not isinstance(getattr(model, "_inputs_struct", None), dict)
+    if alone and len(tensors) == 1:
+        symbolic = {tensors[0].name: next(iter(symbolic.values()))}  # its name is nothing that a caller would say
     unknown = [tensor.name for tensor in tensors if symbolic and tensor.name not in symbolic]
     if unknown:
         raise ModelError(
             f"the model has no keras.Input named {', '.join(unknown)}.", hint=f"It has {', '.join(symbolic)}."
         )
-    # A Sequential takes its one tensor bare; a functional model takes a dict by name, however it was built.
-    alone = len(symbolic) == 1 and not isinstance(getattr(model, "_inputs_struct", None), dict)
 
     def call(features: dict[str, Any]) -> Any:
         given: dict[str, Any] = {}

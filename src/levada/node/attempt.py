@@ -102,6 +102,7 @@ def call_component(view: RunView, this: Try, stopped: Callable[[], bool]) -> Res
         beam_options=view.resolved.beam_options,
         item=this.item_id,
         number=this.number,
+        key=this.key,
         stopped=stopped,
         at_once=node.at_once,
         is_fresh=node.id in view.resolved.fresh or not view.resolved.use_cache,

@@ -8,6 +8,7 @@
       artifacts/<pipeline>/<node>/<attempt>/<output>/...   files of one attempt
       cache/<2>/<key>.json              key -> the result of the node that had it
       files/<digest>/<name>             project files that a run depended on (a schema)
+      kept/<pipeline>/<node>/<key>/     what an attempt left for the next one at the same call
       registry/<model>/...              candidates, versions and promotions (levada.registry)
       delivery/...                      how far readers of journals have come
 

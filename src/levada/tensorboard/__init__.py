@@ -1,0 +1,1 @@
+"""TensorBoard: one more reader of journals. What a component reports step by step becomes an event file."""

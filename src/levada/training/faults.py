@@ -1,0 +1,192 @@
+"""What is wrong with a network or its data, said before the first step or after the step that failed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from levada.artifacts.model import Tensor
+from levada.errors import LevadaError, ModelError, Position, TrainingError, did_you_mean
+from levada.signature import definition
+from levada.training.data import Feed
+from levada.training.description import Training
+from levada.training.labels import Target
+
+
+def where_of(training: Training) -> Position:
+    """Return the line where the author's function stands."""
+    return definition(training.network.function)
+
+
+def built(training: Training) -> Any:
+    """Return the network that the author's function makes; raises ModelError unless it is a compiled Keras model."""
+    import keras
+
+    name, where = training.network.name, where_of(training)
+    model = training.network.build()
+    if not isinstance(model, keras.Model):
+        raise ModelError(
+            f"{name}() returned {type(model).__name__}: wanted a keras.Model.", where=where, hint="return network"
+        )
+    if not getattr(model, "compiled", False) or model.optimizer is None:
+        raise ModelError(
+            f"{name}() returned a network that is not compiled.",
+            where=where,
+            hint='network.compile(keras.optimizers.Adam(), loss="binary_crossentropy") says how it learns.',
+        )
+    return model
+
+
+def is_bare(model: Any) -> bool:
+    """Whether a model takes its one input as it is, not in a dict by name."""
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        return True
+    symbolic = getattr(model, "inputs", None)
+    return bool(symbolic) and len(symbolic) == 1 and not isinstance(getattr(model, "_inputs_struct", None), dict)
+
+
+def check_fit(training: Training, target: Target, model: Any) -> None:
+    """Raise ModelError where a network's inputs or outputs do not fit what it is fed."""
+    where = where_of(training)
+    symbolic = {item.name: item for item in getattr(model, "inputs", None) or ()}
+    given = {tensor.name: tensor for tensor in training.inputs}
+    if is_bare(model) and len(given) == 1:
+        symbolic = dict(zip(given, symbolic.values(), strict=False))  # its name is nothing that anybody would say
+    for name in symbolic:
+        if name not in given:
+            raise ModelError(
+                f"the network takes '{name}', which is none of the inputs it is fed.",
+                where=where,
+                hint=did_you_mean(name, given) or f"inputs= has {', '.join(given)}.",
+            )
+    for name, tensor in given.items():
+        if symbolic and name not in symbolic:
+            raise ModelError(
+                f"the network is fed '{name}', and has no keras.Input of that name.",
+                where=where,
+                hint=did_you_mean(name, symbolic) or f"It has {', '.join(symbolic)}.",
+            )
+        if symbolic:
+            _check_shape(tensor, symbolic[name], where)
+    _check_output(target, model, where)
+
+
+def _check_shape(tensor: Tensor, symbolic: Any, where: Position) -> None:
+    wanted = tuple(symbolic.shape[1:])
+    fits = len(wanted) == len(tensor.shape) - 1 and all(
+        size is None or size == own for size, own in zip(wanted, tensor.shape[1:], strict=True)
+    )
+    if not fits and {wanted, tensor.shape[1:]} != {(), (1,)}:
+        raise ModelError(
+            f"the network takes '{tensor.name}' as {_shown(wanted)} a row, and is fed {_shown(tensor.shape[1:])}.",
+            where=where,
+            hint="The shape of the keras.Input is that of inputs=, which is that of the column.",
+        )
+    is_text = symbolic.dtype == "string"
+    if is_text != (tensor.dtype == "string"):
+        raise ModelError(
+            f"the network takes '{tensor.name}' as {symbolic.dtype}, and is fed {tensor.dtype}.", where=where
+        )
+
+
+def _check_output(target: Target, model: Any, where: Position) -> None:
+    shape = getattr(model, "output_shape", None) if getattr(model, "outputs", None) else None
+    if target.label is None or not isinstance(shape, tuple) or math.isnan(target.lowest):
+        return
+    name, loss = target.label.name, _loss_name(model)
+    units = shape[-1] if len(shape) == 2 else None
+    span = f"{target.lowest:g} to {target.highest:g}"
+    if loss == "sparse_categorical_crossentropy" and units is not None:
+        if target.lowest < 0 or target.highest >= units:
+            raise ModelError(
+                f"label '{name}' is {span}, and the network has {units} outputs, for 0 to {units - 1}.",
+                where=where,
+                hint=f"Give the last layer {target.highest + 1:g} units, or say with classes= which labels there are.",
+            )
+    elif loss == "binary_crossentropy":
+        if target.lowest < 0 or target.highest > 1:
+            raise ModelError(
+                f"label '{name}' is {span}, and binary_crossentropy takes 0 to 1.",
+                where=where,
+                hint="For several classes: sparse_categorical_crossentropy, and a unit for each.",
+            )
+        if units not in (None, 1):
+            raise ModelError(
+                f"the network has {units} outputs, and label '{name}' is one number a row.",
+                where=where,
+                hint="Give the last layer 1 unit; for several classes use sparse_categorical_crossentropy.",
+            )
+    elif loss in ("categorical_crossentropy", "categorical_focal_crossentropy") and units not in (None, 1):
+        raise ModelError(
+            f"{loss} wants a place for each class, and label '{name}' is one number a row.",
+            where=where,
+            hint="sparse_categorical_crossentropy takes it as it is.",
+        )
+
+
+def _loss_name(model: Any) -> str:
+    loss = getattr(model, "loss", None)
+    return loss if isinstance(loss, str) else str(getattr(loss, "name", ""))
+
+
+def _shown(shape: tuple[Any, ...]) -> str:
+    return str(list(shape)) if shape else "a scalar"
+
+
+# -- after a step that failed ---------------------------------------------------------------------------
+
+
+def no_number(training: Training, feed: Feed, model: Any, epoch: int, step: int, loss: float) -> LevadaError:
+    """Return the error for a loss that is no finite number, with what the batch of that step had."""
+    import numpy as np
+
+    batch = next(iter(feed.batches(epoch).skip(step * feed.share.devices).take(1)), None)
+    found = f"the loss is {loss} at step {step + 1} of {feed.steps} in epoch {epoch + 1} of {training.epochs}"
+    infinite: list[str] = []
+    missing: list[str] = []
+    if batch is not None:
+        x, *rest = batch
+        named = {training.inputs[0].name: x} if feed.bare else dict(x)
+        if rest and feed.target.label is not None:
+            named[f"label {feed.target.label.name}"] = rest[0]
+        for name, tensor in named.items():
+            array = tensor.numpy()
+            if array.dtype.kind != "f":
+                continue
+            if np.isinf(array).any():
+                infinite.append(f"'{name}' is infinite in {int(np.isinf(array).any(axis=_inner(array)).sum())} rows")
+            if np.isnan(array).any():
+                missing.append(f"'{name}' is NaN in {int(np.isnan(array).any(axis=_inner(array)).sum())} rows")
+    if infinite:
+        hint = "Clip or leave out infinite values where the examples are made; check_data finds them before training."
+        return TrainingError(f"{found}: {'; '.join(infinite)} of its batch.", hint=hint)
+    broken = [
+        variable.path for variable in model.trainable_variables if not np.isfinite(np.asarray(variable.numpy())).all()
+    ]
+    if missing:
+        hint = "NaN means missing: levada.features' layers take it; a network of plain layers needs values filled in."
+        return TrainingError(f"{found}: {'; '.join(missing)} of its batch.", hint=hint)
+    after = f" The weights of {broken[0]} are no numbers any more." if broken else ""
+    return TrainingError(
+        f"{found}, and all its inputs and labels are finite.{after}",
+        where=where_of(training),
+        hint="A smaller learning rate, or clipnorm=1.0 in the optimizer, keeps steps small; a loss of logarithms wants "
+        "predictions that are never exactly 0: take from_logits=True.",
+    )
+
+
+def _inner(array: Any) -> tuple[int, ...]:
+    return tuple(range(1, array.ndim))
+
+
+def no_memory(training: Training, error: BaseException) -> LevadaError:
+    """Return the error for a training that found no memory."""
+    first = str(error).strip().splitlines()
+    return TrainingError(
+        f"there was no memory left for batches of {training.batch_size:,} rows"
+        f"{f' ({first[0][:120]})' if first and first[0] else ''}.",
+        where=where_of(training),
+        hint="Take a smaller batch_size=, or give the node more: with_options(needs={'memory': '8GB'}).",
+    )

@@ -1,0 +1,156 @@
+"""Doing what a description of a training says: the same function in one process and in every worker of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from levada.artifact import Making
+from levada.artifacts.model import Model
+from levada.models.keras_export import save_keras
+from levada.training import faults
+from levada.training.checkpoints import Checkpoints
+from levada.training.curves import write_curves
+from levada.training.data import Feed
+from levada.training.description import Training
+from levada.training.labels import target_of
+from levada.training.news import Hooks, Outcome
+from levada.training.sharing import Share
+from levada.training.warm import start_from, vocabularies
+
+
+def carry_out(
+    training: Training,
+    folder: Path | None,
+    *,
+    strategy: Any = None,
+    share: Share | None = None,
+    hooks: Hooks | None = None,
+) -> Outcome:
+    """Train a network, and save it in `folder` as the Model artifact does; return what came of it.
+
+    `strategy` is a `tf.distribute.Strategy`, None for one device. `share` says which part of each global batch is this
+    process's. Checkpoints lie in `training.home`: the chief writes one after each epoch, and all go on from the last
+    whole one. Only the chief has a `folder`.
+
+    Raises DataError for labels that nothing can be learnt from, ModelError for a network that does not fit what it is
+    fed, TrainingError for a loss that is no number or where memory ran out, `Stopped` if the run is being stopped.
+    """
+    import keras
+    import tensorflow as tf
+
+    hooks = hooks or Hooks()
+    share = share or Share(devices=strategy.num_replicas_in_sync if strategy is not None else 1)
+    target = target_of(training)
+    keras.utils.set_random_seed(training.seed)
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        with _precision(training.precision), strategy.scope() if strategy is not None else nullcontext():
+            model = faults.built(training)
+            feed = Feed(training, target, share, training.split, faults.is_bare(model))
+            if not model.built:  # a network without keras.Input knows its shapes when it has seen some rows
+                model(next(iter(Feed(training, target, Share(), training.split, feed.bare).batches()))[0])
+            faults.check_fit(training, target, model)
+            model.optimizer.build(model.trainable_variables)  # otherwise the first step does it, in its slow trace
+        return _trained(training, folder, strategy, share, hooks, feed, model)
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise faults.no_memory(training, error) from error
+
+
+def _trained(
+    training: Training,
+    folder: Path | None,
+    strategy: Any,
+    share: Share,
+    hooks: Hooks,
+    feed: Feed,
+    model: Any,
+) -> Outcome:
+    from levada.training.loop import Course, NotANumberError
+
+    checkpoints = Checkpoints(training.home) if training.home is not None else None
+    course = Course(training, feed.steps, hooks.say, hooks.stopped, checkpoints if share.is_chief else None)
+    course.set_model(model)
+    notes: list[str] = []
+    first = _go_on(course, checkpoints, notes)
+    if first == 0 and training.start is not None:
+        notes += start_from(training.start, model)
+    hooks.built(model, first)
+    arguments: dict[str, Any] = {
+        "epochs": training.epochs,
+        "initial_epoch": first,
+        "steps_per_epoch": feed.steps,
+        "verbose": 0,
+        "shuffle": False,
+        "callbacks": [*(training.callbacks() if training.callbacks else []), *hooks.callbacks, course],
+    }
+    if training.validation:
+        judge = Feed(
+            replace(training, weight="", class_weights=None),
+            replace(feed.target, weight="", weights={}),
+            share,
+            training.validation,
+            feed.bare,
+        )
+        arguments |= {"validation_data": _spread(judge, strategy, 0, mixed=False), "validation_steps": judge.steps}
+    if not course.is_over and first < training.epochs:
+        fit = hooks.fit or (lambda model, data, **options: model.fit(data, **options))
+        try:
+            fit(model, _spread(feed, strategy, first), **arguments)
+        except NotANumberError as wrong:
+            raise faults.no_number(training, feed, model, wrong.epoch, wrong.step, wrong.loss) from None
+    course.finish()
+    notes += checkpoints.notes if checkpoints is not None else []
+    outcome = Outcome(
+        course.curves, course.epochs, course.best_epoch, first, feed.rows, notes=tuple(dict.fromkeys(notes))
+    )
+    if folder is None:
+        return outcome
+    properties = _save(training, model, folder, outcome)
+    if checkpoints is not None:
+        checkpoints.clear()
+    return replace(outcome, properties=properties)
+
+
+def _go_on(course: Any, checkpoints: Checkpoints | None, notes: list[str]) -> int:
+    """Set the model to the newest whole checkpoint; return the epoch (from 0) to go on with."""
+    newest = checkpoints.newest() if checkpoints is not None else None
+    if newest is None:
+        return 0
+    if not course.go_on_from(newest):
+        notes.append(f"the checkpoint of epoch {newest.epoch} is one of another network, and was left aside")
+        return 0
+    notes.append(f"went on after epoch {newest.epoch}, where an earlier attempt had ended")
+    return newest.epoch
+
+
+def _spread(feed: Feed, strategy: Any, epoch: int, *, mixed: bool = True) -> Any:
+    """Return a feed's batches as Keras takes them: with several devices, each step gives a piece to each."""
+    if strategy is None or strategy.num_replicas_in_sync == 1:
+        return feed.batches(epoch, mixed=mixed)
+    return strategy.distribute_datasets_from_function(lambda context: feed.batches(epoch, mixed=mixed))
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Let layers that are made meanwhile compute in another precision."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _save(training: Training, model: Any, folder: Path, outcome: Outcome) -> dict[str, Any]:
+    """Write the model and its curves into a folder; return the properties of the artifact."""
+    out = Model(Making(folder, folder.as_posix(), "model"))
+    save_keras(model, out, inputs=training.inputs, output=training.output, classes=training.classes)
+    write_curves(folder, training, outcome, vocabularies(model))
+    return dict(out.properties)

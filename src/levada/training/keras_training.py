@@ -1,0 +1,162 @@
+"""Fitting a Keras network in a component: the author says what, and everything around it is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from levada.artifacts.examples import Examples
+from levada.artifacts.model import Model, Tensor
+from levada.context import Context
+from levada.errors import ComponentError
+from levada.training.description import Network, Plateau, Precision, Rows, StopEarly, Training
+from levada.training.news import Hooks, Outcome, Said
+
+if TYPE_CHECKING:
+    import keras
+
+
+def fit_keras(
+    ctx: Context,
+    network: Callable[[], keras.Model],
+    examples: Examples,
+    *,
+    inputs: Sequence[Tensor],
+    label: str | Tensor | None,
+    split: str = "train",
+    validation: str | None = None,
+    batch_size: int = 1024,
+    epochs: int = 1,
+    classes: Sequence[str | int] = (),
+    weight: str | None = None,
+    class_weights: Mapping[Any, float] | Literal["balanced"] | None = None,
+    output: str = "prediction",
+    stop_early: StopEarly | None = None,
+    plateau: Plateau | None = None,
+    start: Model | None = None,
+    devices: Literal["one", "all"] = "one",
+    precision: Precision = "float32",
+    deterministic: bool = True,
+    callbacks: Callable[[], list[Any]] | None = None,
+    memory: int = 1 << 30,
+    seed: int | None = None,
+) -> Model:
+    """Fit a Keras network on a split, save it with a signature of raw features, and return the Model of this node.
+
+        def network(fitted: Fitted, *, units: int) -> keras.Model: ...       # builds it, and compiles it
+
+        @component(packages=("tensorflow", "keras"))
+        def train(ctx: Context, examples: Examples, statistics: Statistics, *, units: int = 32) -> Model:
+            fitted = FEATURES.fitted(statistics)
+            return fit_keras(
+                ctx, partial(network, fitted, units=units), examples, inputs=fitted.tensors, label="late", epochs=4
+            )
+
+    `network` is a function at the top level of a module, or a `functools.partial` of one: other processes can build it
+    too. `inputs` says what it is fed, by name, dtype and shape. The label is float32 unless it is given as a Tensor;
+    with `classes`, which may be words, it is the place of its value among them. `weight` names a column that says how
+    much each row counts; `class_weights` does it by the value of the label.
+
+    The rows are shuffled anew in every epoch by the node's seed, or `seed`. A split whose batches take less than
+    `memory` bytes is kept in memory, others are read while training goes on. `validation` is measured after every
+    epoch. `devices="all"` trains one replica on each GPU with `tf.distribute.MirroredStrategy`; `batch_size` is that of
+    all together. `deterministic` makes equal trainings give equal weights, at some cost on a GPU. `callbacks` is a
+    function that gives more Keras callbacks. `start` is a model whose weights are where training begins.
+
+    After every epoch the state of training is kept: an attempt that was cut short is gone on with, and ends with the
+    weights that it would have had. Metrics are reported as they come. The curves are kept with the model.
+
+    Raises DataError, ModelError and TrainingError where labels, network and rows do not fit; ComponentError for options
+    that do not.
+    """
+    for name in filter(None, (split, validation)):
+        examples.rows(name)  # a wrong name is said before all else
+    training = Training(
+        network=Network.of(network),
+        rows=Rows.of(examples),
+        inputs=tuple(inputs),
+        label=Tensor(label, "float32") if isinstance(label, str) else label,
+        split=split,
+        validation=validation or "",
+        batch_size=_at_least_one("batch_size", batch_size),
+        epochs=_at_least_one("epochs", epochs),
+        seed=ctx.seed if seed is None else seed,
+        classes=tuple(classes),
+        weight=weight or "",
+        class_weights=class_weights,
+        output=output,
+        precision=precision,
+        deterministic=deterministic,
+        stop_early=stop_early,
+        plateau=plateau,
+        callbacks=callbacks,
+        start=start.path if start is not None else None,
+        home=ctx.kept_folder("training"),
+        memory=memory,
+    )
+    from levada.training.fitting import carry_out
+
+    model = ctx.output(Model)
+    reporter = Reporter(ctx)
+    outcome = carry_out(
+        training,
+        model.path,
+        strategy=_strategy(devices),
+        hooks=Hooks(say=reporter.say, stopped=lambda: ctx.stopping),
+    )
+    model.properties.update(outcome.properties)
+    reporter.conclude(training, outcome)
+    return model
+
+
+def _at_least_one(name: str, value: int) -> int:
+    if value < 1:
+        raise ComponentError(f"fit_keras({name}={value}): wanted 1 or more.")
+    return value
+
+
+def _strategy(devices: str) -> Any:
+    if devices == "one":
+        return None
+    if devices != "all":
+        raise ComponentError(f"fit_keras(devices={devices!r}): wanted 'one' or 'all'.")
+    import tensorflow as tf
+
+    # On a machine without GPUs: all logical CPUs, of which there is one unless somebody has made more.
+    names = [device.name for device in tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")]
+    return tf.distribute.MirroredStrategy(names) if len(names) > 1 else None
+
+
+class Reporter:
+    """Passes on what a training says: to the terminal, and as points of curves to the journal and whoever reads it."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def say(self, said: Said) -> None:
+        """Report how far a training is; the metrics of an epoch once it is over."""
+        if said.is_end:
+            for name, value in said.logs.items():
+                self._ctx.metric(name, value, step=said.epoch)
+        done = (said.epoch - 1) * said.steps + said.step
+        shown = [f"epoch {said.epoch}/{said.epochs}", *(f"{name} {value:.3g}" for name, value in _first(said.logs))]
+        self._ctx.progress(done, said.epochs * said.steps, " · ".join(shown))
+
+    def conclude(self, training: Training, outcome: Outcome) -> None:
+        """Say what came of it: the metrics are those of the epoch whose weights the model has."""
+        last = {name: values[outcome.best - 1] for name, values in outcome.curves.items() if values}
+        for name, value in last.items():
+            if outcome.best != outcome.epochs:
+                self._ctx.metric(name, value)
+        epochs = f"{outcome.epochs} epoch{'s' if outcome.epochs != 1 else ''}"
+        if outcome.best != outcome.epochs:
+            epochs += f", best {outcome.best}"
+        shown = [f"{name} {value:.3f}" for name, value in _first(last)]
+        self._ctx.summary(" · ".join([f"{outcome.rows:,} rows", epochs, *shown, *outcome.notes]))
+
+
+def _first(logs: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Return what to show of some metrics: the loss and another, on held-out rows where there are any."""
+    held = {name: value for name, value in logs.items() if name.startswith("val_")}
+    shown = [item for item in (held or logs).items() if item[0] != "learning_rate"]
+    return sorted(shown, key=lambda item: not item[0].endswith("loss"))[:2]

@@ -1,0 +1,97 @@
+"""Labels, networks and numbers that do not fit are said in words, before the first step where that can be."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from levada.errors import ComponentError, DataError, ModelError, TrainingError
+from levada.models import Tensor
+from tests.models.workshop import Workshop
+from tests.training.conftest import Fit
+from tests.training.networks import not_compiled, nothing, plain, rows, small
+
+pytest.importorskip("tensorflow")
+
+X = (Tensor("x", "float32"),)
+COUNT = 300
+
+
+def with_label(values: Any) -> pa.Table:
+    return rows(COUNT, late=values)
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "said"),
+    [
+        (with_label([None, *[1, 0] * 149, 1]), {}, r"label 'late' misses 1 of 300 values in split 'train'"),
+        (with_label([1] * COUNT), {}, r"label 'late' is 1 in all 300 rows of split 'train': there is nothing to tell"),
+        (with_label([float("nan"), *[1.0, 0.0] * 149, 1.0]), {}, r"label 'late' is NaN or infinite in 1 rows"),
+        (rows(), {"label": "kind"}, r"label 'kind' is text \((yes|no), (yes|no)\).*\n.*classes=\['no', 'yes'\]"),
+        (rows(), {"label": "kind", "classes": ["yes", "nope"]}, r"is 'no' in split 'train', which is none .*\nDid you"),
+        (rows(), {"label": "lat"}, r"column 'lat' is not in the examples"),
+        (rows(), {"split": "trian"}, r"no split 'trian'.\nDid you mean train\?"),
+        (rows(w=[-1.0] * COUNT), {"weight": "w"}, r"weight 'w' misses 0 values, and the least is -1.0"),
+        (rows(), {"class_weights": {2: 1.0}}, r"class_weights= names 2, which the label never is"),
+    ],
+)
+def test_labels_that_nothing_can_be_learnt_from(
+    workshop: Workshop, fit: Fit, table: pa.Table, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        fit(workshop.examples(table, "train"), plain, **({"inputs": X} | options))
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "said"),
+    [
+        (not_compiled, {}, r"not_compiled\(\) returned a network that is not compiled"),
+        (nothing, {}, r"nothing\(\) returned NoneType: wanted a keras.Model"),
+        (small, {}, r"the network takes 'word', which is none of the inputs"),
+        (plain, {"inputs": (*X, Tensor("word", "string"))}, r"is fed 'word', and has no keras.Input of that name"),
+        (plain, {"inputs": (Tensor("x", "float32", (-1, 2)),)}, r"takes 'x' as \[1\] a row, and is fed \[2\]"),
+        (plain, {"inputs": (Tensor("x", "string"),)}, r"takes 'x' as float32, and is fed string"),
+        (
+            partial(plain, units=2, activation="softmax", loss="sparse_categorical_crossentropy"),
+            {"label": "three"},
+            r"label 'three' is 0 to 2, and the network has 2 outputs, for 0 to 1\.",
+        ),
+        (plain, {"label": "three"}, r"label 'three' is 0 to 2, and binary_crossentropy takes 0 to 1"),
+        (partial(plain, units=2), {}, r"the network has 2 outputs, and label 'late' is one number a row"),
+        (partial(plain, units=2, loss="categorical_crossentropy"), {}, r"wants a place for each class"),
+    ],
+)
+def test_networks_that_do_not_fit_what_they_are_fed(
+    workshop: Workshop, fit: Fit, network: Any, options: dict[str, Any], said: str
+) -> None:
+    examples = workshop.examples(rows(COUNT, three=np.arange(COUNT) % 3), "train")
+    with pytest.raises(ModelError, match=said) as caught:
+        fit(examples, network, **({"inputs": X} | options))
+    assert caught.value.where is not None and caught.value.where.file == "tests/training/networks.py"
+
+
+def test_an_infinite_feature_is_named_with_its_step(workshop: Workshop, fit: Fit) -> None:
+    x = np.ones(COUNT, "float32")
+    x[250] = np.inf
+    with pytest.raises(TrainingError) as caught:
+        fit(workshop.examples(rows(COUNT, x=x), "train"), plain, inputs=X)
+    said = caught.value.message
+    assert "of 5 in epoch 1 of 3: 'x' is infinite in 1 rows of its batch" in said
+    missing = np.where(np.arange(COUNT) == 250, np.nan, 1).astype("float32")
+    with pytest.raises(TrainingError, match="'x' is NaN in 1 rows of its batch"):
+        fit(workshop.examples(rows(COUNT, x=missing), "train"), plain, inputs=X)
+
+
+def test_steps_that_are_too_long_are_told_from_bad_features(workshop: Workshop, fit: Fit) -> None:
+    with pytest.raises(TrainingError, match="all its inputs and labels are finite") as caught:
+        fit(workshop.examples(rows(), "train"), partial(plain, rate=1e38, activation=None, loss="mse"), inputs=X)
+    assert "smaller learning rate" in caught.value.hint
+
+
+def test_what_is_no_network_function_is_refused(workshop: Workshop, fit: Fit) -> None:
+    with pytest.raises(ComponentError, match="the network is str: wanted a function"):
+        fit(workshop.examples(rows(), "train"), "small")
