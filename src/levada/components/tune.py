@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from levada import Artifact, Context, Many
 from levada.artifacts.study import Study
-from levada.component import Component
+from levada.component import Component, stand_in
 from levada.draw import Drawing, caller_position
-from levada.errors import LevadaError, Position, WiringError
+from levada.errors import LevadaError, WiringError
 from levada.options import Options
 from levada.parameters import Parameters
 from levada.signature import Signature
@@ -121,23 +121,7 @@ def _options_of(own: Options) -> Options:
     return Options(name="tune", after=own.after, requires=own.requires, needs=own.needs, packages=own.packages)
 
 
-class Runner(Component[..., Tuned]):
-    """The component that every study is a call of: it takes a search, and whatever the searched component takes."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__(function, Options(name="tune"))
-
-    @cached_property
-    def signature(self) -> Signature:
-        """The outputs; the inputs are those of the component that is tuned."""
-        outputs: dict[str, type[Artifact]] = {"parameters": Parameters, "study": Study}
-        return Signature({}, {RESERVED: Search}, outputs, (), Tuned, inspect.Signature())
-
-    def check_given(self, given: Mapping[str, Json], where: Position | None) -> None:
-        """Say nothing: the study holds them against the component that is tuned."""
-
-
-@Runner
+@stand_in
 def study(ctx: Context, *, search: Search, **arguments: Any) -> Tuned:
     """Run a study: its trials in worker processes, what came of each into the journal and into the ledger."""
     component = search.component
@@ -178,6 +162,7 @@ def _about(ctx: Context, search: Search, inputs: Mapping[str, Any]) -> dict[str,
         "item": ctx.item,
         "attempt": ctx.attempt,
         "goals": list(search.metrics),
+        "uses_keras": "keras" in search.component.options.packages,
         "pruned_by": search.metrics[0] if search.prunes else "",
     }
 

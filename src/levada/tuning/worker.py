@@ -95,7 +95,7 @@ class Work:
         except BaseException as error:  # noqa: BLE001  whatever a component raises fails its trial and nothing else
             answer = {"failed": describe(error).to_json()} if self._pruned_at is None else {"pruned": self._pruned_at}
         shutil.rmtree(folder, ignore_errors=True)
-        _forget()
+        _forget(self._about["uses_keras"])
         sys.stdout.flush()
         sys.stderr.flush()
         self._say(answer)
@@ -196,10 +196,11 @@ def _artifacts(returned: Any) -> list[Any]:
     return list(returned) if isinstance(returned, tuple) else [returned]
 
 
-def _forget() -> None:
+def _forget(uses_keras: bool) -> None:
     """Let go of what a trial leaves in the process: Keras keeps every model that it built in a graph of its own."""
-    keras = sys.modules.get("keras")
-    if keras is not None:
+    if uses_keras:
+        import keras
+
         keras.utils.clear_session()
     gc.collect()
 
