@@ -393,26 +393,6 @@ def component(
     return decorate(function) if function is not None else decorate
 
 
-class StandIn(Component[P, R]):
-    """A component that is called with the arguments of another; made by `stand_in`."""
-
-    @cached_property
-    def signature(self) -> Signature:
-        """The inputs, parameters and outputs of its own."""
-        return read_signature(self.function, is_open=True)
-
-    def check_given(self, given: Mapping[str, Json], where: Position | None) -> None:
-        """Say nothing: it takes anything, and holds it against the other component."""
-
-
-def stand_in(function: Callable[Concatenate[Context, P], R]) -> Component[P, R]:
-    """Make a component that nodes call which were drawn for another: `def study(ctx, *, search: Search, **arguments)`.
-
-    It gets its own parameters, and by keyword whatever else the node has: inputs and parameters of the other.
-    """
-    return StandIn(function, Options())
-
-
 def component_of(thing: Any) -> Component[..., Any] | None:
     """Return `thing` if it is a component."""
     return cast("Component[..., Any]", thing) if isinstance(thing, Component) else None

@@ -21,7 +21,7 @@ PURE_DECORATORS = frozenset({
     "contextlib.asynccontextmanager", "contextlib.contextmanager", "dataclasses.dataclass", "enum.unique",
     "functools.cache", "functools.cached_property", "functools.lru_cache", "functools.singledispatch",
     "functools.total_ordering", "levada.component", "levada.component.component",
-    "levada.component.stand_in", "levada.pipeline", "levada.pipeline.pipeline", "typing.final", "typing.no_type_check",
+    "levada.stand_in.stand_in", "levada.pipeline", "levada.pipeline.pipeline", "typing.final", "typing.no_type_check",
     "typing.overload", "typing.override",
     "typing.runtime_checkable", "typing_extensions.deprecated", "typing_extensions.override",
 })  # fmt: skip

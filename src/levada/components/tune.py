@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from levada import Artifact, Context, Many
+from levada import Context
 from levada.artifacts.study import Study
-from levada.component import Component, stand_in
-from levada.draw import Drawing, caller_position
-from levada.errors import LevadaError, WiringError
-from levada.options import Options
+from levada.component import Component
+from levada.draw import caller_position
+from levada.errors import LevadaError
 from levada.parameters import Parameters
-from levada.signature import Signature
+from levada.stand_in import stand_in
 from levada.tuning.goals import Goal
 from levada.tuning.ledger import Ledger
-from levada.tuning.pool import Pool
-from levada.tuning.sampling import Sampler, defaults_within
-from levada.tuning.search import RESERVED, Search, ensure_named, search_of
+from levada.tuning.pool import Pool, brief
+from levada.tuning.sampling import Sampler
+from levada.tuning.search import Search, ensure_named, search_of
 from levada.tuning.space import Range, shown
 from levada.tuning.study import Hooks, Outcome
 from levada.tuning.study import Study as Trials
 from levada.tuning.trial import Trial
-from levada.values import Json, encode
+from levada.tuning.tuning import Tuning
+from levada.values import encode
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,57 +65,7 @@ def tune(
     except LevadaError as error:
         error.where = error.where or position
         raise
-    return Tuning(component, search)
-
-
-class Tuning(Component[P, Tuned]):
-    """A component that is being tuned; made by `tune`."""
-
-    def __init__(self, component: Component[P, Any], search: Search, options: Options | None = None) -> None:
-        super().__init__(component.function, options or _options_of(component.options))
-        self._component = component
-        self._search = search
-
-    @cached_property
-    def signature(self) -> Signature:
-        """What the component takes, but for what is searched; what comes of it is `Tuned`."""
-        own, mine = self._component.signature, study.signature
-        rest = [parameter for name, parameter in own.bound.parameters.items() if name not in self._search.space]
-        return replace(
-            mine,
-            inputs=own.inputs,
-            parameters={name: kind for name, kind in own.parameters.items() if name not in self._search.space},
-            bound=own.bound.replace(parameters=rest),
-        )
-
-    @property
-    def reference(self) -> str:
-        return study.reference
-
-    def _with(self, options: Options) -> Component[P, Tuned]:
-        return Tuning(self._component, self._search, options)
-
-    def draw(self, drawing: Drawing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Add the node of a study; raises WiringError for a value that is searched and said as well."""
-        for name in kwargs:
-            if name in self._search.space:
-                raise WiringError(
-                    f"tune({self._component.name}, ...)({name}=...): {name} is searched, and cannot be said as well.",
-                    where=caller_position(),
-                    hint=f"Take it out of space= to have the same {name} in every trial.",
-                )
-        return super().draw(drawing, args, kwargs)
-
-    def _arranged(self, parameters: dict[str, Json]) -> dict[str, Json]:
-        """Put the search beside the parameters that stay the same."""
-        form: Any = encode(replace(self._search, component=None))  # pyright: ignore[reportArgumentType]
-        form["fields"]["component"] = {"$function": self._component.reference}
-        return {**parameters, RESERVED: form}
-
-
-def _options_of(own: Options) -> Options:
-    """Return what a study's node is told by its component: what it needs and waits for, not how it is run."""
-    return Options(name="tune", after=own.after, requires=own.requires, needs=own.needs, packages=own.packages)
+    return Tuning(component, search, study)
 
 
 @stand_in
@@ -134,46 +81,11 @@ def study(ctx: Context, *, search: Search, **arguments: Any) -> Tuned:
     for note in known.notes:
         ctx.log.info(note)
     ledger.begin(search)
-    going = Trials(search, fixed, _sampler(ctx, search, fixed), ledger, _hooks(ctx, search))
+    going = Trials(search, fixed, Sampler.of(search, ctx.seed, fixed), ledger, _hooks(ctx, search))
     going.take_over(known)
-    with Pool(_about(ctx, search, inputs), ctx.at_once or 1) as pool:
+    with Pool(brief(ctx, search, inputs), ctx.at_once or 1) as pool:
         going.run(pool)
     return _made(ctx, search, going.outcome(known))
-
-
-def _sampler(ctx: Context, search: Search, fixed: dict[str, Json]) -> Sampler:
-    taken = search.component.signature.bound.parameters
-    defaults = {
-        name: taken[name].default for name in search.space if taken[name].default is not inspect.Parameter.empty
-    }
-    return Sampler(search, ctx.seed, defaults_within(search.space, defaults), fixed)
-
-
-def _about(ctx: Context, search: Search, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a worker is told of the study."""
-    return {
-        "component": search.component.reference,
-        "inputs": {name: _records(value) for name, value in inputs.items()},
-        "root": ctx.root.as_posix(),
-        "beam_options": list(ctx.beam_options),
-        "run": ctx.run_id,
-        "pipeline": ctx.pipeline,
-        "node": ctx.node_id,
-        "item": ctx.item,
-        "attempt": ctx.attempt,
-        "goals": list(search.metrics),
-        "uses_keras": "keras" in search.component.options.packages,
-        "pruned_by": search.metrics[0] if search.prunes else "",
-    }
-
-
-def _records(value: Any) -> Any:
-    """Return artifacts as a worker is told of them: the record, and the folder on this machine, whole."""
-    if isinstance(value, Artifact):
-        return {"record": value.record.to_json(), "path": value.path.as_posix()}
-    if isinstance(value, list | tuple | Many):
-        return [_records(artifact) for artifact in cast("Sequence[Artifact]", value)]
-    return None
 
 
 def _hooks(ctx: Context, search: Search) -> Hooks:

@@ -21,6 +21,7 @@ from levada.mlflow.datasets import data_of, data_read_by, short_digest
 from levada.mlflow.files import put_json, put_text
 from levada.mlflow.limits import finite
 from levada.mlflow.promotions import Promotions
+from levada.mlflow.recall import recalled
 from levada.mlflow.reports import UnshownError, report_files, report_pages
 from levada.mlflow.story import NodeStory, Registered, Story
 from levada.mlflow.trials import put_trial, settle_trials, trials_link
@@ -148,7 +149,7 @@ class RunDelivery:
             case "metric" if event["node"] in self.story.nodes:
                 self._late_point(self.story.nodes[event["node"]], event)
             case "trial" if event["node"] in self.story.nodes:
-                self._offer(f"{event['node']}: trial {event['number']}", self._trial, event)
+                self._offer(f"trial {event['number']}", self._trial, self.story.nodes[event["node"]], event)
             case "item_finished" if event["node"] in self.story.nodes and self.registers:
                 node = self.story.nodes[event["node"]]
                 made = [found for found in node.counted_candidates() if found.get("item") == event["item"]]
@@ -311,8 +312,7 @@ class RunDelivery:
         if params or metrics or tags:
             self._client.log_batch(child, metrics=metrics, params=params, tags=tags)
 
-    def _trial(self, event: Event) -> None:
-        node = self.story.nodes[event["node"]]
+    def _trial(self, node: NodeStory, event: Event) -> None:
         put_trial(self._client, self.cursor, self.story, node, event, self._child(node)[0])
         self._changed = True
 
@@ -389,20 +389,12 @@ class RunDelivery:
         """Adopt the runs that an earlier delivery made and did not live to note; returns the parent among them."""
         self._doubtful = False
         experiment = self._connection.experiment(self.story.plan.pipeline, self.story.plan.description)
-        wanted, token, parent = f"tags.`levada.run` = '{self.story.run_id}'", None, None
-        while True:
-            page = self._client.search_runs([experiment.experiment_id], wanted, max_results=1000, page_token=token)
-            for run in page:
-                node_id = run.data.tags.get("levada.trial") or run.data.tags.get("levada.node")
-                if node_id is None:
-                    parent = run
-                    self._note_parent(run)
-                else:
-                    self.cursor.children[node_id] = run.info.run_id
-            token = page.token
-            if not token:
-                self._changed = True
-                return parent
+        parent, children = recalled(self._client, experiment.experiment_id, self.story.run_id)
+        if parent is not None:
+            self._note_parent(parent)
+        self.cursor.children |= children
+        self._changed = True
+        return parent
 
     def _note_parent(self, run: Run) -> None:
         self.cursor.experiment, self.cursor.parent = run.info.experiment_id, run.info.run_id

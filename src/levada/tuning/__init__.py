@@ -3,6 +3,7 @@
 space     which values are tried
 goals     what is better, and which of several good ones is chosen
 search    what is searched, as one value that a plan holds
+tuning    a component that is being tuned: calling it draws the study
 trial     what came of one trial
 sampling  which values come next, and which trials are hopeless: Optuna
 pool      worker processes, as the study sees them

@@ -9,14 +9,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
+from levada.artifact import Artifact
+from levada.context import Context
+from levada.fanout import Many
 from levada.store.temporary import private_folder
+from levada.tuning.search import Search
 from levada.values import float_or_object, json_text
 
 GRACE = 2.0
@@ -158,3 +162,30 @@ class Pool:
         self._selector.register(said_read, selectors.EVENT_READ, worker)
         worker.send({**self.about, "folder": self._folder.name, "path": os.environ.get("PYTHONPATH")})
         return worker
+
+
+def brief(ctx: Context, search: Search, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a worker is told of the study: the component, its inputs on this machine, whose trials these are."""
+    return {
+        "component": search.component.reference,
+        "inputs": {name: _records(value) for name, value in inputs.items()},
+        "root": ctx.root.as_posix(),
+        "beam_options": list(ctx.beam_options),
+        "run": ctx.run_id,
+        "pipeline": ctx.pipeline,
+        "node": ctx.node_id,
+        "item": ctx.item,
+        "attempt": ctx.attempt,
+        "goals": list(search.metrics),
+        "uses_keras": "keras" in search.component.options.packages,
+        "pruned_by": search.metrics[0] if search.prunes else "",
+    }
+
+
+def _records(value: Any) -> Any:
+    """Return artifacts as a worker is told of them: the record, and the folder on this machine, whole."""
+    if isinstance(value, Artifact):
+        return {"record": value.record.to_json(), "path": value.path.as_posix()}
+    if isinstance(value, list | tuple | Many):
+        return [_records(artifact) for artifact in cast("Sequence[Artifact]", value)]
+    return None

@@ -47,6 +47,13 @@ class Sampler:
         self._study = optuna.create_study(directions=directions, pruner=pruner)
         self._distributions = {name: _distribution(found) for name, found in search.space.items()}
 
+    @staticmethod
+    def of(search: Search, seed: int, fixed: Mapping[str, Json]) -> Sampler:
+        """Return the sampler of a search; it begins with the component's own defaults where they lie in the space."""
+        taken = search.component.signature.bound.parameters
+        defaults = {name: taken[name].default for name in search.space if search.space[name].has(taken[name].default)}
+        return Sampler(search, seed, defaults, fixed)
+
     def take_over(self, trial: Trial) -> None:
         """Count a trial that was made before."""
         self._used.add(trial.identity)
@@ -157,8 +164,3 @@ def _inside(found: Range, value: Any) -> Any:
 
 def _outside(found: Range, value: Any) -> Any:
     return value if isinstance(found, Between) else found.choices[value]
-
-
-def defaults_within(space: Mapping[str, Range], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the defaults of a component's parameters that lie in a space."""
-    return {name: defaults[name] for name in space if name in defaults and space[name].has(defaults[name])}
