@@ -90,10 +90,11 @@ def _label(node: NodeStory, event: Event) -> str:
 
 
 def _tags(story: Story, node: NodeStory, event: Event, parent: str) -> dict[str, str]:
-    component = ((node.node.parameters.get("search") or {}).get("fields") or {}).get("component") or {}  # pyright: ignore[reportAttributeAccessIssue]
+    search: Any = node.node.parameters.get("search")
+    component = search["fields"]["component"]["$function"] if search else node.node.component
     tags: dict[str, Any] = {
         "mlflow.parentRunId": parent,
-        "mlflow.source.name": str(component.get("$function", node.node.component)).removeprefix("python:"),
+        "mlflow.source.name": str(component).removeprefix("python:"),
         "mlflow.source.type": "LOCAL",
         "mlflow.user": (story.started or {}).get("user"),
         "levada.kind": "trial",
@@ -112,7 +113,7 @@ def _note(event: Event) -> str:
         "done": "**done**",
         "pruned": f"**pruned** after step {event.get('pruned_at')}: worse than the median of the others there",
         "failed": f"**failed** · {escaped(str(event.get('why', '')))}",
-    }.get(event["state"], event["state"])
+    }.get(str(event["state"]), "")
     strange = not_finite(event.get("metrics") or {})
     more = ", ".join(f"{escaped(key)} = {value}" for key, value in strange.items())
     return f"{said}\n\nNot a finite number: {more}" if more else said

@@ -69,7 +69,8 @@ def shown_in(outputs: Mapping[str, ArtifactRecord]) -> Iterator[tuple[str, Artif
             kind = NAMES.get(leaf.type)
             if kind is not None:
                 at = None if record.items is None else place
-                parts = [kind, output if len(outputs) > 1 else "", "" if at is None else str(at + 1)]
+                which = output if len(outputs) > 1 and output != kind else ""
+                parts = [kind, which, "" if at is None else str(at + 1)]
                 yield "-".join(filter(None, parts)), leaf, at
 
 

@@ -54,7 +54,7 @@ class Axis:
         """Return a few values with what is written there."""
         if self.places:
             shown = [name if len(name) < 13 else f"{name[:11]}…" for name in self.places]
-            return list(enumerate(shown))[:: math.ceil(len(shown) / 8)]
+            return [(float(at), name) for at, name in enumerate(shown)][:: math.ceil(len(shown) / 8)]
         if self.log:
             first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
             powers = [10.0**power for power in range(first, last + 1)]

@@ -71,11 +71,10 @@ class Trial:
 
     @staticmethod
     def from_json(form: Mapping[str, Any]) -> Trial:
-        known = {name: form[name] for name in Trial.__dataclass_fields__ if name in form}
-        curves = {
-            name: [(step, value, at) for step, value, at in points] for name, points in form.get("curves", {}).items()
-        }
-        return Trial(**{**known, "curves": curves})
+        known: dict[str, Any] = {name: form[name] for name in Trial.__dataclass_fields__ if name in form}
+        points: Mapping[str, list[list[Any]]] = form.get("curves", {})
+        known["curves"] = {name: [(step, value, at) for step, value, at in curve] for name, curve in points.items()}
+        return Trial(**known)
 
 
 def identity_of(parameters: Mapping[str, Json]) -> str:
