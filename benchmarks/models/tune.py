@@ -88,13 +88,9 @@ def plain(trials: int) -> float:
     return once([sys.executable, "-c", PLAIN, str(trials)]).cpu
 
 
-def tuned(trials: int, mlflow: bool = True) -> float:
+def tuned(trials: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        root = project(Path(folder))
-        if not mlflow:
-            text = (root / "pyproject.toml").read_text()
-            (root / "pyproject.toml").write_text(f'{text}mlflow = ""\n')
-        found = once([BIN / "levada", "run", "bowls", "--trials", str(trials)], folder=root)
+        found = once([BIN / "levada", "run", "bowls", "--trials", str(trials)], folder=project(Path(folder)))
         assert f"{trials} trials" in found.output, found.output
         return found.cpu
 
@@ -106,7 +102,6 @@ def main() -> None:
     kinds = {
         "plain Optuna, in one process": plain,
         "tune(), MLflow's runs included": tuned,
-        "tune(), without MLflow": lambda trials: tuned(trials, mlflow=False),
     }
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in kinds}
     for number in range(rounds + 1):  # alternately, and the first is to warm up

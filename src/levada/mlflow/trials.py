@@ -95,13 +95,11 @@ def _tags(story: Story, node: NodeStory, event: Event, parent: str) -> dict[str,
     tags: dict[str, Any] = {
         "mlflow.parentRunId": parent,
         "mlflow.source.name": str(component).removeprefix("python:"),
-        "mlflow.source.type": "LOCAL",
         "mlflow.user": (story.started or {}).get("user"),
         "levada.kind": "trial",
         "levada.run": story.run_id,
         "levada.study": _study(story, node),
         "levada.trial": _key(event),
-        "levada.state": event["state"],
         "levada.made_in": event.get("made_in") if event.get("made_in") != story.run_id else None,
         _NOTE: _note(event),
     }
@@ -110,13 +108,12 @@ def _tags(story: Story, node: NodeStory, event: Event, parent: str) -> dict[str,
 
 def _note(event: Event) -> str:
     said = {
-        "done": "**done**",
         "pruned": f"**pruned** after step {event.get('pruned_at')}: worse than the median of the others there",
         "failed": f"**failed** · {escaped(str(event.get('why', '')))}",
     }.get(str(event["state"]), "")
     strange = not_finite(event.get("metrics") or {})
     more = ", ".join(f"{escaped(key)} = {value}" for key, value in strange.items())
-    return f"{said}\n\nNot a finite number: {more}" if more else said
+    return "\n\n".join(filter(None, [said, more and f"Not a finite number: {more}"]))
 
 
 def _metrics(event: Event, began: int) -> list[Metric]:

@@ -25,6 +25,7 @@ SAME = 3
 """Trials that fail one after the other, before any has worked, and in the same way: then the others would, too."""
 
 _LOOK = 0.2
+_BETWEEN = 0.2
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Study:
         self._trials: dict[int, Trial] = {}
         self._next = 0
         self._is_exhausted = False
+        self._said = 0.0
 
     def take_over(self, known: Known) -> None:
         """Begin with trials that were made before, as many as this study wants."""
@@ -237,7 +239,11 @@ class Study:
         return self._search.goals[0].best(values) if values else None
 
     def _say(self) -> None:
-        self._hooks.progress(len(self._trials), self._search.trials, self.progress)
+        """Say how far the study is, a few times a second: a trial may report more often than anybody looks."""
+        moment = time.monotonic()
+        if len(self._trials) == self._search.trials or moment - self._said >= _BETWEEN:
+            self._said = moment
+            self._hooks.progress(len(self._trials), self._search.trials, self.progress)
 
     def outcome(self, known: Known) -> Outcome:
         """Return what was found; raises TuningError if no trial worked."""

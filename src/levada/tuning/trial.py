@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from levada.values import Json, decode, digest_of
@@ -66,7 +66,7 @@ class Trial:
         return {**said, "parameters": self.searched, "metrics": self.metrics}
 
     def to_json(self) -> dict[str, Any]:
-        form = asdict(self)
+        form = {name: getattr(self, name) for name in Trial.__dataclass_fields__}
         return {name: value for name, value in form.items() if value not in (None, "", {}, [])}
 
     @staticmethod

@@ -95,7 +95,8 @@ class Work:
         except BaseException as error:  # noqa: BLE001  whatever a component raises fails its trial and nothing else
             answer = {"failed": describe(error).to_json()} if self._pruned_at is None else {"pruned": self._pruned_at}
         shutil.rmtree(folder, ignore_errors=True)
-        _forget(self._about["uses_keras"])
+        if self._about["uses_keras"]:
+            _forget_models()
         sys.stdout.flush()
         sys.stderr.flush()
         self._say(answer)
@@ -196,12 +197,11 @@ def _artifacts(returned: Any) -> list[Any]:
     return list(returned) if isinstance(returned, tuple) else [returned]
 
 
-def _forget(uses_keras: bool) -> None:
-    """Let go of what a trial leaves in the process: Keras keeps every model that it built in a graph of its own."""
-    if uses_keras:
-        import keras
+def _forget_models() -> None:
+    """Let go of the models of a trial: Keras keeps every one that it built, and they refer to each other in circles."""
+    import keras
 
-        keras.utils.clear_session()
+    keras.utils.clear_session()
     gc.collect()
 
 
