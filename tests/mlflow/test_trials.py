@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
+from urllib.parse import unquote
 
 from levada.artifact import made
 from levada.artifacts import Study
@@ -59,7 +62,9 @@ def test_trials_are_runs_below_the_nodes_run(store: Store, uri: str, client: Any
     # The node's page leads to them and to the report; the component that was given the best says with what it ran.
     note, experiment = nodes["tune"].data.tags[NOTE], parent.info.experiment_id
     wanted = f"tags.%60levada.study%60%20%3D%20%27{outcome.run_id}%2Ftune%27"
-    assert f"[its trials, to be compared](#/experiments/{experiment}/runs?searchFilter={wanted})" in note
+    assert f"[as a list](#/experiments/{experiment}/runs?searchFilter={wanted})" in note
+    compared = unquote(re.search(r"compare-runs\?runs=([^&]+)&", note)[1])  # type: ignore[index]
+    assert json.loads(compared) == [told[number].info.run_id for number in range(9)]
     assert f"[study.html](#/experiments/{experiment}/runs/{nodes['tune'].info.run_id}/artifacts/study.html)" in note
     folder = local_folder(nodes["tune"].info.artifact_uri)
     assert folder is not None
@@ -80,8 +85,6 @@ def test_a_delivery_that_was_cut_off_makes_no_trial_twice(store: Store, uri: str
     # The cursor as it was written before the first call: what was made has to be found by its tags.
     (key,) = [key for key in store.list(_folder(store)) if key.endswith(f"{outcome.run_id}.json")]
     form = store.read_json(key)
-    import json
-
     store.write(key, json.dumps({"run": form["run"], "experiment": form["experiment"]}).encode())
     for other in store.list(_folder(store)):
         if other.endswith("done.json"):

@@ -133,9 +133,7 @@ def test_early_stopping_goes_back_to_the_best_epoch(made: Made) -> None:
 
 
 def test_the_learning_rate_falls_on_a_plateau_or_by_a_schedule_and_is_a_curve(made: Made) -> None:
-    flat = made.fit(
-        made.examples, plain, inputs=X, epochs=3, plateau=Plateau("loss", patience=1, least=9, factor=0.1)
-    )
+    flat = made.fit(made.examples, plain, inputs=X, epochs=3, plateau=Plateau("loss", patience=1, least=9, factor=0.1))
     np.testing.assert_allclose(flat.curves["learning_rate"], [0.05, 0.05, 0.005], rtol=1e-5)
     scheduled = made.fit(made.examples, falling, inputs=X, epochs=3)
     rates = scheduled.curves["learning_rate"]

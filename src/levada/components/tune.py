@@ -21,7 +21,6 @@ from levada.tuning.search import Search, ensure_named, search_of
 from levada.tuning.space import Range, shown
 from levada.tuning.study import Hooks, Outcome
 from levada.tuning.study import Study as Trials
-from levada.tuning.trial import Trial
 from levada.tuning.tuning import Tuning
 from levada.values import encode
 
@@ -81,28 +80,18 @@ def study(ctx: Context, *, search: Search, **arguments: Any) -> Tuned:
     for note in known.notes:
         ctx.log.info(note)
     ledger.begin(search)
-    going = Trials(search, fixed, Sampler.of(search, ctx.seed, fixed), ledger, _hooks(ctx, search))
+    going = Trials(search, fixed, Sampler.of(search, ctx.seed, fixed), ledger, _hooks(ctx))
     going.take_over(known)
     with Pool(brief(ctx, search, inputs), ctx.at_once or 1) as pool:
         going.run(pool)
     return _made(ctx, search, going.outcome(known))
 
 
-def _hooks(ctx: Context, search: Search) -> Hooks:
-    first = search.goals[0]
-    best: list[float] = []
-
-    def ended(trial: Trial) -> None:
-        ctx.emit("trial", **trial.event())
-        if trial.state == "done":
-            value = trial.metrics[first.metric]
-            best[:] = [first.best([*best, value])]
-            ctx.metric(f"best_{first.metric}", best[0], step=trial.number)
-
+def _hooks(ctx: Context) -> Hooks:
     def wrote(number: int, text: str) -> None:
         print(f"-- trial {number}\n{text}".rstrip())  # noqa: T201  the node's log
 
-    return Hooks(ended, ctx.progress, wrote, lambda: ctx.stopping)
+    return Hooks(lambda trial: ctx.emit("trial", **trial.event()), ctx.progress, wrote, lambda: ctx.stopping)
 
 
 def _made(ctx: Context, search: Search, found: Outcome) -> Tuned:
@@ -120,6 +109,8 @@ def _made(ctx: Context, search: Search, found: Outcome) -> Tuned:
         notes=found.notes,
         forms={name: encode(range_) for name, range_ in search.space.items()},
     )
+    for number, value in found.progress():
+        ctx.metric(f"best_{search.metrics[0]}", value, step=number)
     counts = Counter(trial.state for trial in found.trials)
     ctx.metric("trials", len(found.trials))
     for state in ("pruned", "failed"):

@@ -24,7 +24,7 @@ from levada.mlflow.promotions import Promotions
 from levada.mlflow.recall import recalled
 from levada.mlflow.reports import UnshownError, report_files, report_pages
 from levada.mlflow.story import NodeStory, Registered, Story
-from levada.mlflow.trials import put_trial, settle_trials, trials_link
+from levada.mlflow.trials import put_trial, settle_trials, trials_links
 from levada.mlflow.versions import Versions
 from levada.registry import Registry
 from levada.store import Store
@@ -321,7 +321,7 @@ class RunDelivery:
         pages, run = report_pages(self._store, self.story.run_id, node.node), self._client.get_run(child)
         for name, page in pages.items():
             self._put(run, name, page)
-        links = trials_link(node, self.story, self.cursor)
+        links = trials_links(node, self.story, self.cursor)
         self._client.set_tag(child, labels.NOTE, labels.node_note(node, child, self.cursor.experiment, links))
 
     def _child(self, node: NodeStory) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ compare them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -25,6 +26,9 @@ BEST = "levada.best"
 
 _BATCH = 1000
 """Metrics that MLflow takes in one call."""
+
+_COMPARED = 100
+"""Trials that a page compares, the latest."""
 
 _NOTE = "mlflow.note.content"
 
@@ -68,12 +72,17 @@ def settle_trials(client: MlflowClient, cursor: Cursor, node: NodeStory) -> None
                 client.set_tag(run, BEST, "true")
 
 
-def trials_link(node: NodeStory, story: Story, cursor: Cursor) -> str:
-    """Return a Markdown link to the trials of a node in MLflow's list of runs, empty if it has none."""
-    if not any(key.startswith(f"{node.node.id}#") for key in cursor.children):
+def trials_links(node: NodeStory, story: Story, cursor: Cursor) -> str:
+    """Return Markdown links to the trials of a node, compared and as a list of runs; empty if it has none."""
+    runs = [run for key, run in cursor.children.items() if key.startswith(f"{node.node.id}#")]
+    if not runs:
         return ""
+    ours, home = quote(json.dumps(runs[-_COMPARED:]), safe=""), quote(json.dumps([cursor.experiment]), safe="")
     wanted = quote(f"tags.`levada.study` = '{_study(story, node)}'", safe="")
-    return f"[its trials, to be compared](#/experiments/{cursor.experiment}/runs?searchFilter={wanted})"
+    return (
+        f"[its trials, compared](#/compare-runs?runs={ours}&experiments={home}) · "
+        f"[as a list](#/experiments/{cursor.experiment}/runs?searchFilter={wanted})"
+    )
 
 
 def _key(event: Event) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from levada.errors import Stopped, TuningError, did_you_mean
 from levada.failure import Failure
-from levada.tuning.goals import chosen, front
+from levada.tuning.goals import Goal, chosen, front
 from levada.tuning.ledger import Known, Ledger
 from levada.tuning.measures import MEASURED
 from levada.tuning.pool import Pool, Worker
@@ -37,6 +37,15 @@ class Outcome:
     front: tuple[int, ...]
     importance: dict[str, float]
     notes: tuple[str, ...]
+    goal: Goal
+
+    def progress(self) -> Iterator[tuple[int, float]]:
+        """Yield the best value of the first goal so far, with the number of each trial that came to its end."""
+        best: list[float] = []
+        for trial in self.trials:
+            if trial.state == "done":
+                best = [self.goal.best([*best, trial.metrics[self.goal.metric]])]
+                yield trial.number, best[0]
 
 
 @dataclass
@@ -265,4 +274,5 @@ class Study:
             tuple(front(values, self._search.goals)),
             self._sampler.importance(),
             tuple(notes),
+            self._search.goals[0],
         )
