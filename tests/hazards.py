@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,3 +88,19 @@ def flaky(ctx: Context, *, counter: Path, good: int = 3, error: str = "os") -> N
         raise (ConnectionResetError if error == "os" else ValueError)(f"try {tries}")
     assert ctx.number == tries
     return number(ctx, tries)
+
+
+@component
+def goes_on(ctx: Context, *, steps: int, fails_at: int = 0) -> Number:
+    """Count to `steps` from where an earlier attempt at the same call was, one less than `fails_at`."""
+    folder = ctx.kept_folder("count")
+    kept = folder / "count.txt"
+    begun = int(kept.read_text()) if kept.exists() else 0
+    for step in range(begun + 1, steps + 1):
+        if step == fails_at and not begun:
+            raise ConnectionResetError("try again")
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_text(str(step))
+    ctx.metric("begun", begun)
+    shutil.rmtree(folder)
+    return number(ctx, steps)

@@ -15,7 +15,7 @@ from levada.plan import Plan
 from levada.retry import Policy, retry_form
 from levada.run import FAILED, OK
 from levada.store import Store
-from tests.hazards import end_with, flaky, many_lines
+from tests.hazards import end_with, flaky, goes_on, many_lines
 from tests.inline import events, plan_of, run_plan, value_of
 
 
@@ -41,6 +41,20 @@ def test_what_failed_attempts_wrote_is_gone(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     run_plan(tried(tmp_path / "counter", Retry(3, wait=0)), store)
     assert len(store.list("artifacts/p/flaky")) == 1
+
+
+def test_an_attempt_finds_what_the_one_before_left_to_go_on_with(tmp_path: Path) -> None:
+    """Also one of a later run; but not one at another call."""
+    store = Store(tmp_path / "store")
+
+    def begun(retry: int, **parameters: int) -> float | None:
+        plan = plan_of(lambda: goes_on.with_options(retry=Retry(retry, wait=0))(**parameters), name="p")
+        return run_plan(plan, store).results["goes_on"].metrics.get("begun")
+
+    assert begun(2, steps=5, fails_at=3) == 2
+    assert begun(1, steps=7, fails_at=4) is None
+    assert begun(1, steps=8, fails_at=9) == 0
+    assert begun(1, steps=7, fails_at=4) == 3
 
 
 @pytest.mark.parametrize(("on", "attempts"), [((OSError,), 3), ((ValueError, ConnectionError), 3), ((ValueError,), 1)])

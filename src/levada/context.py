@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,8 +15,8 @@ from levada.artifact import Artifact, Making
 from levada.errors import ComponentError, Stopped
 from levada.fanout import Growing
 from levada.registry import Registry
-from levada.secret import redact
-from levada.store import Store, private_folder
+from levada.secret import knows_secrets, redact, redact_bytes
+from levada.store import Scratch, Store, private_folder
 
 if TYPE_CHECKING:
     from levada.beam.inner import BeamJob
@@ -110,6 +111,15 @@ class Context:
             self.outputs[name] = Growing(kind, self.store, f"{self.home}/{name}", name)
         return cast("Growing[A]", self.outputs[name])
 
+    @contextmanager
+    def scratch(self) -> Iterator[Scratch]:
+        """Give workers of a Beam job a place in the store for what they leave; it is emptied when the block ends."""
+        place = Scratch(self.store.uri, tuple(self.store.options.items()), f"scratch/{self.attempt}")
+        try:
+            yield place
+        finally:
+            self.store.delete(place.key)
+
     @property
     def home(self) -> str:
         """The key below which this attempt's outputs lie."""
@@ -148,6 +158,26 @@ class Context:
                 f"{self.node_id}: {wish} does not name one of its outputs ({said or 'it has none'}).", hint=hint
             )
         return name
+
+    @contextmanager
+    def log_folder(self) -> Iterator[Path]:
+        """Give a folder for the logs of processes that the component starts; they stay beside the node's own log.
+
+        While the block runs, files in it grow where `levada logs` finds them, if the store is on this machine; they
+        come there when it ends, if not. Values of secrets are taken out then.
+        """
+        import tempfile
+
+        key = "/".join(filter(None, ("runs", self.run_id, "logs", self.node_id, self.item, self.attempt)))
+        with tempfile.TemporaryDirectory() as elsewhere:
+            folder = Path(elsewhere) if self.store.local is None else self.store.local / key
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                yield folder
+            finally:
+                for file in sorted(path for path in folder.iterdir() if path.is_file()):
+                    if self.store.local is None or knows_secrets():
+                        self.store.write(f"{key}/{file.name}", redact_bytes(file.read_bytes()))
 
     @property
     def stopping(self) -> bool:

@@ -185,6 +185,17 @@ def test_logs_are_what_the_node_wrote(project: Path, capfd: pytest.CaptureFixtur
     assert answer(f"logs {first} start --follow", capfd) == "starting with 1\n"
 
 
+def test_a_worker_of_a_training_has_a_log_of_its_own(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    first = project / ".levada" / "runs" / runs_of(project)[0]
+    (log,) = (first / "logs" / "train").glob("*.log")
+    log.with_suffix("").mkdir()
+    (log.with_suffix("") / "worker-0.log").write_text("the first\n")
+    assert answer(f"logs {first.name} train --worker 0", capfd) == "the first\n"
+    assert "training for 4 epochs" in answer(f"logs {first.name} train", capfd)
+    assert execute(["logs", first.name, "train", "--worker", "1"]) == 2
+    assert "train had no worker 1 in this attempt.\nIt had 1: --worker 0." in capfd.readouterr().err
+
+
 def test_a_line_of_50_mb_goes_through_a_little_at_a_time(project: Path) -> None:
     """Memory does not grow with the log."""
     first = project / ".levada" / "runs" / runs_of(project)[0]

@@ -34,7 +34,15 @@ def cells(text: str) -> list[list[str]]:
 # -- the Python API -------------------------------------------------------------------------------------
 
 
-PUBLIC = ("levada", "levada.artifacts", "levada.components", "levada.features", "levada.models", "levada.reports")
+PUBLIC = (
+    "levada",
+    "levada.artifacts",
+    "levada.components",
+    "levada.features",
+    "levada.models",
+    "levada.reports",
+    "levada.training",
+)
 
 
 def exports() -> Iterator[tuple[str, str]]:

@@ -169,6 +169,14 @@ def test_leftovers_go_when_they_are_old_enough(store: Store) -> None:
     assert verify(store).is_intact
 
 
+def test_what_an_attempt_left_to_go_on_with_stays_as_long_as_a_run(store: Store) -> None:
+    ran(store, 1, plan_of(sums))
+    store.write("kept/sums/make/0123/training/epoch-00001.checkpoint", b"state")
+    assert kinds(collect(store, Policy(grace=0, keep_days=1))) == {}
+    assert kinds(collect(store, Policy(grace=0, keep_days=0), delete=True)) == {"temporary files": 1}
+    assert verify(store).is_intact
+
+
 # -- the registry ---------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from levada.notebook.returned import showing_each
 from levada.notebook.views.plan import plan_html
 from tests.arithmetic import Number, add, make
 from tests.inline import plan_of
-from tests.models.workshop import Workshop
+from tests.models.workshop import Workshop, write_echo
 
 EVIL = "<script>alert('x')</script>&\""
 
@@ -195,6 +196,19 @@ def test_a_blessing_shows_its_verdict_and_why(workshop: Workshop) -> None:
 
     page = seen(workshop.make(Blessing, write))
     assert "closed" in page.text and EVIL in page.text and "the champion, version 3" in page.text
+
+
+def test_a_model_shows_how_its_training_went(workshop: Workshop) -> None:
+    curves = {"loss": [0.75, 0.5, 0.25], "val_loss": [0.8, float("nan"), 0.4], "learning_rate": [0.1, 0.1, 0.1]}
+
+    def write(model: Model) -> None:
+        write_echo(model, "x")
+        (model.path / "training.json").write_text(json.dumps({"curves": curves}))
+
+    page = seen(workshop.make(Model, write))
+    assert page.tags["path"] == 3 and "0.75 → 0.25" in page.text and "0.8 → 0.4" in page.text
+    assert not any("nan" in (value or "") for _, value in page.attributes)
+    assert "path" not in seen(workshop.echo("x")).tags
 
 
 def test_a_model_shows_what_it_takes_and_gives(workshop: Workshop) -> None:

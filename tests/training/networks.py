@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,17 +31,16 @@ def compiled(score: Any, inputs: Any, rate: Any = 0.05, **options: Any) -> Any:
     return network
 
 
-def small(*, units: int = 3, rate: float = 0.05, seen: str | None = None, dropout: float = 0.2) -> Any:
+def small(
+    *, units: int = 3, rate: float = 0.05, dropout: float = 0.2, norm: bool = True, words: tuple[str, ...] = ("a", "b")
+) -> Any:
     """Return a network of all that has state: weights, a vocabulary, batch norm, random numbers."""
     import keras
 
-    if seen is not None:
-        with Path(seen).open("a") as file:
-            file.write("built\n")
     inputs = {"x": keras.Input((), name="x"), "word": keras.Input((), name="word", dtype="string")}
-    word = keras.layers.StringLookup(vocabulary=["a", "b"])(inputs["word"])
+    word = keras.layers.StringLookup(vocabulary=list(words))(inputs["word"])
     hidden: Any = keras.layers.Dense(units)(keras.ops.expand_dims(inputs["x"], 1))
-    hidden = keras.layers.Dropout(dropout)(keras.layers.BatchNormalization()(hidden))
+    hidden = keras.layers.Dropout(dropout)(keras.layers.BatchNormalization()(hidden) if norm else hidden)
     both = keras.ops.concatenate([hidden, keras.layers.Embedding(3, 2, name="words")(word)], axis=1)
     return compiled(keras.layers.Dense(1, activation="sigmoid")(both), inputs, rate)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from levada.errors import ComponentError, ModelError, Stopped
 from levada.models import Tensor
 from levada.training import Plateau, StopEarly
 from tests.models.workshop import Workshop
-from tests.training.conftest import Fit, fitting
+from tests.training.conftest import fitting
 from tests.training.networks import boom, falling, plain, rows, small, with_lambda, with_python, without_inputs
 
 tf: Any = pytest.importorskip("tensorflow")
@@ -35,6 +35,7 @@ class Made:
         self.examples = self.workshop.make(Examples, self._write)
         self.model = self.fit(self.examples, validation="eval")
         self.line, self.events = self.workshop.line, list(self.workshop.events)
+        self.linear = self.fit(self.examples, plain, inputs=X, epochs=2)
 
     @staticmethod
     def _write(examples: Examples) -> None:
@@ -44,8 +45,8 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    yield Made(tmp_path_factory.mktemp("made"))
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return Made(tmp_path_factory.mktemp("made"))
 
 
 def test_the_model_answers_raw_columns_and_has_learnt(made: Made) -> None:
@@ -68,21 +69,23 @@ def test_curves_are_reported_as_they_come_and_kept_with_the_model(made: Made) ->
     assert messages[-1].startswith("epoch 3/3 · val_loss 0.")
     assert made.line.startswith("300 rows · 3 epochs · val_loss 0.")
     about = json.loads((made.model.path / "training.json").read_text())
-    assert about["network"] == "python:tests.training.networks:small"
+    assert about["network"] == "tests.training.networks:small"
     assert (about["rows"], about["seed"], about["best"]) == (300, 1, 3)
 
 
-def test_an_interrupted_training_ends_with_the_weights_of_an_undisturbed_one(made: Made) -> None:
+def test_an_interrupted_training_ends_with_the_weights_of_an_undisturbed_one(made: Made, tmp_path: Path) -> None:
     """Also where the newest checkpoint is damaged: the one before counts."""
     options: dict[str, Any] = {"epochs": 4, "stop_early": StopEarly(patience=9), "plateau": Plateau(patience=1)}
     undisturbed = made.fit(made.examples, key="a", **options)
-    folder = made.workshop.store.uri + "/kept"
-    assert not Path(folder).exists()
+    folder = Path(made.workshop.store.uri) / "kept"
+    assert not folder.exists()
+    with pytest.raises(RuntimeError, match="the power went"):
+        made.fit(made.examples, key="b", callbacks=boom, **options)
+    shutil.copytree(folder, tmp_path / "kept")
     for damaged, said in ((False, "went on after epoch 2"), (True, "epoch 2 is damaged")):
-        with pytest.raises(RuntimeError, match="the power went"):
-            made.fit(made.examples, key="b", callbacks=boom, **options)
-        *_, newest = sorted(Path(folder).rglob("*.checkpoint"))
         if damaged:
+            shutil.copytree(tmp_path / "kept", folder)
+            *_, newest = sorted(folder.rglob("*.checkpoint"))
             content = bytearray(newest.read_bytes())
             content[len(content) // 2] ^= 1
             newest.write_bytes(content)
@@ -91,7 +94,7 @@ def test_an_interrupted_training_ends_with_the_weights_of_an_undisturbed_one(mad
         assert ("went on after epoch 1" in made.workshop.line) == damaged
         assert resumed.fingerprint == undisturbed.fingerprint
         assert resumed.curves == undisturbed.curves and len(resumed.curves["loss"]) == 4
-        assert not Path(folder).exists()
+        assert not folder.exists()
 
 
 def test_a_checkpoint_of_another_network_is_left_aside(made: Made) -> None:
@@ -102,11 +105,9 @@ def test_a_checkpoint_of_another_network_is_left_aside(made: Made) -> None:
 
 
 def test_equal_trainings_are_equal_from_memory_or_from_files_and_others_are_not(made: Made) -> None:
-    first, second = made.fit(made.examples), made.fit(made.examples, memory=0, validation="eval")
-    assert first.fingerprint == second.fingerprint == made.model.fingerprint
-    assert made.fit(made.examples, plain, inputs=X, epochs=1).fingerprint != (
-        made.fit(made.examples, plain, inputs=X, epochs=1, seed=2).fingerprint
-    )
+    assert made.fit(made.examples, memory=0).fingerprint == made.model.fingerprint
+    other = made.fit(made.examples, plain, inputs=X, epochs=2, seed=2)
+    assert other.fingerprint != made.linear.fingerprint
 
 
 def test_a_run_that_is_stopped_stops_a_training(made: Made) -> None:
@@ -119,8 +120,8 @@ def test_a_run_that_is_stopped_stops_a_training(made: Made) -> None:
 
 
 def test_early_stopping_goes_back_to_the_best_epoch(made: Made) -> None:
-    worse = partial(small, rate=3.0)  # leaps about
-    model = made.fit(made.examples, worse, epochs=12, validation="eval", stop_early=StopEarly(patience=2))
+    options: dict[str, Any] = {"epochs": 12, "validation": "eval", "stop_early": StopEarly(patience=2)}
+    model = made.fit(made.examples, partial(plain, hidden=3, rate=1.0), inputs=X, **options)  # leaps about
     losses = model.curves["val_loss"]
     best = int(np.argmin(losses))
     assert len(losses) == best + 3 < 12
@@ -141,23 +142,19 @@ def test_the_learning_rate_falls_on_a_plateau_or_by_a_schedule_and_is_a_curve(ma
 
 
 def test_weights_of_classes_and_rows_count(made: Made) -> None:
-    def share_of_yes(**options: Any) -> float:
-        model = made.fit(made.examples, plain, inputs=X, epochs=2, **options)
+    def share_of_yes(model: Model) -> float:
         return float(model.load().predict(made.examples.table("eval"))["prediction"].mean())
 
-    even, heavy = share_of_yes(), share_of_yes(class_weights={1: 50.0})
-    assert heavy > even + 0.1
+    heavy = made.fit(made.examples, plain, inputs=X, epochs=2, class_weights={1: 50.0})
+    assert share_of_yes(heavy) > share_of_yes(made.linear) + 0.1
     # By a column that says the same, the same comes out; and with class words, too.
     table = made.examples.table("train")
     weighted = table.append_column("heavy", pa.array(np.where(table["late"].to_numpy() == 1, 50.0, 1.0)))
-    other = made.workshop.make(
-        Examples, lambda out: [out.write("train", weighted), out.write("eval", weighted.slice(0, 100))]
-    )
-    first = made.fit(made.examples, plain, inputs=X, class_weights={1: 50.0})
-    second = made.fit(other, plain, inputs=X, weight="heavy")
-    third = made.fit(made.examples, plain, inputs=X, label="kind", classes=["no", "yes"], class_weights={"yes": 50.0})
-    assert first.fingerprint == second.fingerprint
-    np.testing.assert_allclose(third.curves["loss"], first.curves["loss"], rtol=1e-6)
+    other = made.workshop.examples(weighted, "train")
+    assert made.fit(other, plain, inputs=X, epochs=2, weight="heavy").fingerprint == heavy.fingerprint
+    words: dict[str, Any] = {"label": "kind", "classes": ["no", "yes"], "class_weights": {"yes": 50.0}}
+    third = made.fit(made.examples, plain, inputs=X, epochs=2, **words)
+    np.testing.assert_allclose(third.curves["loss"], heavy.curves["loss"], rtol=1e-6)
 
 
 def test_a_warm_start_takes_weights_over_where_they_fit(made: Made) -> None:
@@ -168,8 +165,9 @@ def test_a_warm_start_takes_weights_over_where_they_fit(made: Made) -> None:
     np.testing.assert_allclose(
         warm.load().predict(table)["prediction"], made.model.load().predict(table)["prediction"], atol=0.1
     )
-    made.fit(made.examples, partial(small, units=5), epochs=1, start=made.model)
-    assert re.search(r"began with 2 weights .* · 7 began anew: dense(_\d+)?/kernel", made.workshop.line)
+    made.fit(made.examples, partial(small, units=5, words=("b", "a")), epochs=1, start=made.model)
+    found = r"began with 1 weights .* · 8 began anew \(a vocabulary is another\): dense(_\d+)?/kernel"
+    assert re.search(found, made.workshop.line)
     with pytest.raises(ModelError, match="which is onnx"):
         made.fit(made.examples, epochs=1, start=made.workshop.echo("x"))
 

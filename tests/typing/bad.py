@@ -3,6 +3,9 @@
 # ruff: noqa: RUF059
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from parts import Examples, Model, best, clean_up, compress, ensemble, ingest, profile, train
 
 from levada import Context, component, each, gather, pipeline
@@ -68,3 +71,17 @@ def without_context(examples: Examples) -> Model:
 def asks_for_what_it_does_not_make(ctx: Context) -> Model:
     """The output is of another type."""
     return ctx.output(Examples)  # wrong: reportReturnType
+
+
+def network(features: list[str], *, units: int) -> Any:
+    """What a training builds."""
+
+
+@component
+def fitted(ctx: Context, examples: Examples) -> Model:
+    """What is given to the function that builds a network is held against its signature."""
+    partial(network, ["x"], unit=3)  # wrong: reportCallIssue
+    partial(network, ["x"], units="3")  # wrong: reportArgumentType
+    partial(network, 3, units=3)  # wrong: reportArgumentType
+    partial(network, ["x"], units=3)
+    raise NotImplementedError

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Artifact
 from levada.errors import ModelError
+from levada.values import float_or_object
 
 if TYPE_CHECKING:
     from levada.models.predictor import Predictor
@@ -184,7 +185,7 @@ class Model(Artifact):
     def curves(self) -> dict[str, list[float]]:
         """How its training went: for each metric a number an epoch; empty where nothing was kept of it."""
         try:
-            return json.loads((self.path / TRAINING).read_text())["curves"]
+            return json.loads((self.path / TRAINING).read_text(), object_hook=float_or_object)["curves"]
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 

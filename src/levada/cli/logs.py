@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -30,6 +31,7 @@ SECONDS = 0.3  # between looks at a log that grows
 @click.option("--item", metavar="ITEM", help="This item of a mapped node: its label, or how its id begins.")
 @click.option("--attempt", metavar="N", help="The first, second, ... attempt instead of the last; or its id.")
 @click.option("--attempts", "listed", is_flag=True, help="List the attempts instead.")
+@click.option("--worker", type=int, metavar="N", help="What worker N (from 0) of a training wrote.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the node has ended.")
 @click.option("--json", "as_json", is_flag=True, help="With --attempts: as a JSON list.")
 @click.pass_obj
@@ -40,6 +42,7 @@ def logs(
     item: str | None,
     attempt: str | None,
     listed: bool,
+    worker: int | None,
     follow: bool,
     as_json: bool,
 ) -> int:
@@ -50,6 +53,7 @@ def logs(
     \b
     levada logs last train
     levada logs 7f3a train --attempt 1
+    levada logs 7f3a train --worker 1
     levada logs 7f3a train --follow
     """
     history = history_of(session)
@@ -76,6 +80,8 @@ def logs(
         click.echo(f"{node} wrote nothing in run {history.short(found.id)}.", err=True)
         return 0
     chosen = _chosen(found, node, item_id, attempt, history)
+    if worker is not None:
+        chosen = _of_worker(found, node, chosen, worker)
     for piece in _pieces(found, chosen, 0):
         out.write(piece)
     out.flush()
@@ -107,6 +113,17 @@ def _chosen(run: RunRecord, node: str, item: str, attempt: str | None, history: 
         f"{node} has no attempt '{attempt}'.",
         hint=f"It has {len(known)}: --attempt 1{f' to {len(known)}' if len(known) > 1 else ''}.",
     )
+
+
+def _of_worker(run: RunRecord, node: str, log: Log, worker: int) -> Log:
+    """Return the log of a worker of an attempt; raises StoreError, saying which there are, if it has none."""
+    folder = log.key.removesuffix(".log")
+    names = sorted(key.rsplit("/", 1)[1] for key in run.store.list(folder))
+    if f"worker-{worker}.log" not in names:
+        count = sum(name.startswith("worker-") for name in names)
+        hint = f"It had {count}: --worker 0{f' to {count - 1}' if count > 1 else ''}." if count else ""
+        raise StoreError(f"{node} had no worker {worker} in this attempt.", hint=hint)
+    return replace(log, key=f"{folder}/worker-{worker}.log")
 
 
 def _nothing(run: RunRecord, node: str, item: str, history: History) -> StoreError:

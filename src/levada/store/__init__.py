@@ -11,6 +11,7 @@
       kept/<pipeline>/<node>/<key>/     what an attempt left for the next one at the same call
       registry/<model>/...              candidates, versions and promotions (levada.registry)
       delivery/...                      how far readers of journals have come
+      scratch/<attempt>/...             what the workers of a node's Beam job leave for it
 
 What no commit names does not exist.
 """
@@ -20,4 +21,5 @@ from levada.store.digests import artifact_digest as artifact_digest
 from levada.store.digests import entries_of as entries_of
 from levada.store.digests import file_digest as file_digest
 from levada.store.objects import INSIDE as INSIDE
+from levada.store.scratch import Scratch as Scratch
 from levada.store.temporary import private_folder as private_folder

@@ -51,7 +51,7 @@ class EventFiles:
         return self.folder.joinpath(*(re.sub(r"[^\w+=-]", "_", part) for part in parts), FILE)
 
     def _write(self, path: Path, events: Iterable[Event]) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event as Record  # pyright: ignore[reportMissingImports]
+        from tensorboard.compat.proto.event_pb2 import Event as Record  # pyright: ignore[reportAttributeAccessIssue]
 
         records: list[bytes] = []
         if not path.exists():

@@ -23,7 +23,7 @@ def serve(store: Store, runs: Callable[[], Iterable[tuple[str, str]]], port: int
 
     Raises ProjectError where TensorBoard is not installed, LevadaError where the port is taken.
     """
-    _need_tensorboard()
+    without_tensorflow()
     from tensorboard import program  # pyright: ignore[reportMissingImports]
 
     with tempfile.TemporaryDirectory(prefix="levada-tensorboard-") as name:
@@ -51,8 +51,11 @@ def _look(files: EventFiles, runs: Callable[[], Iterable[tuple[str, str]]]) -> N
     files.poll()
 
 
-def _need_tensorboard() -> None:
-    """Raise ProjectError where TensorBoard is not installed; keep it from loading TensorFlow, which takes seconds."""
+def without_tensorflow() -> None:
+    """Keep TensorBoard from loading TensorFlow, which it does where it finds it, and which takes seconds.
+
+    Raises ProjectError where TensorBoard is not installed.
+    """
     try:
         import tensorboard  # noqa: F401  # pyright: ignore[reportMissingImports, reportUnusedImport]
     except ImportError:

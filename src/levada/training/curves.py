@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from levada.artifacts.model import TRAINING
-from levada.references import reference_of
 from levada.training.description import Training
 from levada.training.news import Outcome
 from levada.values import json_text
@@ -18,8 +17,9 @@ def write_curves(folder: Path, training: Training, outcome: Outcome, vocabularie
 
     `vocabularies` has a digest of each, for a later training that starts from this model.
     """
+    function = training.network.function
     form: dict[str, Any] = {
-        "network": reference_of(training.network.function),
+        "network": f"{function.__module__}:{function.__qualname__}",
         "rows": outcome.rows,
         "split": training.split,
         "validation": training.validation,

@@ -84,12 +84,6 @@ class Feed:
     def _names(self) -> list[str]:
         return list(dict.fromkeys([*columns_of(self.training.inputs), *self.target.columns]))
 
-    @property
-    def is_uneven(self) -> bool:
-        """Whether pieces of one batch can differ in size, so that their rows need weights to count the same."""
-        size, parts = self.training.batch_size, self.share.parts
-        return bool(size % parts or (self.rows % size) % parts)
-
     @cached_property
     def is_held(self) -> bool:
         """Whether the split is kept in memory."""
@@ -132,7 +126,7 @@ class Feed:
             begin, end = here * place // share.parts, here * (place + 1) // share.parts
             chosen = order[step * size + begin : step * size + end]
             taken = [tf.gather(part, chosen) if each else part for part, each in zip(parts, by_row, strict=True)]
-            return self._element(taken, end - begin, here)
+            return self._named(self._whole(*taken))
 
         spec = tf.TensorSpec((rows,), tf.int64)
         numbers: Any = tf.data.Dataset.range(self.steps * share.devices)
@@ -189,29 +183,20 @@ class Feed:
             place = share.worker * share.devices + device
             begin, end = here * place // share.parts, here * (place + 1) // share.parts
             cut = {name: tensor[begin:end] for name, tensor in found.items()}
-            return self._named(cut, end - begin, here)
+            return self._named(cut)
 
         devices: Any = tf.data.Dataset.range(share.devices)
         return devices.map(_plain(piece))
 
     # -- both -----------------------------------------------------------------------------------------
 
-    def _element(self, parts: list[Any], own: Any, here: Any) -> Any:
-        return self._named(self._whole(*parts), own, here)
-
-    def _named(self, found: dict[str, Any], own: Any, here: Any) -> Any:
-        """Return what Keras takes of a piece with `own` of the `here` rows of its batch."""
-        import tensorflow as tf
-
+    def _named(self, found: dict[str, Any]) -> Any:
+        """Return what Keras takes of a piece of a batch."""
         given = {tensor.name: found[tensor.name] for tensor in self.training.inputs}
         x = next(iter(given.values())) if self.bare else given
         if self.target.label is None:
             return (x,)
         weight = found.get("/weight")
-        if self.is_uneven:
-            # A loss is the mean over a piece, and the mean over pieces: so rows of a small piece would count more.
-            factor = tf.cast(own * self.share.parts, tf.float32) / tf.cast(here, tf.float32)
-            weight = tf.fill([own], factor) if weight is None else weight * factor
         return (x, found["/label"]) if weight is None else (x, found["/label"], weight)
 
 

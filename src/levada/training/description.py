@@ -96,8 +96,9 @@ class _Here:
 class StopEarly:
     """Stop when a metric has not got better for `patience` epochs, and go back to the weights of the best one.
 
-    `metric` is a name of Keras's logs (`val_loss`, `auc`); better is lower for losses and errors, higher for all else,
-    unless `higher` says so. Better means by more than `least`.
+    `metric` is a name of Keras's logs (`val_loss`, `auc`); by default the loss, of the validation split where there is
+    one. Better is lower for losses and errors, higher for all else, unless `higher` says so; by more than `least`.
+    Without `restore` the weights stay those of the last epoch.
     """
 
     metric: str = ""

@@ -11,7 +11,7 @@ from typing import Any
 from levada.artifact import Making
 from levada.artifacts.model import Model
 from levada.models.keras_export import save_keras
-from levada.training import faults
+from levada.training import faults, replicas
 from levada.training.checkpoints import Checkpoints
 from levada.training.curves import write_curves
 from levada.training.data import Feed
@@ -34,7 +34,7 @@ def carry_out(
 
     `strategy` is a `tf.distribute.Strategy`, None for one device. `share` says which part of each global batch is this
     process's. Checkpoints lie in `training.home`: the chief writes one after each epoch, and all go on from the last
-    whole one. Only the chief has a `folder`.
+    whole one. Whoever has no `folder` saves nothing.
 
     Raises DataError for labels that nothing can be learnt from, ModelError for a network that does not fit what it is
     fed, TrainingError for a loss that is no number or where memory ran out, `Stopped` if the run is being stopped.
@@ -56,6 +56,8 @@ def carry_out(
                 model(next(iter(Feed(training, target, Share(), training.split, feed.bare).batches()))[0])
             faults.check_fit(training, target, model)
             model.optimizer.build(model.trainable_variables)  # otherwise the first step does it, in its slow trace
+            if strategy is None:
+                _build_metrics(model, feed)
         return _trained(training, folder, strategy, share, hooks, feed, model)
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise faults.no_memory(training, error) from error
@@ -98,11 +100,15 @@ def _trained(
         )
         arguments |= {"validation_data": _spread(judge, strategy, 0, mixed=False), "validation_steps": judge.steps}
     if not course.is_over and first < training.epochs:
-        fit = hooks.fit or (lambda model, data, **options: model.fit(data, **options))
+        data = _spread(feed, strategy, first)
         try:
-            fit(model, _spread(feed, strategy, first), **arguments)
+            if _has_replicas(strategy):
+                replicas.fit(model, data, **arguments)
+            else:
+                model.fit(data, **arguments)
         except NotANumberError as wrong:
             raise faults.no_number(training, feed, model, wrong.epoch, wrong.step, wrong.loss) from None
+    hooks.trained(model, course.epochs)
     course.finish()
     notes += checkpoints.notes if checkpoints is not None else []
     outcome = Outcome(
@@ -110,10 +116,24 @@ def _trained(
     )
     if folder is None:
         return outcome
-    properties = _save(training, model, folder, outcome)
-    if checkpoints is not None:
+    properties = _save(training, _alone(training, model) if _has_replicas(strategy) else model, folder, outcome)
+    if checkpoints is not None and share.is_chief:
         checkpoints.clear()
     return replace(outcome, properties=properties)
+
+
+def _build_metrics(model: Any, feed: Feed) -> None:
+    """Let the metrics make their variables: if the first step did it, TensorFlow would trace it twice."""
+    import keras
+
+    if feed.target.label is None or type(model).train_step is not keras.Model.train_step:
+        return  # what an author's own step does with a batch is not known
+    few = keras.tree.map_structure(lambda part: part[:2], next(iter(feed.batches(mixed=False))))
+    x, y, weight = (*few, None)[:3]
+    answer = model(x, training=False)
+    model.compute_loss(x, y, answer, weight)
+    model.compute_metrics(x, y, answer, weight)
+    model.reset_metrics()
 
 
 def _go_on(course: Any, checkpoints: Checkpoints | None, notes: list[str]) -> int:
@@ -130,7 +150,7 @@ def _go_on(course: Any, checkpoints: Checkpoints | None, notes: list[str]) -> in
 
 def _spread(feed: Feed, strategy: Any, epoch: int, *, mixed: bool = True) -> Any:
     """Return a feed's batches as Keras takes them: with several devices, each step gives a piece to each."""
-    if strategy is None or strategy.num_replicas_in_sync == 1:
+    if not _has_replicas(strategy):
         return feed.batches(epoch, mixed=mixed)
     return strategy.distribute_datasets_from_function(lambda context: feed.batches(epoch, mixed=mixed))
 
@@ -146,6 +166,18 @@ def _precision(name: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def _has_replicas(strategy: Any) -> bool:
+    return strategy is not None and strategy.num_replicas_in_sync > 1
+
+
+def _alone(training: Training, model: Any) -> Any:
+    """Return the network as one process builds it, with a model's weights: what is saved knows of no replicas."""
+    with _precision(training.precision):
+        alone = faults.built(training)
+    alone.set_weights(model.get_weights())
+    return alone
 
 
 def _save(training: Training, model: Any, folder: Path, outcome: Outcome) -> dict[str, Any]:

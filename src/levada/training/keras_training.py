@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from levada.artifacts.examples import Examples
 from levada.artifacts.model import Model, Tensor
 from levada.context import Context
 from levada.errors import ComponentError
+from levada.training.cluster import VARIABLE
 from levada.training.description import Network, Plateau, Precision, Rows, StopEarly, Training
 from levada.training.news import Hooks, Outcome, Said
 
@@ -35,6 +38,7 @@ def fit_keras(
     plateau: Plateau | None = None,
     start: Model | None = None,
     devices: Literal["one", "all"] = "one",
+    workers: int = 1,
     precision: Precision = "float32",
     deterministic: bool = True,
     callbacks: Callable[[], list[Any]] | None = None,
@@ -59,15 +63,20 @@ def fit_keras(
 
     The rows are shuffled anew in every epoch by the node's seed, or `seed`. A split whose batches take less than
     `memory` bytes is kept in memory, others are read while training goes on. `validation` is measured after every
-    epoch. `devices="all"` trains one replica on each GPU with `tf.distribute.MirroredStrategy`; `batch_size` is that of
-    all together. `deterministic` makes equal trainings give equal weights, at some cost on a GPU. `callbacks` is a
-    function that gives more Keras callbacks. `start` is a model whose weights are where training begins.
+    epoch. `devices="all"` trains one replica on each GPU with `tf.distribute.MirroredStrategy`. `workers` of them train
+    together with `tf.distribute.MultiWorkerMirroredStrategy`, each in a process of its own, which has its part of this
+    machine's GPUs; where TF_CONFIG is set, this process is one of the workers that it names. `batch_size` is that of
+    all devices and workers together.
+
+    `deterministic` makes equal trainings give equal weights, at some cost on a GPU. `callbacks` is a function that
+    gives more Keras callbacks. `start` is a model whose weights are where training begins.
 
     After every epoch the state of training is kept: an attempt that was cut short is gone on with, and ends with the
     weights that it would have had. Metrics are reported as they come. The curves are kept with the model.
 
     Raises DataError, ModelError and TrainingError where labels, network and rows do not fit; ComponentError for options
-    that do not.
+    that do not; ProcessError for workers that do not come up or are lost again and again; ProjectError for a TF_CONFIG
+    that cannot be.
     """
     for name in filter(None, (split, validation)):
         examples.rows(name)  # a wrong name is said before all else
@@ -94,19 +103,27 @@ def fit_keras(
         home=ctx.kept_folder("training"),
         memory=memory,
     )
-    from levada.training.fitting import carry_out
-
     model = ctx.output(Model)
-    reporter = Reporter(ctx)
-    outcome = carry_out(
-        training,
-        model.path,
-        strategy=_strategy(devices),
-        hooks=Hooks(say=reporter.say, stopped=lambda: ctx.stopping),
-    )
+    if _at_least_one("workers", workers) > 1 or os.environ.get(VARIABLE):
+        reporter = Reporter(ctx, workers)
+        outcome = _in_group(ctx, training, model.path, workers, reporter)
+    else:
+        from levada.training.fitting import carry_out
+
+        reporter = Reporter(ctx)
+        hooks = Hooks(say=reporter.say, stopped=lambda: ctx.stopping)
+        outcome = carry_out(training, model.path, strategy=_strategy(devices), hooks=hooks)
     model.properties.update(outcome.properties)
     reporter.conclude(training, outcome)
     return model
+
+
+def _in_group(ctx: Context, training: Training, folder: Path, workers: int, reporter: Reporter) -> Outcome:
+    from levada.training.group import Supervision, carry_out_in_group
+
+    with ctx.log_folder() as logs:
+        supervision = Supervision(logs, say=reporter.say, note=ctx.log.warning, stopped=lambda: ctx.stopping)
+        return carry_out_in_group(training, folder, workers, supervision)
 
 
 def _at_least_one(name: str, value: int) -> int:
@@ -130,8 +147,9 @@ def _strategy(devices: str) -> Any:
 class Reporter:
     """Passes on what a training says: to the terminal, and as points of curves to the journal and whoever reads it."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, workers: int = 1) -> None:
         self._ctx = ctx
+        self._shown = [f"{workers} workers"] if workers > 1 else []
 
     def say(self, said: Said) -> None:
         """Report how far a training is; the metrics of an epoch once it is over."""
@@ -140,7 +158,7 @@ class Reporter:
                 self._ctx.metric(name, value, step=said.epoch)
         done = (said.epoch - 1) * said.steps + said.step
         shown = [f"epoch {said.epoch}/{said.epochs}", *(f"{name} {value:.3g}" for name, value in _first(said.logs))]
-        self._ctx.progress(done, said.epochs * said.steps, " · ".join(shown))
+        self._ctx.progress(done, said.epochs * said.steps, " · ".join([*shown, *self._shown]))
 
     def conclude(self, training: Training, outcome: Outcome) -> None:
         """Say what came of it: the metrics are those of the epoch whose weights the model has."""
@@ -152,7 +170,7 @@ class Reporter:
         if outcome.best != outcome.epochs:
             epochs += f", best {outcome.best}"
         shown = [f"{name} {value:.3f}" for name, value in _first(last)]
-        self._ctx.summary(" · ".join([f"{outcome.rows:,} rows", epochs, *shown, *outcome.notes]))
+        self._ctx.summary(" · ".join([f"{outcome.rows:,} rows", epochs, *shown, *self._shown, *outcome.notes]))
 
 
 def _first(logs: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -49,12 +49,12 @@ class Hooks:
 
     `say` hears how far it is (on the chief only). `stopped` is asked after every batch: true ends it with
     `levada.errors.Stopped`. `built` is given the model after it was built, compiled and set to where it goes on from,
-    and the number of the first epoch (from 0): before the first step. `callbacks` are more Keras callbacks.
-    `fit` is what goes over the data, where Keras's own `fit` cannot: `fit(model, data, **arguments of Model.fit)`.
+    and the number of the first epoch (from 0): before the first step. `trained` is given it after the last one, with
+    the number of epochs. `callbacks` are more Keras callbacks.
     """
 
     say: Callable[[Said], None] = lambda said: None
     stopped: Callable[[], bool] = lambda: False
     built: Callable[[Any, int], None] = lambda model, epoch: None
+    trained: Callable[[Any, int], None] = lambda model, epochs: None
     callbacks: Sequence[Any] = ()
-    fit: Callable[..., Any] | None = None

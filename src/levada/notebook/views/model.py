@@ -1,4 +1,4 @@
-"""Models in a notebook: what one takes and gives, and where one was put."""
+"""Models in a notebook: what one takes and gives, how its training went, and where one was put."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from levada import html
 from levada.artifacts.model import Model, Tensor
 from levada.artifacts.pushed import PushedModel
 from levada.html import Html
+from levada.notebook.views.curves import curves_html
 
 _CLASSES = 8
 
 
 def model_html(model: Model, said: Sequence[str]) -> Html:
-    """Return the signature: named inputs and outputs with dtype and shape."""
+    """Return the signature, named inputs and outputs with dtype and shape, and curves of the training."""
     document = model.document
     rows = [_tensor("takes", tensor) for tensor in document.inputs]
     rows += [_tensor("gives", tensor) for tensor in document.outputs]
@@ -22,6 +23,7 @@ def model_html(model: Model, said: Sequence[str]) -> Html:
         "Model",
         [*about, *said],
         html.table(("", "name", "dtype", "a row", "of"), rows, wide=(4,)),
+        curves_html(model.curves),
         html.facts({"fingerprint": html.code(document.fingerprint[:12])}),
     )
 
