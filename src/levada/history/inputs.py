@@ -15,8 +15,9 @@ def inputs_of(view: RunView, node: Node) -> Inputs:
     """
     found = dict(call_of(view, node).inputs)
     for name, binding in node.inputs.items():
-        if isinstance(binding, Given) or (isinstance(binding, Each) and binding.source is not None):
-            found[name] = records_of(view, binding.source)
+        source = binding.source if isinstance(binding, Each | Given) else None
+        if source is not None:
+            found[name] = records_of(view, source)
     return {name: found[name] for name in node.inputs if name in found}
 
 
