@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from levada.artifact import Artifact
-from levada.values import Json, decode, digest_of, encode
+from levada.values import Json, decode, digest_of, encode, json_text
 
 
 class Parameters(Artifact):
-    """Values of parameters by name.
+    """Values of parameters by name, as `parameters.json`.
 
     Properties: `values`, their JSON forms; `fingerprint`, a digest of these: equal values are the same, whoever found
     them and when.
@@ -25,6 +25,7 @@ class Parameters(Artifact):
         forms: dict[str, Json] = {name: encode(value) for name, value in values.items()}
         self.properties["values"] = forms
         self.properties["fingerprint"] = digest_of(dict(sorted(forms.items())))
+        (self.path / "parameters.json").write_text(json_text(forms) + "\n", encoding="utf-8")
 
     @property
     def values(self) -> dict[str, Any]:

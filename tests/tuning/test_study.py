@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from levada.artifact import made
+from levada.artifact import ArtifactRecord, made
 from levada.artifacts import Parameters, Study, StudyDocument
 from levada.components import between, maximize, minimize, one_of, tune
-from levada.node import run_node
+from levada.history.inputs import given_to, inputs_of
+from levada.node import run_node, view_of
 from levada.result import Result
 from levada.store import Store
 from tests.inline import ROOT, begin, events, plan_of, run_nodes
@@ -210,6 +211,10 @@ def test_the_best_flow_into_a_component_and_count_by_value(tmp_path: Path) -> No
         event for event in events(store, "run-1") if event["kind"] == "node_started" and event["node"] == "bend"
     )
     assert started["given"] == {"x": 1.0}
+    view, node = view_of("run-1", store), plan_of(graph, trials=4).node("bend")
+    assert given_to(view, node) == {"x": 1.0}
+    source = inputs_of(view, node)["**parameters"]
+    assert isinstance(source, ArtifactRecord) and source.producer == "run-1/tune"
     # There are four combinations: each is tried once, however many trials there may be.
     second = run_nodes(plan_of(graph, trials=50), store, "run-2")
     assert (second["tune"].status, second["bend"].status) == ("done", "cached")
