@@ -49,7 +49,7 @@ def bad(*, epochs: int = 5) -> None:
     train.with_options(after=5)(data)  # wrong: reportArgumentType
     train.with_options(needs={"cpus"})(data)  # wrong: reportArgumentType
     train.with_options(data)  # wrong: reportCallIssue
-    tune(train, space={"epochs": between("few", "many")}, goal=maximize("auc"))  # wrong: reportArgumentType
+    tune(train, space={"epochs": between("few", 2)}, goal=maximize("auc"))  # wrong: reportArgumentType
     tune(train, space={"epochs": [1, 2]}, goal=maximize("auc"))  # wrong: reportArgumentType
     tune(train, space={"epochs": between(1, 2)}, goal="auc")  # wrong: reportArgumentType
     tuned = tune(train, space={"epochs": between(1, 2)}, goal=maximize("auc"))(stats)  # wrong: reportArgumentType
