@@ -123,7 +123,9 @@ def train(training: Training, home: Path, workers: int, kill_after: float | None
     if workers:
         if kill_after is not None:
             threading.Thread(target=kill_one, args=(kill_after,), daemon=True).start()
-        outcome = carry_out_in_group(training, home / "model", workers, Supervision(home / "logs", say, notes.append))
+        outcome = carry_out_in_group(
+            training, home / "model", workers, Supervision(home / "logs", say=say, note=notes.append)
+        )
     else:
         outcome = alone(training, home / "model", ends, started)
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -232,7 +234,7 @@ def corrupt(training: Training, home: Path) -> None:
                 raise EnoughError
 
         with suppress(EnoughError):
-            carry_out_in_group(wanted, part / "model", 2, Supervision(part / "logs", say))
+            carry_out_in_group(wanted, part / "model", 2, Supervision(part / "logs", say=say))
     with on_this_machine(2) as cluster:
         pass
     processes = [

@@ -15,6 +15,7 @@ from levada.run import Outcome
 from levada.terminal.graph import draw_graph
 from levada.terminal.lines import LineReader
 from levada.terminal.live import LiveReader
+from levada.terminal.progress import NodeView
 from levada.terminal.summary import show_summary
 
 
@@ -110,6 +111,11 @@ def test_the_live_table_has_a_line_a_node() -> None:
     text = "".join(last)
     assert "✓ a" in text and "cached" in text and "10 rows" in text
     assert "✗ b" in text and "loss 0.4821" in text and "waits for c" in text
+
+
+def test_a_metric_that_the_message_names_is_not_said_twice() -> None:
+    view = NodeView("train", message="epoch 2/4 · loss 0.49", metrics={"loss": 0.512, "val_loss": 0.6})
+    assert view.said == "epoch 2/4 · loss 0.49 · val_loss 0.6"
 
 
 def test_the_last_picture_of_a_killed_run_has_nothing_that_runs() -> None:

@@ -97,10 +97,20 @@ def test_an_interrupted_training_ends_with_the_weights_of_an_undisturbed_one(mad
         assert not folder.exists()
 
 
-def test_a_checkpoint_of_another_network_is_left_aside(made: Made) -> None:
+def test_a_checkpoint_is_found_by_the_same_training_and_left_aside_by_another_network(made: Made) -> None:
+    """One call of a component may train several; a function inside a function is known by its name alone."""
+
+    def local(hidden: int) -> Any:
+        def network() -> Any:
+            return plain(hidden=hidden)
+
+        return network
+
     with pytest.raises(RuntimeError):
-        made.fit(made.examples, plain, inputs=X, key="d", epochs=4, callbacks=boom)
-    made.fit(made.examples, partial(plain, units=1, hidden=2), inputs=X, key="d", epochs=1)
+        made.fit(made.examples, local(0), inputs=X, key="d", epochs=4, callbacks=boom)
+    made.fit(made.examples, plain, inputs=X, key="d", epochs=1)
+    assert made.workshop.line.count("·") == 3  # rows, epochs, loss, accuracy: nothing to go on from
+    made.fit(made.examples, local(2), inputs=X, key="d", epochs=4)
     assert "is one of another network" in made.workshop.line
 
 

@@ -68,7 +68,7 @@ def test_a_worker_that_ends_without_a_word_is_named_with_its_log(train: Train, t
     with pytest.raises(ProcessError, match=r"worker [01] of 2 ended with exit code 3, and did not say why") as caught:
         train("exit 3")
     assert "| a word before the end" in str(caught.value)
-    assert f"The whole log: {tmp_path}/worker-" in caught.value.hint
+    assert f"Its log: {tmp_path}/worker-" in caught.value.hint
 
 
 def test_what_the_authors_code_raises_comes_with_its_line(train: Train) -> None:

@@ -5,53 +5,40 @@ from __future__ import annotations
 import json
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from levada.artifact import Making
-from levada.artifacts import Examples, Tensor
-from levada.training.description import Network, Rows, Training
-from levada.training.group import Supervision, carry_out_in_group
-from levada.training.news import Outcome, Said
+from levada.artifacts import Examples, Model
+from levada.models import Tensor
+from levada.training import fit_keras
+from tests.models.workshop import Workshop
 from tests.training.synchronous import network
 
 pytest.importorskip("keras")
 
-EPOCHS = 3
+LOSS = ("metric", "loss", 2)
+"""What the training on two workers tells of its loss."""
 
 
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Rows:
-    """Rows that come out uneven: of the last batch one worker has 6 and one 5, of the last to be measured 13 and 12."""
-    import numpy as np
-    import pyarrow as pa
-
-    random = np.random.default_rng(3)
-    folder = tmp_path_factory.mktemp("examples")
-    examples = Examples(Making(folder, folder.as_posix(), "output"))
-    for split, count in (("train", 203), ("eval", 57)):
-        numbers = random.normal(size=(count, 4)).astype("float32")
-        label = (numbers[:, 0] * numbers[:, 1] > 0).astype("float32")
-        vectors = pa.FixedSizeListArray.from_arrays(pa.array(numbers.ravel()), 4)
-        examples.write(split, pa.table({"x": vectors, "y": label}))
-    properties: Any = examples.properties
-    return Rows(folder, dict(properties["splits"]), tuple(map(tuple, properties["columns"])))
+def rows(count: int) -> pa.Table:
+    numbers = np.random.default_rng(count).normal(size=(count, 4)).astype("float32")
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(numbers.ravel()), 4)
+    return pa.table({"x": vectors, "y": (numbers[:, 0] * numbers[:, 1] > 0).astype("float32")})
 
 
-def training(rows: Rows, home: Path) -> Training:
-    return Training(
-        Network(network),
-        rows,
-        (Tensor("x", "float32", (-1, 4)),),
-        Tensor("y", "float32"),
-        validation="eval",
-        batch_size=32,
-        epochs=EPOCHS,
-        seed=5,
-        home=home,
-    )
+def examples(workshop: Workshop) -> Examples:
+    """Return rows that come out uneven: in the last batch one worker has 6 and one 5, of what is measured 13 and 12."""
+
+    def write(made: Examples) -> None:
+        made.write("train", rows(203))
+        made.write("eval", rows(57))
+
+    return workshop.make(Examples, write)
 
 
 def workers() -> dict[int, int]:
@@ -70,42 +57,51 @@ def workers() -> dict[int, int]:
 
 
 @pytest.mark.slow
-def test_two_workers_of_which_one_is_killed_train_as_one_process(rows: Rows, tmp_path: Path) -> None:
+def test_two_workers_of_which_one_is_killed_train_as_one_process(workshop: Workshop, monkeypatch: Any) -> None:
     """The same losses and metrics in every epoch, on uneven batches too, and the same answers."""
-    from levada.models import load_predictor
-    from levada.training.fitting import carry_out
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    data = examples(workshop)
+    killed: list[int] = []
 
-    one = carry_out(training(rows, tmp_path / "home"), made(tmp_path / "one"))
-    notes: list[str] = []
-    epochs: list[int] = []
-    lost: set[int] = set()
+    def fitted(count: int) -> Model:
+        context = workshop.context({"output": Model}, f"train-{count}")
+        tell = context.emit
 
-    def say(said: Said) -> None:
-        if said.is_end:
-            epochs.append(said.epoch)
-        if not lost:
-            lost.add(workers()[1])
-            os.kill(workers()[1], signal.SIGKILL)
+        def emit(kind: str, **fields: Any) -> None:
+            if kind == "metric" and count > 1 and not killed:  # the first epoch is done
+                killed.append(workers()[1])
+                os.kill(killed[0], signal.SIGKILL)
+            tell(kind, **fields, of=count)
 
-    supervision = Supervision(tmp_path / "logs", say=say, note=notes.append)
-    two = carry_out_in_group(training(rows, tmp_path / "backup"), made(tmp_path / "two"), 2, supervision)
+        context.emit = emit
+        fit_keras(
+            context,
+            partial(network, units=8),
+            data,
+            inputs=[Tensor("x", "float32", (-1, 4))],
+            label="y",
+            validation="eval",
+            batch_size=32,
+            epochs=3,
+            seed=5,
+            workers=count,
+        )
+        return workshop._sealed(context, "output", context.outputs["output"])
 
-    assert_same(one, two)
-    assert epochs == [1, 2, 3]
-    assert len(notes) == 1
-    assert "worker 1 of 2 was killed by SIGKILL" in notes[0] and "start again, after epoch" in notes[0]
-    table = rows.examples().table("eval")
-    answers = [load_predictor(tmp_path / name).predict(table)["prediction"] for name in ("one", "two")]
-    assert answers[1] == pytest.approx(answers[0], rel=1e-4)
-    assert not list((tmp_path / "backup").glob("*"))
+    one, two = fitted(1), fitted(2)
 
-
-def assert_same(one: Outcome, other: Outcome) -> None:
-    assert set(one.curves) == {"loss", "accuracy", "auc", "val_loss", "val_accuracy", "val_auc"}
+    assert set(one.curves) == {"loss", "accuracy", "mse", "val_loss", "val_accuracy", "val_mse"}
     for name, values in one.curves.items():
-        assert other.curves[name] == pytest.approx(values, rel=1e-5), name
+        assert two.curves[name] == pytest.approx(values, rel=1e-5), name
+    table = data.table("eval")
+    answers = [model.load().predict(table)["prediction"] for model in (one, two)]
+    assert answers[1] == pytest.approx(answers[0], rel=1e-4)
 
-
-def made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
+    assert killed
+    assert "2 workers" in workshop.line
+    losses = [told["step"] for kind, told in workshop.events if (kind, told.get("name"), told["of"]) == LOSS]
+    assert losses == [1, 2, 3]  # each is told once, although an epoch was begun twice
+    logs = workshop.store.list(f"runs/run-1/logs/train-2/{workshop.said[-1].attempt}")
+    assert [key.rsplit("/", 1)[1] for key in logs] == ["worker-0.log", "worker-1.log"]
+    assert all((workshop.store.read(key) or b"").count(b"-- worker ") == 2 for key in logs)

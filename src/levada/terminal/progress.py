@@ -48,10 +48,12 @@ class NodeView:
 
     @property
     def said(self) -> str:
-        """The last message and the live metrics: "epoch 3/5 · loss 0.482"."""
+        """The last message, and the live metrics that it does not name: "epoch 3/5 · loss 0.482"."""
         if self.items is not None and self.status == "running":
             return str(self.items)
-        shown = [f"{name} {number_text(value)}" for name, value in list(self.metrics.items())[-3:]]
+        told = {part.rpartition(" ")[0] for part in self.message.split(" · ")}
+        others = [item for item in self.metrics.items() if item[0] not in told][-3:]
+        shown = [f"{name} {number_text(value)}" for name, value in others]
         return " · ".join([self.message, *shown] if self.message else shown)
 
 

@@ -7,7 +7,7 @@ worker needs nothing but this value: `encode(training)` of `levada.values` gives
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +15,8 @@ from typing import Any, Literal
 from levada.artifact import ArtifactRecord, Made
 from levada.artifacts.examples import Examples
 from levada.artifacts.model import Tensor
-from levada.errors import ComponentError
-from levada.values import Json
+from levada.errors import ComponentError, LevadaError
+from levada.values import Json, digest_of, encode
 
 Precision = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 Weights = Mapping[Any, float] | Literal["balanced"]
@@ -162,3 +162,22 @@ class Training:
     def steps(self) -> int:
         """Batches an epoch; the last may be smaller."""
         return -(-self.rows.splits[self.split] // self.batch_size)
+
+    @property
+    def digest(self) -> str:
+        """What tells this training from others that one call of a component does (sha256, hex): how, not on which rows.
+
+        Of a function that no other process can import, the name stands for it and its arguments.
+        """
+        how = replace(self, rows=Rows(Path(), {}, ()), callbacks=None, start=None, home=None)
+        try:
+            return digest_of(encode(how))
+        except LevadaError:
+            return digest_of([self.network.function.__qualname__, encode(replace(how, network=_UNNAMED))])
+
+
+def _nothing() -> None:
+    """Stand for a network that has no name of its own."""
+
+
+_UNNAMED = Network(_nothing)

@@ -128,7 +128,7 @@ def _build_metrics(model: Any, feed: Feed) -> None:
 
     if feed.target.label is None or type(model).train_step is not keras.Model.train_step:
         return  # what an author's own step does with a batch is not known
-    few = keras.tree.map_structure(lambda part: part[:2], next(iter(feed.batches(mixed=False))))
+    few: Any = keras.tree.map_structure(lambda part: part[:2], next(iter(feed.batches(mixed=False))))
     x, y, weight = (*few, None)[:3]
     answer = model(x, training=False)
     model.compute_loss(x, y, answer, weight)

@@ -41,17 +41,27 @@ _NO_PROXY = "no_grpc_proxy"
 class Supervision:
     """How a group is watched.
 
-    `logs` is the folder for the workers' logs. `say` hears how far the training is, each end of an epoch once; `note` a
-    sentence when the group starts again. `stopped` is asked many times a second: true ends all workers, with
-    `levada.errors.Stopped`. `patience` and `restarts` are as `PATIENCE` and `RESTARTS`.
+    `logs` is the folder for the workers' logs, `command` what shows one of them, but for `--worker N` ("": nothing
+    does). `say` hears how far the training is, each end of an epoch once; `note` a sentence when all start again.
+    `stopped` is asked many times a second: true ends all workers, with `levada.errors.Stopped`. `patience` and
+    `restarts` are as `PATIENCE` and `RESTARTS`.
     """
 
     logs: Path
+    command: str = ""
     say: Callable[[Said], None] = lambda said: None
     note: Callable[[str], None] = lambda sentence: None
     stopped: Callable[[], bool] = lambda: False
     patience: float = PATIENCE
     restarts: int = RESTARTS
+
+    def file_of(self, place: int) -> Path:
+        """Return the log of a worker."""
+        return self.logs / f"worker-{place}.log"
+
+    def log_of(self, place: int) -> str:
+        """Say where the log of a worker is."""
+        return f"Its log: {f'{self.command} --worker {place}' if self.command else self.file_of(place)}"
 
 
 def carry_out_in_group(training: Training, folder: Path, workers: int, supervision: Supervision) -> Outcome:
@@ -84,7 +94,7 @@ def carry_out_in_group(training: Training, folder: Path, workers: int, supervisi
         if in_vain > supervision.restarts:
             raise ProcessError(
                 f"{loss.what}; {in_vain} starts ended like that, without an epoch done.{loss.tail}",
-                hint=f"The whole log: {loss.log}",
+                hint=supervision.log_of(loss.place),
             )
         supervision.note(f"{loss.what}: all {size} workers start again, after epoch {watched.epochs}")
 
@@ -94,7 +104,7 @@ class _Loss:
     """What became of a worker, so that the others cannot go on."""
 
     what: str
-    log: Path
+    place: int
     tail: str
 
 
@@ -124,12 +134,12 @@ class _Watched:
                         if form["kind"] == "said" and member is members[0]:
                             self._hear(decode(form["said"]))
                         if form["kind"] == "failed":
-                            return _failure(member, form, members)
+                            return _failure(member, form, members, self._by)
                     if ended and member.process.returncode != 0:
-                        return _end_of(member)
+                        return _end_of(member, self._by)
                 late = [member for member in members if not member.has_joined]
                 if late and time.monotonic() > deadline:
-                    raise _late(late, cluster, self._by.patience, is_given)
+                    raise _late(late, cluster, self._by, is_given)
                 time.sleep(_LOOK)
 
     def _hear(self, said: Said) -> None:
@@ -155,7 +165,7 @@ class _Watched:
                     "folder": self._folder.as_posix() if place == places[0] else None,
                     "path": os.environ.get("PYTHONPATH"),
                 }
-                log = self._by.logs / f"worker-{place}.log"
+                log = self._by.file_of(place)
                 environment = _environment(cluster.at(place), is_given)
                 members.append(Member(place, cluster.size, alive, request, environment, log))
                 stack.callback(members[-1].end)
@@ -199,44 +209,44 @@ def _devices(cluster: Cluster) -> str | None:
     return ",".join(gpus[cluster.place * each : (cluster.place + 1) * each]) or "-1"
 
 
-def _end_of(member: Member) -> _Loss:
+def _end_of(member: Member, by: Supervision) -> _Loss:
     """Return a loss for a worker that was killed; raises ProcessError for one that ended by itself, without a word."""
     if member.was_killed:
-        return _Loss(f"{member.name} {member.ending}", member.log, member.tail())
+        return _Loss(f"{member.name} {member.ending}", member.place, member.tail())
     raise ProcessError(
-        f"{member.name} {member.ending}, and did not say why.{member.tail()}", hint=f"The whole log: {member.log}"
+        f"{member.name} {member.ending}, and did not say why.{member.tail()}", hint=by.log_of(member.place)
     )
 
 
-def _failure(member: Member, form: dict[str, Any], members: list[Member]) -> _Loss:
+def _failure(member: Member, form: dict[str, Any], members: list[Member], by: Supervision) -> _Loss:
     """Return a loss where another worker is gone; raises what the worker raised where it is its own failure."""
     killed = next((other for other in members if other.was_killed), None)
     if killed is not None:
-        return _end_of(killed)
+        return _end_of(killed, by)
     failure: dict[str, Any] = form["failure"]
     said = f"{failure['type']}: {failure['message']}"
     if form["lost"]:
-        return _Loss(f"{member.name} has lost the others ({said.splitlines()[0][:200]})", member.log, member.tail())
+        return _Loss(f"{member.name} has lost the others ({said.splitlines()[0][:200]})", member.place, member.tail())
     where = Position(**failure["where"]) if "where" in failure else None
     kind: Any = getattr(errors, failure["type"], None)
     if isinstance(kind, type) and issubclass(kind, LevadaError):
         raise kind(failure["message"], where=where, hint=failure["hint"])
-    raise ProcessError(f"{member.name} failed: {said}", where=where, hint=f"Its log: {member.log}")
+    raise ProcessError(f"{member.name} failed: {said}", where=where, hint=by.log_of(member.place))
 
 
-def _late(late: list[Member], cluster: Cluster, patience: float, is_given: bool) -> ProcessError:
+def _late(late: list[Member], cluster: Cluster, by: Supervision, is_given: bool) -> ProcessError:
     """Return the error for workers that have not come up, or have waited for others in vain."""
     silent = [member for member in late if not member.is_up]
     if silent or not is_given:
         shown = (silent or late)[0]
         names = ", ".join(str(member.place) for member in silent or late)
         return ProcessError(
-            f"after {patience:g} s worker {names} of {cluster.size} has not come up.{shown.tail()}",
-            hint=f"The whole log: {shown.log}",
+            f"after {by.patience:g} s worker {names} of {cluster.size} has not come up.{shown.tail()}",
+            hint=by.log_of(shown.place),
         )
     others = [address for place, address in enumerate(cluster.addresses) if place != cluster.place]
     return ProcessError(
-        f"{late[0].name} is up, and has waited {patience:g} s for {', '.join(others)}.{late[0].tail()}",
+        f"{late[0].name} is up, and has waited {by.patience:g} s for {', '.join(others)}.{late[0].tail()}",
         hint=f"Is each of them started, with the same {VARIABLE} but for its own place, and can this machine reach it? "
-        f"The whole log: {late[0].log}",
+        f"{by.log_of(late[0].place)}",
     )

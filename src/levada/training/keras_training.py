@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,9 +101,9 @@ def fit_keras(
         plateau=plateau,
         callbacks=callbacks,
         start=start.path if start is not None else None,
-        home=ctx.kept_folder("training"),
         memory=memory,
     )
+    training = replace(training, home=ctx.kept_folder(f"training-{training.digest[:16]}"))
     model = ctx.output(Model)
     if _at_least_one("workers", workers) > 1 or os.environ.get(VARIABLE):
         reporter = Reporter(ctx, workers)
@@ -122,7 +123,10 @@ def _in_group(ctx: Context, training: Training, folder: Path, workers: int, repo
     from levada.training.group import Supervision, carry_out_in_group
 
     with ctx.log_folder() as logs:
-        supervision = Supervision(logs, say=reporter.say, note=ctx.log.warning, stopped=lambda: ctx.stopping)
+        ctx.log.info("each worker has a log of its own: --worker 0 shows the first")  # so that there is a log
+        item = f" --item {ctx.item}" if ctx.item else ""
+        command = f"levada logs {ctx.run_id.rsplit('-', 1)[-1]} {ctx.node_id}{item}"
+        supervision = Supervision(logs, command, reporter.say, ctx.log.warning, lambda: ctx.stopping)
         return carry_out_in_group(training, folder, workers, supervision)
 
 
