@@ -12,7 +12,7 @@ from levada.artifact import Artifact, Making
 from levada.artifacts import Study, StudyDocument
 from levada.components import between, one_of
 from levada.reports import StudyReport, page_of
-from levada.reports.plots import Axis, Mark, Plot
+from levada.reports.scatter import Axis, Mark, Plot
 from levada.terminal.reports import report_text
 from levada.values import encode
 from tests.reports.samples import EVIL, Markup

@@ -53,7 +53,7 @@ def _study_page(report: StudyReport) -> str:
         pictures=report.pictures(),
         rows=rows,
         left_out=len(report.study.trials) - len(rows),
-        style=_asset("report.css"),
+        style=_asset("report.css") + _asset("study.css"),
         script=script,
         hashes=[_hash(script)],
     )

@@ -10,7 +10,7 @@ from typing import Any
 from levada import html
 from levada.artifacts.study import StudyDocument
 from levada.html import AMBER, GREY, RED, TEAL, Html
-from levada.reports.plots import Axis, Line, Mark, Plot
+from levada.reports.scatter import Axis, Line, Mark, Plot
 from levada.tuning.space import Between, OneOf, shown_value
 from levada.values import decode
 
