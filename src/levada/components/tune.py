@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from levada import Context
 from levada.artifacts.study import Study
@@ -14,15 +14,13 @@ from levada.errors import LevadaError
 from levada.parameters import Parameters
 from levada.stand_in import stand_in
 from levada.tuning.goals import Goal
-from levada.tuning.ledger import Ledger
-from levada.tuning.pool import Pool, brief
-from levada.tuning.sampling import Sampler
 from levada.tuning.search import Search, ensure_named, search_of
 from levada.tuning.space import Range, shown
-from levada.tuning.study import Hooks, Outcome
-from levada.tuning.study import Study as Trials
 from levada.tuning.tuning import Tuning
 from levada.values import encode
+
+if TYPE_CHECKING:
+    from levada.tuning.study import Hooks, Outcome
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +68,11 @@ def tune(
 @stand_in
 def study(ctx: Context, *, search: Search, **arguments: Any) -> Tuned:
     """Run a study: its trials in worker processes, what came of each into the journal and into the ledger."""
+    from levada.tuning.ledger import Ledger
+    from levada.tuning.pool import Pool, brief
+    from levada.tuning.sampling import Sampler
+    from levada.tuning.study import Study as Trials
+
     component = search.component
     inputs = {name: value for name, value in arguments.items() if name in component.signature.inputs}
     rest = {name: value for name, value in arguments.items() if name not in inputs and name not in search.space}
@@ -88,6 +91,8 @@ def study(ctx: Context, *, search: Search, **arguments: Any) -> Tuned:
 
 
 def _hooks(ctx: Context) -> Hooks:
+    from levada.tuning.study import Hooks
+
     def wrote(number: int, text: str) -> None:
         print(f"-- trial {number}\n{text}".rstrip())  # noqa: T201  the node's log
 

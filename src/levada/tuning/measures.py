@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -30,6 +29,8 @@ def latency_of(made: Iterable[Any], inputs: Mapping[str, Any]) -> float:
 
     The row is of the examples that the component was given. Raises TuningError if it made no model, or was given none.
     """
+    import statistics
+
     model = next((artifact for artifact in made if isinstance(artifact, Model)), None)
     examples = next((artifact for artifact in inputs.values() if isinstance(artifact, Examples)), None)
     if model is None or examples is None:

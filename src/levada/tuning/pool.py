@@ -8,7 +8,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -101,6 +100,8 @@ class Pool:
     workers: list[Worker] = field(default_factory=list[Worker])
 
     def __enter__(self) -> Pool:
+        import tempfile
+
         self._folder = tempfile.TemporaryDirectory(prefix="study-", dir=private_folder("studies"))
         self._selector = selectors.DefaultSelector()
         return self

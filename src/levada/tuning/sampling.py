@@ -6,7 +6,6 @@ would have asked for without one (with one worker; with several, it depends on w
 
 from __future__ import annotations
 
-import random
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -82,6 +81,8 @@ class Sampler:
             left = [each for each in self._every if not self._is_used({name: encode(each[name]) for name in each})]
             if not left:
                 return None
+            import random
+
             values = random.Random(self._seed + number).choice(left)  # noqa: S311  nobody is to be kept from guessing it
             forms = {name: encode(values[name]) for name in self._search.space}
             self._study.enqueue_trial(
