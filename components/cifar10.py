@@ -130,7 +130,8 @@ def vgg16(features: Fitted, *, width: float = 1.0, learning_rate: float = 0.001)
         return max(4, round(count * width))
 
     def normalised(values: Any) -> Any:
-        return keras.layers.ReLU()(keras.layers.BatchNormalization(synchronized=True)(values))
+        # What is served uses means over about the last ten batches: a training of a few hundred has no more to give.
+        return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9, synchronized=True)(values))
 
     layers = features.layers()
     seen = layers["image"]

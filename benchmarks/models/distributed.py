@@ -1,11 +1,14 @@
 """Training on several workers: `.venv/bin/python -m benchmarks.models.distributed`
 
-- `equal`: VGG16 by one process (its default), and by 2 workers: the losses of each epoch, CPU and wall seconds
+- `equal`: VGG16 by one process (its default), and by 2 workers: the losses of each epoch, CPU and wall seconds. In
+  float32 the rounding of a first step grows thousandfold within a few more, in one process too: `--float64` shows that
+  nothing but rounding differs.
 - `kills`: the same by 2 workers, one of them killed with -9 at a random moment, 5 times: the fingerprint of the model
 - `corrupt`: 2 workers that go on from backups of different epochs: it must be refused
 
 Images are those in $LEVADA_DATA/cifar10, the first `--images` of them, without augmentation; batches are normalised
-over all workers. `--mlp` trains a small network on the same number of rows of noise instead.
+over all workers. `--mlp` trains a small network on the same number of rows of noise instead, in which rounding stays
+what it is.
 """
 
 from __future__ import annotations
@@ -99,9 +102,23 @@ def described(options: argparse.Namespace, home: Path) -> Training:
 
     features = Features({"image": Image(size=(SIDE, SIDE), rescale="signed")})
     fitted = Fitted(features, {"image": {}}, {"image": Tensor("image", "string")})
-    network = Network(vgg16, (fitted,), {"width": options.width})
+    from benchmarks.models.distributed import in_float64  # by a name that a worker can import
+
+    network = Network(in_float64 if options.float64 else vgg16, (fitted,), {"width": options.width})
+    precision: Any = "float64" if options.float64 else "float32"
     rows = images(folder, options.images, held_out)
-    return Training(network, rows, fitted.tensors, Tensor("label", "string"), classes=CLASSES, **sizes)
+    label = Tensor("label", "string")
+    return Training(network, rows, fitted.tensors, label, classes=CLASSES, precision=precision, **sizes)
+
+
+def in_float64(features: Any, *, width: float) -> Any:
+    """Return VGG16 with all its numbers, and those of its loss, in float64."""
+    import keras
+
+    from components.cifar10 import vgg16
+
+    keras.config.set_floatx("float64")
+    return vgg16(features, width=width)
 
 
 # -- in one process, in several ----------------------------------------------------------------------------
@@ -130,6 +147,8 @@ def train(training: Training, home: Path, workers: int, kill_after: float | None
         outcome = alone(training, home / "model", ends, started)
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    for note in notes if kill_after is None else ():
+        print(f"  note: {note}", flush=True)
     fingerprint = json.loads((home / "model/model.json").read_text())["fingerprint"]
     return Done(outcome, fingerprint, cpu, wall, tuple(ends), 1 + len(notes))
 
@@ -274,6 +293,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mlp", action="store_true")
+    parser.add_argument("--float64", action="store_true")
     options = parser.parse_args()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

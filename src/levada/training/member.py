@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 TAIL = 12
 """Lines of a log that an error shows."""
@@ -30,27 +31,25 @@ class Member:
         self._heard = b""
         self._words, said = os.pipe()
         os.set_blocking(self._words, False)
-        file: BinaryIO = log.open("ab", buffering=0)
-        file.write(f"-- {self.name}, started {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
         try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "levada.training.worker", str(alive), str(said)],
-                stdin=subprocess.PIPE,
-                stdout=file,
-                stderr=file,
-                pass_fds=(alive, said),
-                start_new_session=True,
-                env=dict(environment),
-            )
+            with log.open("ab", buffering=0) as file, tempfile.TemporaryFile() as asked:
+                file.write(f"-- {self.name}, started {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n".encode())
+                asked.write(json.dumps(request).encode())  # a file, since a pipe would wait for its reader
+                asked.seek(0)
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "levada.training.worker", str(alive), str(said)],
+                    stdin=asked,
+                    stdout=file,
+                    stderr=file,
+                    pass_fds=(alive, said),
+                    start_new_session=True,
+                    env=dict(environment),
+                )
         except BaseException:
             os.close(self._words)
             raise
         finally:
             os.close(said)
-            file.close()
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError), self.process.stdin:  # one that cannot start says so by its exit
-            self.process.stdin.write(json.dumps(request).encode())
 
     def hear(self) -> list[dict[str, Any]]:
         """Return what it has said since the last time, in order."""

@@ -88,7 +88,7 @@ def _part_of(data: Any) -> Any:
     import tensorflow as tf
 
     context: Any = tf.distribute.get_replica_context()
-    rows = tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)
+    rows = tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float64)
     return rows * context.num_replicas_in_sync / context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
 
 
