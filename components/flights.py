@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada import Context, component
 from levada.artifacts import Examples, Model, Statistics
-from levada.components import Last, Source, files_digest
+from levada.components import Last, Source, between, files_digest, one_of
 from levada.errors import DataError
 from levada.features import Buckets, Cross, Features, Fitted, Kind, Number, Words, linear
 from levada.training import fit_keras
@@ -208,6 +208,15 @@ def _schedule(flights: pa.Table) -> dict[str, Any]:
 # -- model ----------------------------------------------------------------------------------------------
 
 
+# What a search for better parameters of `train_flights` tries.
+SPACE = {
+    "learning_rate": between(0.0005, 0.02, log=True),
+    "batch_size": one_of(512, 1024, 2048),
+    "units": between(8, 64, step=8),
+    "dropout": between(0.0, 0.5),
+}
+
+
 @component(packages=("tensorflow", "keras"))
 def train_flights(
     ctx: Context,
@@ -217,32 +226,37 @@ def train_flights(
     epochs: int = 4,
     batch_size: int = 1024,
     learning_rate: float = 0.005,
+    units: int = 32,
+    dropout: float = 0.2,
+    validation: str | None = None,
 ) -> Model:
     """Fit the network on the split `train`; its preprocessing takes its state from the statistics.
 
-    The same seed, data and parameters give the same weights. Reports the loss and the AUC of each epoch.
+    The same seed, data and parameters give the same weights. Reports the loss and the AUC of each epoch, of the split
+    `validation` too if there is one.
     """
     fitted = FEATURES.fitted(statistics)
     return fit_keras(
         ctx,
-        partial(wide_and_deep, fitted, learning_rate=learning_rate),
+        partial(wide_and_deep, fitted, learning_rate=learning_rate, units=units, dropout=dropout),
         examples,
         inputs=fitted.tensors,
         label=LABEL,
+        validation=validation,
         batch_size=batch_size,
         epochs=epochs,
         output="probability",
     )
 
 
-def wide_and_deep(features: Fitted, *, learning_rate: float) -> keras.Model:
+def wide_and_deep(features: Fitted, *, learning_rate: float, units: int, dropout: float) -> keras.Model:
     """Return an untrained network: a weight for every value (wide), and two layers over all of them (deep)."""
     import keras
 
     layers = features.layers()
     deep: Any = layers.matrix()
-    for units in (32, 16):
-        deep = keras.layers.Dense(units, activation="relu")(keras.layers.Dropout(0.2)(deep))
+    for width in (units, units // 2):
+        deep = keras.layers.Dense(width, activation="relu")(keras.layers.Dropout(dropout)(deep))
     chance = keras.ops.sigmoid(linear(layers.indices) + keras.layers.Dense(1)(deep))
     network = keras.Model(layers.inputs, chance)
     auc = keras.metrics.AUC(name="auc")

@@ -18,15 +18,24 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec,
 
 from levada.artifact import Artifact, Drawn, items_of, place_of
 from levada.draw import Drawing, caller, caller_position, current
-from levada.errors import GateError, LevadaError, Position, WiringError
+from levada.errors import ComponentError, GateError, LevadaError, Position, WiringError, did_you_mean
 from levada.externals import binding_of, binding_of_list
 from levada.fanout import EachItem, Many, Values
 from levada.options import Options, check_name, check_needs, how_to_run
-from levada.plan import Binding, Each, Node, Output
+from levada.parameters import Parameters
+from levada.plan import GIVEN, Binding, Each, Given, Node, Output
 from levada.references import CELLS, LIVE, is_cell, reference_of
 from levada.retry import Retry
-from levada.signature import Signature, bind_arguments, bind_input, encode_parameter, read_signature
-from levada.values import Json
+from levada.signature import (
+    Input,
+    Signature,
+    bind_arguments,
+    bind_input,
+    check_type,
+    encode_parameter,
+    read_signature,
+)
+from levada.values import Json, decode
 
 if TYPE_CHECKING:
     from levada.context import Context
@@ -40,7 +49,7 @@ class Component(Generic[P, R]):
 
     def __init__(self, function: Callable[Concatenate[Context, P], R], options: Options) -> None:
         self.function = function
-        self._options = options
+        self.options = options
         update_wrapper(cast("Any", self), function)
 
     @cached_property
@@ -58,7 +67,7 @@ class Component(Generic[P, R]):
 
     @property
     def name(self) -> str:
-        return self._options.name or self.function.__name__
+        return self.options.name or self.function.__name__
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         drawing = current()
@@ -104,7 +113,7 @@ class Component(Generic[P, R]):
         """
         position = caller_position()
         label = self.function.__name__
-        chosen = self._options
+        chosen = self.options
         if name is not None:
             chosen = replace(chosen, name=check_name(name, position))
         if after is not None:
@@ -121,13 +130,45 @@ class Component(Generic[P, R]):
             chosen = replace(chosen, needs=tuple(merged.items()))
         if cache is not None:
             chosen = replace(chosen, cache=cache)
-        chosen = how_to_run(chosen, retry, timeout, process, at_once, position)
-        return Component(self.function, chosen)
+        return self._with(how_to_run(chosen, retry, timeout, process, at_once, position))
+
+    def with_parameters(self, parameters: Parameters) -> Component[P, R]:
+        """Return the component with the values of parameters that an artifact will hold: those that `tune` found best.
+
+        They go before the defaults. What the call itself names stays as it says. In the cache key the values count, not
+        where they are from. Raises WiringError for anything but `Parameters`, or for what a mapped node makes.
+        """
+        position, label = caller_position(), f"{self.function.__name__}.with_parameters(...)"
+        wanted = Input("parameters", (Parameters,))
+        bind_input(f"{self.function.__name__}.with_parameters", wanted, parameters, position)
+        if _mapped(parameters):
+            raise WiringError(
+                f"{label} got the parameters of each item of a list.",
+                where=position,
+                hint="gather() them, and choose some in a component that returns Parameters.",
+            )
+        return self._with(replace(self.options, parameters=parameters))
+
+    def _with(self, options: Options) -> Component[P, R]:
+        return Component(self.function, options)
+
+    def check_given(self, given: Mapping[str, Json], where: Position | None) -> None:
+        """Raise ComponentError for values of parameters, of an artifact, that the component does not take."""
+        for name, form in given.items():
+            label = f"{self.function.__name__}({name}=...), whose value an artifact holds,"
+            if name not in self.signature.parameters:
+                known = self.signature.parameters
+                raise ComponentError(
+                    f"{self.function.__name__}() has no parameter '{name}', of which an artifact holds a value.",
+                    where=where,
+                    hint=did_you_mean(name, known) or f"It has: {', '.join(known) or 'none'}.",
+                )
+            check_type(label, self.signature.parameters[name], decode(form), where)
 
     def draw(self, drawing: Drawing, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Add a node for a call to a drawing, and return what stands for its outputs. Raises WiringError."""
         position = caller_position()
-        signature, options = self.signature, self._options
+        signature, options = self.signature, self.options
         arguments = bind_arguments(self.function.__name__, signature.bound, signature.inputs, args, kwargs, position)
         inputs: dict[str, Binding] = {}
         parameters: dict[str, Json] = {}
@@ -146,6 +187,12 @@ class Component(Generic[P, R]):
                 parameters[name] = encode_parameter(
                     self.function.__name__, name, signature.parameters[name], value, position
                 )
+        if options.parameters is not None:
+            named = signature.bound.bind_partial(*args, **kwargs).arguments
+            wanted = Input("parameters", (Parameters,))
+            source = bind_input(self.function.__name__, wanted, options.parameters, position)
+            assert source is not None
+            inputs[GIVEN] = Given(source, tuple(name for name in named if name in parameters))
         if len(mapped) > 1:
             raise WiringError(
                 f"{self.function.__name__}(...) mixes items of different lists.",
@@ -166,7 +213,7 @@ class Component(Generic[P, R]):
                 id=node_id,
                 component=reference,
                 inputs=inputs,
-                parameters=parameters,
+                parameters=self._arranged(parameters),
                 outputs=outputs,
                 requires=tuple(dict.fromkeys(requires)),
                 after=tuple(dict.fromkeys(_scoped(name, drawing) for name in options.after)),
@@ -191,6 +238,10 @@ class Component(Generic[P, R]):
         return signature.returned(
             {name: self._drawn(name, kind, node_id, root) for name, kind in signature.outputs.items()}
         )
+
+    def _arranged(self, parameters: dict[str, Json]) -> dict[str, Json]:
+        """Return the parameters as the node holds them."""
+        return parameters
 
     def _drawn(self, name: str, kind: type[Artifact], node_id: str, root: str) -> Any:
         """Return what stands for an output while the pipeline is drawn."""

@@ -36,7 +36,8 @@ class Context:
     `root` is the project's folder (relative paths in parameters are meant from there), `seed` an int that is
     the same whenever the same node of the same pipeline runs. `item` names the list item that a mapped node's call
     is about (empty for other nodes), `number` is 1 for the first attempt, `key` names the call by all that its outcome
-    depends on.
+    depends on. `at_once` is what the node says of how much may go on at the same time, `is_fresh` that nothing made
+    before is to be taken for it.
     """
 
     run_id: str
@@ -53,6 +54,9 @@ class Context:
     number: int = 1
     key: str = ""
     stopped: Callable[[], bool] = lambda: False
+    at_once: int | None = None
+    is_fresh: bool = False
+    digest: Callable[[], str] = lambda: ""
     metrics: dict[str, float] = field(default_factory=dict[str, float])
     outputs: dict[str, Artifact | Growing[Any]] = field(default_factory=dict[str, "Artifact | Growing[Any]"])
     line: str = ""
@@ -63,6 +67,11 @@ class Context:
         """A number below 2**31, from the names of the pipeline and the node, and of the item if there is one."""
         names = "/".join(filter(None, (self.pipeline, self.node_id, self.item)))
         return int.from_bytes(hashlib.sha256(names.encode()).digest()[:4], "big") >> 1
+
+    @property
+    def basis(self) -> str:
+        """A digest over all that this call depends on but the values of its parameters: code, packages, inputs."""
+        return self.digest()
 
     @property
     def log(self) -> logging.Logger:

@@ -14,6 +14,7 @@
     ├── DataError         data that cannot be read, with file and line
     ├── ModelError        a model that cannot be saved, loaded or asked
     ├── TrainingError     a training that cannot go on: its loss is no number, no memory is left
+    ├── TuningError       a study of which nothing came: no trial worked, or none reported what it is judged by
     └── RegistryError     versions and aliases: the registry is away, or refuses
 
 Each says what was wanted, what came, where in the user's own file, and what to do next.
@@ -127,6 +128,10 @@ class ModelError(LevadaError):
 
 class TrainingError(LevadaError):
     """A training that cannot go on: its loss is no number, or there is no memory left."""
+
+
+class TuningError(LevadaError):
+    """A study of which nothing came: no trial worked, or none reported the metric that it is judged by."""
 
 
 class RegistryError(LevadaError):

@@ -10,6 +10,7 @@ objects, one a line; `schemas/journal.schema.json` in the repository describes t
     item_started    node, item, label, place, attempt, key        a mapped node's call for one item
     progress        node, [item,] attempt, done, total, message
     metric          node, [item,] attempt, name, value, step
+    trial           node, [item,] attempt, number, state, parameters, metrics, curves, began, seconds, ...  of a study
     attempt_failed  node, [item,] attempt, number, failure, wait  another attempt follows
     candidate       node, attempt, model, record, blessing, ...   a model that was evaluated, to be registered
     promoted        node, attempt, model, version, alias, ...     an alias was moved

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from levada.artifact import Artifact
 from levada.errors import Position, WiringError
+from levada.parameters import Parameters
 from levada.retry import Retry, retry_form
 from levada.values import Json
 
@@ -27,6 +28,7 @@ class Options:
     timeout: float | None = None
     process: str = ""
     at_once: int | None = None
+    parameters: Parameters | None = None
 
 
 def check_name(name: str, position: Position | None) -> str:

@@ -63,7 +63,21 @@ class Gather:
     partial: bool = False
 
 
-Binding = Output | External | Sequence | Each | Gather
+@dataclass(frozen=True)
+class Given:
+    """The values of parameters that an artifact holds: `{"parameters": binding, "but": ["epochs"]}`.
+
+    They go before the values that the node itself has, for all parameters but those that the call names.
+    """
+
+    source: Binding
+    but: tuple[str, ...] = ()
+
+
+GIVEN = "**parameters"
+"""The name under which such an artifact stands among the inputs of a node: as Python would write the call."""
+
+Binding = Output | External | Sequence | Each | Gather | Given
 
 
 def binding_to_json(binding: Binding) -> dict[str, Any]:
@@ -79,6 +93,8 @@ def binding_to_json(binding: Binding) -> dict[str, Any]:
             return {"each": binding_to_json(source)} if source is not None else {"each_value": list(values)}
         case Gather(source, partial):
             return {"gather": binding_to_json(source), **({"partial": True} if partial else {})}
+        case Given(source, but):
+            return {"parameters": binding_to_json(source), **({"but": list(but)} if but else {})}
 
 
 def binding_from_json(form: Mapping[str, Any]) -> Binding:
@@ -96,10 +112,12 @@ def binding_from_json(form: Mapping[str, Any]) -> Binding:
             return Each(binding_from_json(source))
         case {"gather": dict(source), **rest}:
             return Gather(binding_from_json(source), bool(rest.get("partial", False)))
+        case {"parameters": dict(source), **rest}:
+            return Given(binding_from_json(source), tuple(rest.get("but", ())))
         case _:
             raise PlanError(
                 f"{json.dumps(form)} is not a binding.",
-                hint="Wanted an object with node and output, external, list, each, each_value or gather.",
+                hint="Wanted an object with node and output, external, list, each, each_value, gather or parameters.",
             )
 
 
@@ -114,7 +132,7 @@ def leaves(binding: Binding) -> Iterator[Output | External]:
         case Each(source, _):
             if source is not None:
                 yield from leaves(source)
-        case Gather(source, _):
+        case Gather(source, _) | Given(source, _):
             yield from leaves(source)
 
 

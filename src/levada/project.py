@@ -34,6 +34,7 @@ COUNTED = (
     "splits",
     "tables",
     "training",
+    "tuning",
     "validation",
 )
 """Levada's own packages whose code counts in cache keys as a project's does; the engine's does not."""

@@ -63,8 +63,11 @@ class Signature:
         return outputs[SINGLE_OUTPUT] if self.is_single else self.returns(**outputs)
 
 
-def read_signature(function: Callable[..., Any]) -> Signature:
-    """Read a component's function; raises WiringError, at the function, if it is not a component."""
+def read_signature(function: Callable[..., Any], is_open: bool = False) -> Signature:
+    """Read a component's function; raises WiringError, at the function, if it is not a component.
+
+    One that `is_open` may have a `**kwargs`, of which nothing is said.
+    """
     name = function.__name__
     where = definition(function)
     hints = hints_of(function, f"component {name}", where)
@@ -81,6 +84,8 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     inputs: dict[str, Input] = {}
     parameters: dict[str, Any] = {}
     for parameter in list(bound.parameters.values())[1:]:
+        if is_open and parameter.kind is parameter.VAR_KEYWORD:
+            continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise WiringError(f"component {name}: *args and **kwargs cannot be typed in a plan.", where=where)
         if parameter.name not in hints:

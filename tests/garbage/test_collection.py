@@ -352,3 +352,14 @@ def test_what_cannot_be_read_stops_a_collection(store: Store) -> None:
     with pytest.raises(StoreError, match=r"nothing was removed, since .*add\.json is not what was written"):
         collect(store, NOW, delete=True)
     assert runs(store) == [run_id(1), run_id(2)]
+
+
+def test_trials_that_studies_left_go_when_they_are_old(store: Store) -> None:
+    ran(store, 1, plan_of(sums))
+    store.write("studies/sums/tune/0123456789abcdef/attempt.jsonl", b"{}\n")
+    assert store.exists("studies/sums/tune/0123456789abcdef/attempt.jsonl")
+    young = collect(store, Policy(keep_runs=1, keep_days=7, grace=0))
+    old = collect(store, NOW)
+    assert [heap.kind for heap in young.heaps if "studies" in heap.kind] == []
+    (heap,) = [heap for heap in old.heaps if heap.kind == "trials of studies"]
+    assert list(heap.sizes) == ["studies/sums/tune/0123456789abcdef/attempt.jsonl"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from levada import Context, component, each, gather, pipeline
+from levada.components import between, maximize, one_of, tune
 from levada.externals import file_artifact
 from tests.golden.wrong import Examples, Model, best, ensemble, evaluate, ingest, profile, split, train
 
@@ -53,3 +54,5 @@ def everything(*, epochs: int = 3) -> None:
     ensemble([model, refined])
     best(gather(train(each([data, parts.train]))))
     ingest(path=each(["a.csv", "b.csv"]))
+    tuned = tune(train, space={"epochs": between(1, 9), "kind": one_of("wide", "deep")}, goal=maximize("auc"))(data)
+    train.with_parameters(tuned.parameters)(data, epochs=epochs)

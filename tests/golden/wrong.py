@@ -420,3 +420,37 @@ def none_at_once() -> None:
 
 def missing_package() -> None:
     needs_a_package()
+
+
+# -- searches -------------------------------------------------------------------------------------------
+
+
+def searched_parameter_that_is_not_there() -> None:
+    from levada.components import between, maximize, tune
+
+    tune(train, space={"epoch": between(1, 9)}, goal=maximize("auc"))(ingest())
+
+
+def searched_value_of_another_type() -> None:
+    from levada.components import maximize, one_of, tune
+
+    tune(train, space={"kind": one_of("wide", "narrow")}, goal=maximize("auc"))(ingest())
+
+
+def goal_that_is_a_word() -> None:
+    from levada.components import between, tune
+
+    tune(train, space={"epochs": between(1, 9)}, goal="auc")(ingest())
+
+
+def searched_and_said() -> None:
+    from levada.components import between, maximize, tune
+
+    tune(train, space={"epochs": between(1, 9)}, goal=maximize("auc"))(ingest(), epochs=3)
+
+
+def parameters_that_are_none() -> None:
+    from levada.components import between, maximize, tune
+
+    tuned = tune(train, space={"epochs": between(1, 9)}, goal=maximize("auc"))(ingest())
+    train.with_parameters(tuned)(ingest())

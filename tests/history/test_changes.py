@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from levada import Context, component
+from levada.artifact import ArtifactRecord
+from levada.artifacts import Parameters
+from levada.externals import external
 from levada.history.changes import NodeFacts, changes
 from levada.history.moments import number_text
 from levada.history.sources import SourcesNow
-from levada.resolved import resolve_plan
+from levada.resolved import Resolved, resolve_plan
 from levada.store import Store
-from tests.arithmetic import Number, number
+from tests.arithmetic import Number, make, number
 from tests.inline import one_code, plan_of
 
 
@@ -36,6 +39,21 @@ def test_a_file_that_changed_is_named_and_not_its_parameter(tmp_path: Path) -> N
     (change,) = changes(before, facts())
     assert (change.kind, change.name) == ("data", "more")
     assert change.words.startswith("b.txt changed (sha256 ") and "a.txt" not in change.words
+
+
+def test_of_parameters_that_an_artifact_gave_the_values_are_told(tmp_path: Path) -> None:
+    def graph() -> None:
+        parameters = external(Parameters, "made:run/tune:parameters")
+        make.with_parameters(parameters)()
+
+    plan = plan_of(graph)
+
+    def facts(**values: float) -> NodeFacts:
+        record = ArtifactRecord(Parameters.type_reference(), "", str(values), {"values": dict(values)}, ())
+        return NodeFacts(plan.node("make"), Resolved("", code={}), {"**parameters": record}, SourcesNow({}))
+
+    assert [change.words for change in changes(facts(n=2.0), facts(n=3.0))] == ["n 2.0 -> 3.0"]
+    assert changes(facts(n=2.0), facts(n=2.0)) == []
 
 
 @pytest.mark.parametrize(

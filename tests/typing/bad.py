@@ -9,6 +9,7 @@ from typing import Any
 from parts import Examples, Model, best, clean_up, compress, ensemble, ingest, profile, train
 
 from levada import Context, component, each, gather, pipeline
+from levada.components import between, maximize, tune
 
 
 @pipeline
@@ -48,6 +49,12 @@ def bad(*, epochs: int = 5) -> None:
     train.with_options(after=5)(data)  # wrong: reportArgumentType
     train.with_options(needs={"cpus"})(data)  # wrong: reportArgumentType
     train.with_options(data)  # wrong: reportCallIssue
+    tune(train, space={"epochs": between("few", 2)}, goal=maximize("auc"))  # wrong: reportArgumentType
+    tune(train, space={"epochs": [1, 2]}, goal=maximize("auc"))  # wrong: reportArgumentType
+    tune(train, space={"epochs": between(1, 2)}, goal="auc")  # wrong: reportArgumentType
+    tuned = tune(train, space={"epochs": between(1, 2)}, goal=maximize("auc"))(stats)  # wrong: reportArgumentType
+    train.with_parameters(tuned)(data)  # wrong: reportArgumentType
+    train.with_parameters(tuned.study)(data)  # wrong: reportArgumentType
 
 
 bad.plan(epoch=3)  # wrong: reportCallIssue

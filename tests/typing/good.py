@@ -7,6 +7,7 @@ from typing import reveal_type
 from parts import Model, best, clean_up, compress, ensemble, ingest, profile, train
 
 from levada import each, gather, pipeline
+from levada.components import between, maximize, one_of, tune
 
 
 @pipeline
@@ -37,6 +38,11 @@ def good(*, epochs: int = 5) -> None:
     reveal_type(gather(mapped))  # is: Many[Model]
     reveal_type(best(gather(mapped)))  # is: Model
     ingest(path=each(["a.csv", "b.csv"]))
+    search = tune(train, space={"epochs": between(1, 9), "kind": one_of("wide", "deep")}, goal=maximize("auc"))
+    tuned = search.with_options(at_once=2)(data)
+    reveal_type(tuned)  # is: Tuned
+    reveal_type(tuned.parameters)  # is: Parameters
+    reveal_type(train.with_parameters(tuned.parameters)(data, epochs=3))  # is: Model
 
 
 reveal_type(profile)  # is: Component[(examples: Examples), Statistics]

@@ -19,9 +19,12 @@ from levada.artifacts.pushed import PushedModel as PushedModel
 from levada.artifacts.schema import Schema as Schema
 from levada.artifacts.statistics import ColumnStatistics as ColumnStatistics
 from levada.artifacts.statistics import Statistics as Statistics
+from levada.artifacts.study import Study as Study
+from levada.artifacts.study import StudyDocument as StudyDocument
 from levada.artifacts.summaries import Histogram as Histogram
 from levada.artifacts.summaries import ImageProfile as ImageProfile
 from levada.artifacts.summaries import Lengths as Lengths
 from levada.artifacts.summaries import TextProfile as TextProfile
 from levada.artifacts.summaries import TimeProfile as TimeProfile
 from levada.artifacts.tf_records import TfRecords as TfRecords
+from levada.parameters import Parameters as Parameters

@@ -20,15 +20,17 @@ PURE_DECORATORS = frozenset({
     "abc.abstractmethod", "builtins.classmethod", "builtins.property", "builtins.staticmethod",
     "contextlib.asynccontextmanager", "contextlib.contextmanager", "dataclasses.dataclass", "enum.unique",
     "functools.cache", "functools.cached_property", "functools.lru_cache", "functools.singledispatch",
-    "functools.total_ordering", "levada.component", "levada.component.component", "levada.pipeline",
-    "levada.pipeline.pipeline", "typing.final", "typing.no_type_check", "typing.overload", "typing.override",
+    "functools.total_ordering", "levada.component", "levada.component.component",
+    "levada.stand_in.stand_in", "levada.pipeline", "levada.pipeline.pipeline", "typing.final", "typing.no_type_check",
+    "typing.overload", "typing.override",
     "typing.runtime_checkable", "typing_extensions.deprecated", "typing_extensions.override",
 })  # fmt: skip
 
 PURE_BASES = frozenset({
     "abc.ABC", "builtins.object", "enum.Enum", "enum.Flag", "enum.IntEnum", "enum.IntFlag", "enum.StrEnum",
     "io.BufferedIOBase", "io.RawIOBase", "io.TextIOBase", "json.JSONEncoder", "levada.Artifact",
-    "levada.artifact.Artifact", "typing.Generic", "typing.NamedTuple", "typing.Protocol", "typing.TypedDict",
+    "levada.artifact.Artifact", "levada.component.Component",
+    "typing.Generic", "typing.NamedTuple", "typing.Protocol", "typing.TypedDict",
     "apache_beam.CombineFn", "apache_beam.DoFn", "apache_beam.PTransform", "keras.Layer", "keras.Model",
     "keras.layers.Layer", "keras.models.Model", "sklearn.base.BaseEstimator", "sklearn.base.ClassifierMixin",
     "sklearn.base.RegressorMixin", "sklearn.base.TransformerMixin", "torch.nn.Module",
@@ -37,7 +39,8 @@ PURE_BASES = frozenset({
 })  # fmt: skip
 
 PURE_CALLS = frozenset({
-    "dataclasses.field", "logging.getLogger", "pathlib.Path", "re.compile", "typing.NewType", "typing.ParamSpec",
+    "dataclasses.field", "levada.components.between", "levada.components.maximize", "levada.components.minimize",
+    "levada.components.one_of", "logging.getLogger", "pathlib.Path", "re.compile", "typing.NewType", "typing.ParamSpec",
     "typing.TypeVar",
 })  # fmt: skip
 

@@ -28,6 +28,8 @@ from levada.components.threshold import at_least as at_least
 from levada.components.threshold import at_most as at_most
 from levada.components.transform import fit_features as fit_features
 from levada.components.transform import transform as transform
+from levada.components.tune import Tuned as Tuned
+from levada.components.tune import tune as tune
 from levada.drift.limits import Limits as Limits
 from levada.models.files import ModelFiles as ModelFiles
 from levada.models.files import model_files as model_files
@@ -49,6 +51,13 @@ from levada.sources.tfrecord_files import tfrecord as tfrecord
 from levada.splits.by_column import by_column as by_column
 from levada.splits.by_time import by_time as by_time
 from levada.splits.stratified import stratified as stratified
+from levada.tuning.goals import Goal as Goal
+from levada.tuning.goals import maximize as maximize
+from levada.tuning.goals import minimize as minimize
+from levada.tuning.space import Between as Between
+from levada.tuning.space import OneOf as OneOf
+from levada.tuning.space import between as between
+from levada.tuning.space import one_of as one_of
 from levada.validation.rules import Rule as Rule
 from levada.validation.rules import check as check
 from levada.validation.rules import fresh as fresh

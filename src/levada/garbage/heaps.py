@@ -27,6 +27,7 @@ KEPT_PLANS = "kept plans"
 BACKUPS = "backups of MLflow's database"
 CURSORS = "delivery records"
 CANDIDATES = "candidates"
+STUDIES = "trials of studies"
 COPIES = "copies in the temporary folder"
 
 _TEMPORARY = re.compile(r"(?:.*/)?\.[^/]+\.[0-9a-f]{8,12}\.tmp|plans/.*\.tmp|probe-[0-9a-f]{8}")
@@ -152,6 +153,8 @@ def _lying_about(item: Found, age: float, marks: Marks, policy: Policy, heaps: H
         heaps.add(FILES, item.key.rsplit("/", 1)[0], item)
     elif top == "code" and rest.removesuffix(".zip") not in marks.code:
         heaps.add(CODE, item.key, item)
+    elif top == "studies" and age > lasts:
+        heaps.add(STUDIES, item.key, item)
     elif top == "plans" and age > lasts:
         heaps.add(KEPT_PLANS, item.key, item)
     elif _BACKUP.fullmatch(item.key) and age > lasts:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from levada.artifact import ArtifactRecord
 from levada.history.edits import edits
 from levada.history.sources import Sources
-from levada.plan import External, Node
+from levada.node.key import values_of
+from levada.plan import GIVEN, External, Given, Node
 from levada.references import short_name
 from levada.resolved import Resolved, classes_within, files_within, sources_within
 from levada.values import Json, canonical
@@ -60,6 +61,13 @@ class NodeFacts:
         return {name: self.resolved.code.get(name, "") for name in self._references}
 
     @property
+    def parameters(self) -> dict[str, Json]:
+        """The values of parameters, those that an artifact gave too."""
+        binding = self.node.inputs.get(GIVEN)
+        but = binding.but if isinstance(binding, Given) else ()
+        return {**self.node.parameters, **values_of(self.inputs.get(GIVEN), but)}
+
+    @property
     def _references(self) -> list[str]:
         return [self.node.component, *classes_within(self.node.parameters)]
 
@@ -101,7 +109,7 @@ def _code(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:
 
 
 def _parameters(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:
-    yield from value_changes(before.node.parameters, after.node.parameters)
+    yield from value_changes(before.parameters, after.parameters)
 
 
 def value_changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Change]:
@@ -157,7 +165,7 @@ def _inputs(before: NodeFacts, after: NodeFacts) -> Iterator[Change]:
             words = f"the input {name} is {'gone' if name not in new else 'new'}"
             yield Change("input", name, None, None, words)
             continue
-        if name in after.unknown or name in before.unknown:
+        if name in after.unknown or name in before.unknown or name == GIVEN:  # its values are told as parameters
             continue
         was, is_ = before.inputs.get(name), after.inputs.get(name)
         if identities(was) != identities(is_):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from levada.artifact import ArtifactRecord
 from levada.history.changes import value_text
-from levada.history.inputs import inputs_of
+from levada.history.inputs import given_to, inputs_of
 from levada.history.run import RunRecord
 from levada.history.runs import History
 from levada.history.versions import ModelVersion, Versions
@@ -95,7 +95,7 @@ class Lineage:
         facts |= {
             "run": run.id,
             "git": run.facts.get("git") or {},
-            "parameters": node.parameters,
+            "parameters": {**node.parameters, **given_to(run.view, node)},
             "said": result.summary if result else "",
             "time": run.facts.get("time"),
             "packages": {name: run.resolved.packages.get(name) for name in node.packages},

@@ -110,8 +110,9 @@ def run_params(story: Story) -> dict[str, str]:
 
 
 def node_params(node: NodeStory) -> dict[str, str]:
-    """Return what a node was given, flat; what it was not given (None) is left out."""
-    return {key: value for key, value in flattened(node.node.parameters).items() if value != "null"}
+    """Return what a node was given, by an artifact too, flat; what it was not given (None) is left out."""
+    given = (node.started or {}).get("given") or {}
+    return {key: value for key, value in flattened({**node.node.parameters, **given}).items() if value != "null"}
 
 
 def run_metrics(story: Story) -> list[Metric]:
@@ -179,10 +180,10 @@ def node_tags(story: Story, node: NodeStory, parent: str) -> dict[str, str]:
     )
 
 
-def node_note(node: NodeStory, run: str, experiment: str) -> str:
-    """Return what a node's page says, with links to its reports."""
+def node_note(node: NodeStory, run: str, experiment: str, more: str = "") -> str:
+    """Return what a node's page says, with links to its reports and what else it links to."""
     links = report_links(report_files(node.outputs), run, experiment)
-    return cut(f"{node_description(node)}\n\n{links}", TAG)
+    return cut(f"{node_description(node)}\n\n{' · '.join(filter(None, [links, more]))}", TAG)
 
 
 def node_end_tags(node: NodeStory) -> dict[str, str]:

@@ -21,8 +21,10 @@ from levada.mlflow.datasets import data_of, data_read_by, short_digest
 from levada.mlflow.files import put_json, put_text
 from levada.mlflow.limits import finite
 from levada.mlflow.promotions import Promotions
+from levada.mlflow.recall import recalled
 from levada.mlflow.reports import UnshownError, report_files, report_pages
 from levada.mlflow.story import NodeStory, Registered, Story
+from levada.mlflow.trials import put_trial, settle_trials, trials_links
 from levada.mlflow.versions import Versions
 from levada.registry import Registry
 from levada.store import Store
@@ -146,6 +148,8 @@ class RunDelivery:
                 self._late_candidate(self.story.nodes[event["node"]], event)
             case "metric" if event["node"] in self.story.nodes:
                 self._late_point(self.story.nodes[event["node"]], event)
+            case "trial" if event["node"] in self.story.nodes:
+                self._offer(f"trial {event['number']}", self._trial, self.story.nodes[event["node"]], event)
             case "item_finished" if event["node"] in self.story.nodes and self.registers:
                 node = self.story.nodes[event["node"]]
                 made = [found for found in node.counted_candidates() if found.get("item") == event["item"]]
@@ -291,6 +295,7 @@ class RunDelivery:
         data = data_read_by(self.story, node)
         if data:
             self._offer(f"{node.node.id}: data", self._client.log_inputs, child, data)
+        self._offer(f"{node.node.id}: trials", settle_trials, self._client, self.cursor, node)
         if report_files(node.outputs):
             self._offer(f"{node.node.id}: report", self._put_reports, node, child)
         self._client.set_terminated(child, "FAILED" if node.status == "failed" else "FINISHED", node.ended_at)
@@ -307,12 +312,17 @@ class RunDelivery:
         if params or metrics or tags:
             self._client.log_batch(child, metrics=metrics, params=params, tags=tags)
 
+    def _trial(self, node: NodeStory, event: Event) -> None:
+        put_trial(self._client, self.cursor, self.story, node, event, self._child(node)[0])
+        self._changed = True
+
     def _put_reports(self, node: NodeStory, child: str) -> None:
         """Put the reports on what a node made among its run's files, and links to them on its page."""
         pages, run = report_pages(self._store, self.story.run_id, node.node), self._client.get_run(child)
         for name, page in pages.items():
             self._put(run, name, page)
-        self._client.set_tag(child, labels.NOTE, labels.node_note(node, child, self.cursor.experiment))
+        links = trials_links(node, self.story, self.cursor)
+        self._client.set_tag(child, labels.NOTE, labels.node_note(node, child, self.cursor.experiment, links))
 
     def _child(self, node: NodeStory) -> tuple[str, bool]:
         """Return the id of a node's child run, and whether it was made just now, with all that is known as tags."""
@@ -324,6 +334,7 @@ class RunDelivery:
             return known, False
         if known is not None:
             self._client.delete_run(known)  # its curves are of an attempt that did not count, and cannot be taken back
+            self._reported = {name: seen for name, seen in self._reported.items() if name not in node.metrics}
         made = self._client.create_run(
             self.cursor.experiment,
             start_time=node.started_at,
@@ -378,20 +389,12 @@ class RunDelivery:
         """Adopt the runs that an earlier delivery made and did not live to note; returns the parent among them."""
         self._doubtful = False
         experiment = self._connection.experiment(self.story.plan.pipeline, self.story.plan.description)
-        wanted, token, parent = f"tags.`levada.run` = '{self.story.run_id}'", None, None
-        while True:
-            page = self._client.search_runs([experiment.experiment_id], wanted, max_results=1000, page_token=token)
-            for run in page:
-                node_id = run.data.tags.get("levada.node")
-                if node_id is None:
-                    parent = run
-                    self._note_parent(run)
-                else:
-                    self.cursor.children[node_id] = run.info.run_id
-            token = page.token
-            if not token:
-                self._changed = True
-                return parent
+        parent, children = recalled(self._client, experiment.experiment_id, self.story.run_id)
+        if parent is not None:
+            self._note_parent(parent)
+        self.cursor.children |= children
+        self._changed = True
+        return parent
 
     def _note_parent(self, run: Run) -> None:
         self.cursor.experiment, self.cursor.parent = run.info.experiment_id, run.info.run_id

@@ -15,7 +15,7 @@ from levada.draw import shown_path
 from levada.errors import ComponentError, PlanError, Position, Stopped
 from levada.failure import describe
 from levada.fanout import Growing, Many
-from levada.node.key import Call, Item
+from levada.node.key import Call, Item, basis_of
 from levada.node.view import RunView
 from levada.plan import Node, Plan
 from levada.references import load
@@ -104,7 +104,11 @@ def call_component(view: RunView, this: Try, stopped: Callable[[], bool]) -> Res
         number=this.number,
         key=this.key,
         stopped=stopped,
+        at_once=node.at_once,
+        is_fresh=node.id in view.resolved.fresh or not view.resolved.use_cache,
+        digest=lambda: basis_of(view, node, this.call),
     )
+    component.check_given(this.call.given, node.position)
     arguments: dict[str, Any] = {name: _made(view, item) for name, item in this.call.inputs.items()}
     arguments |= {name: decode(form) for name, form in this.call.parameters.items()}
     for name, wanted in component.signature.inputs.items():

@@ -32,7 +32,9 @@ def execute(view: RunView, plan: Plan, node: Node, item: Item | None, stopped: C
     while not stopped():
         name = f"{view.run_id}-{secrets.token_hex(3)}"
         this = Try(plan, node, item, call, key, name, number=len(earlier) + 1)
-        _tell(view, this, "item_started" if item else "node_started", key=key, inputs=_input_facts(call.inputs))
+        given = {"given": call.given} if call.given else {}
+        facts = {"key": key, "inputs": _input_facts(call.inputs), **given}
+        _tell(view, this, "item_started" if item else "node_started", **facts)
         started = time.monotonic()
         result = _attempt(view, this, stopped)
         seconds = round(time.monotonic() - started, 3)

@@ -10,12 +10,14 @@ from typing import Any
 from levada.artifact import ArtifactRecord
 from levada.errors import PlanError
 from levada.node.view import RunView
-from levada.plan import Binding, Each, External, Gather, Node, Output, Sequence
+from levada.plan import Binding, Each, External, Gather, Given, Node, Output, Sequence
 from levada.resolved import classes_within, source_digests, sources_within
 from levada.values import Json, digest_of
 
 KEY_FORMAT = 2
 """Part of every cache key: raise it when the meaning of a key changes."""
+
+_OURS = "python:levada."
 
 Inputs = dict[str, ArtifactRecord | list[ArtifactRecord] | None]
 
@@ -37,10 +39,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Call:
-    """What a component will be called with: records of artifacts, JSON forms of parameters."""
+    """What a component will be called with: records of artifacts, JSON forms of parameters.
+
+    `given` are those parameters whose values an artifact holds.
+    """
 
     inputs: Inputs
     parameters: dict[str, Json]
+    given: dict[str, Json] = field(default_factory=dict[str, Json])
 
 
 def call_of(view: RunView, node: Node, item: Item | None = None) -> Call:
@@ -48,9 +54,12 @@ def call_of(view: RunView, node: Node, item: Item | None = None) -> Call:
     records, values = (item.records, item.values) if item else ({}, {})
     inputs: Inputs = {}
     externals: dict[str, External] = {}
+    given: dict[str, Json] = {}
     for name, binding in node.inputs.items():
         if isinstance(binding, External):
             externals[name] = binding
+        elif isinstance(binding, Given):
+            given |= values_of(records_of(view, binding), binding.but)
         elif not isinstance(binding, Each):
             inputs[name] = records_of(view, binding)
         elif name in records:
@@ -58,7 +67,14 @@ def call_of(view: RunView, node: Node, item: Item | None = None) -> Call:
     identities = {record.identity for record in inputs.values() if isinstance(record, ArtifactRecord)}
     for name, binding in externals.items():
         inputs[name] = view.resolved.externals[binding.reference].beside(identities)
-    return Call({name: inputs[name] for name in node.inputs if name in inputs}, {**node.parameters, **values})
+    ordered = {name: inputs[name] for name in node.inputs if name in inputs}
+    return Call(ordered, {**node.parameters, **given, **values}, given)
+
+
+def values_of(record: ArtifactRecord | list[ArtifactRecord] | None, but: tuple[str, ...]) -> dict[str, Json]:
+    """Return the values of parameters that an artifact holds, in the order of their names: what they are counts."""
+    held = record.properties.get("values") if isinstance(record, ArtifactRecord) else None
+    return {name: held[name] for name in sorted(held) if name not in but} if isinstance(held, dict) else {}
 
 
 def records_of(view: RunView, binding: Binding) -> ArtifactRecord | list[ArtifactRecord] | None:
@@ -71,7 +87,7 @@ def records_of(view: RunView, binding: Binding) -> ArtifactRecord | list[Artifac
             return view.resolved.externals[reference].record
         case Sequence(items):
             return [record for item in items if isinstance(record := records_of(view, item), ArtifactRecord)]
-        case Gather(source):
+        case Gather(source) | Given(source):
             return records_of(view, source)
         case Each():
             raise PlanError("each() gives one item at a time.")
@@ -79,21 +95,33 @@ def records_of(view: RunView, binding: Binding) -> ArtifactRecord | list[Artifac
 
 def key_of(view: RunView, node: Node, call: Call) -> str:
     """Return the cache key. One item of a mapped node has the key that a plain call of it would have."""
+    return digest_of(_counted(view, node, call))
+
+
+def basis_of(view: RunView, node: Node, call: Call) -> str:
+    """Return a digest over all that the cache key is made of but the values of parameters: code, packages, inputs.
+
+    Of the parameters' classes only the project's count: Levada's own are reached by the component's code.
+    """
+    counted = _counted(view, node, call)
+    counted["classes"] = {name: said for name, said in counted["classes"].items() if not name.startswith(_OURS)}
+    return digest_of({name: item for name, item in counted.items() if name != "parameters"})
+
+
+def _counted(view: RunView, node: Node, call: Call) -> dict[str, Any]:
     resolved, sources = view.resolved, _sources(view, call.parameters)
-    return digest_of(
-        {
-            "format": KEY_FORMAT,
-            "component": node.component,
-            "code": resolved.code.get(node.component, ""),
-            "classes": {name: resolved.code.get(name, "") for name in classes_within(call.parameters)},
-            "types": {name: resolved.code[name] for name in sorted(_types(node, call)) if name in resolved.code},
-            "packages": {name: resolved.packages[name] for name in sorted(node.packages)},
-            "inputs": {name: _identity(item) for name, item in call.inputs.items()},
-            "parameters": dict(sorted(call.parameters.items())),
-            "sources": {name: digests for name, digests in sources.items() if digests},
-            "outputs": node.outputs,
-        }
-    )
+    return {
+        "format": KEY_FORMAT,
+        "component": node.component,
+        "code": resolved.code.get(node.component, ""),
+        "classes": {name: resolved.code.get(name, "") for name in classes_within(call.parameters)},
+        "types": {name: resolved.code[name] for name in sorted(_types(node, call)) if name in resolved.code},
+        "packages": {name: resolved.packages[name] for name in sorted(node.packages)},
+        "inputs": {name: _identity(item) for name, item in call.inputs.items()},
+        "parameters": dict(sorted(call.parameters.items())),
+        "sources": {name: digests for name, digests in sources.items() if digests},
+        "outputs": node.outputs,
+    }
 
 
 def _types(node: Node, call: Call) -> set[str]:

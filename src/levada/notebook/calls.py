@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from levada.beam.options import stays_in_memory
 from levada.errors import ProjectError
@@ -32,20 +32,32 @@ def refuse_cells(nodes: Iterable[Node], beam_options: tuple[str, ...], stale: se
     """Raise ProjectError for what another process would have to run, and does not have as it is here."""
     elsewhere = bool(beam_options) and not stays_in_memory(beam_options)
     for node in nodes:
-        if not (elsewhere or node.has_own_process):
-            continue
-        name = short_name(node.component)
-        where = "runs in a process of its own" if node.has_own_process else "would run on workers"
-        if is_cell(node.component):
-            raise ProjectError(
-                f"{name} {where}, and was defined in a cell, which only this process has.",
-                where=node.position,
-                hint=f"Save {name} in a file below components/ and import it from there.",
-            )
-        module = split(node.component)[1]
-        if module in stale:
-            raise ProjectError(
-                f"{name} {where}, from its file, and {module} was imported before that was edited.",
-                where=node.position,
-                hint=f"Reload {module}, or restart the kernel.",
-            )
+        for reference, where in _run_elsewhere(node, elsewhere):
+            _refuse(node, reference, where, stale)
+
+
+def _run_elsewhere(node: Node, elsewhere: bool) -> Iterator[tuple[str, str]]:
+    """Yield the components that other processes call for a node, with what is said of that."""
+    if elsewhere or node.has_own_process:
+        yield node.component, "runs in a process of its own" if node.has_own_process else "would run on workers"
+    match node.parameters.get("search"):
+        case {"fields": {"component": {"$function": str(reference)}}}:
+            yield reference, "runs in processes of its trials"
+        case _:
+            pass
+
+
+def _refuse(node: Node, reference: str, where: str, stale: set[str]) -> None:
+    name, module = short_name(reference), split(reference)[1]
+    if is_cell(reference):
+        raise ProjectError(
+            f"{name} {where}, and was defined in a cell, which only this process has.",
+            where=node.position,
+            hint=f"Save {name} in a file below components/ and import it from there.",
+        )
+    if module in stale:
+        raise ProjectError(
+            f"{name} {where}, from its file, and {module} was imported before that was edited.",
+            where=node.position,
+            hint=f"Reload {module}, or restart the kernel.",
+        )

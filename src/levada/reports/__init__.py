@@ -14,3 +14,4 @@ from levada.reports.report import validation_report as validation_report
 from levada.reports.sides import Side as Side
 from levada.reports.sides import side_of as side_of
 from levada.reports.sides import sides_of as sides_of
+from levada.reports.study import StudyReport as StudyReport

@@ -12,12 +12,14 @@ from levada.artifacts.anomalies import Anomalies
 from levada.artifacts.drift import ComparedRows, DriftReport
 from levada.artifacts.schema import Schema
 from levada.artifacts.statistics import Statistics
+from levada.artifacts.study import Study
 from levada.history import RunRecord
 from levada.history.inputs import inputs_of
 from levada.plan import Node
 from levada.reports.differences import of_drift
 from levada.reports.report import Report, comparison_report, profile_report, validation_report
 from levada.reports.sides import side_of, sides_of
+from levada.reports.study import StudyReport
 
 ITEMS = 20
 """How many items of a mapped node have reports."""
@@ -31,11 +33,12 @@ NAMES = {
     Statistics.type_reference(): "profile",
     Anomalies.type_reference(): "validation",
     DriftReport.type_reference(): "comparison",
+    Study.type_reference(): "study",
 }
 """What the report on an artifact is called, by the reference of its type."""
 
 
-def reports_of(run: RunRecord, node: Node) -> dict[str, Report]:
+def reports_of(run: RunRecord, node: Node) -> dict[str, Report | StudyReport]:
     """Return the reports on what a node made in a run, by name (`profile`); none for a node that made nothing to show.
 
     Columns that a schema of the run calls sensitive are masked. Raises StoreError if an artifact is damaged or gone.
@@ -43,7 +46,7 @@ def reports_of(run: RunRecord, node: Node) -> dict[str, Report]:
     result = run.result(node.id)
     if result is None:
         return {}
-    found: dict[str, Report] = {}
+    found: dict[str, Report | StudyReport] = {}
     shown = list(shown_in(result.outputs))
     schemas = schemas_in(run) if shown else []
     hidden, said = _sensitive(schemas), _descriptions(schemas)
@@ -51,7 +54,7 @@ def reports_of(run: RunRecord, node: Node) -> dict[str, Report]:
         title = " · ".join(part for part in (run.pipeline, node.id, record.label) if part)
         about = [f"run {run.id}", f"sha256 {record.digest[:12]}"]
         report = _report(made(record, run.store), _taken(run, node, place), title, about, hidden)
-        found[name] = replace(report, descriptions=said)
+        found[name] = replace(report, descriptions=said) if isinstance(report, Report) else report
     return found
 
 
@@ -66,7 +69,8 @@ def shown_in(outputs: Mapping[str, ArtifactRecord]) -> Iterator[tuple[str, Artif
             kind = NAMES.get(leaf.type)
             if kind is not None:
                 at = None if record.items is None else place
-                parts = [kind, output if len(outputs) > 1 else "", "" if at is None else str(at + 1)]
+                which = output if len(outputs) > 1 and output != kind else ""
+                parts = [kind, which, "" if at is None else str(at + 1)]
                 yield "-".join(filter(None, parts)), leaf, at
 
 
@@ -114,7 +118,9 @@ def _descriptions(schemas: Iterable[Schema]) -> dict[str, str]:
 
 def _report(
     artifact: Artifact, inputs: Mapping[str, list[Artifact]], title: str, about: list[str], hidden: frozenset[str]
-) -> Report:
+) -> Report | StudyReport:
+    if isinstance(artifact, Study):
+        return StudyReport(title, about, artifact.document)
     if isinstance(artifact, Statistics):
         return profile_report(sides_of(artifact), title=title, about=about, sensitive=hidden)
     if isinstance(artifact, DriftReport):

@@ -18,6 +18,7 @@ from levada import html
 from levada.reports.cards import FULL, LEAST, LESS, Card, Detail
 from levada.reports.report import Report
 from levada.reports.shapes import Bars, Curves, Shape
+from levada.reports.study import StudyReport
 
 LIMIT = 1_900_000
 """Bytes that a page may have: beyond, cards show less, and at last there are fewer of them."""
@@ -27,8 +28,10 @@ _MOST = 2_000  # cards that a page could hold at all
 _DIGITS = 5
 
 
-def page_of(report: Report) -> str:
+def page_of(report: Report | StudyReport) -> str:
     """Return the page of a report, of at most 2 MB: with many columns each says less, and the last are left out."""
+    if isinstance(report, StudyReport):
+        return _study_page(report)
     figures = len(report.names) * max(len(report.sides), 1)
     for detail in (FULL, LESS):
         if figures <= _MANY[detail]:
@@ -43,6 +46,19 @@ def page_of(report: Report) -> str:
         kept = kept[: int(len(kept) * min(LIMIT / len(text.encode()) * 0.97, 0.95))]
 
 
+def _study_page(report: StudyReport) -> str:
+    script, rows = _asset("report.js"), report.rows()
+    return _template("study.html").render(
+        report=report,
+        pictures=report.pictures(),
+        rows=rows,
+        left_out=len(report.study.trials) - len(rows),
+        style=_asset("report.css") + _asset("study.css"),
+        script=script,
+        hashes=[_hash(script)],
+    )
+
+
 def _render(report: Report, cards: list[Card], detail: Detail) -> str:
     charts: list[dict[str, Any]] = []
 
@@ -54,7 +70,7 @@ def _render(report: Report, cards: list[Card], detail: Detail) -> str:
     labels = [side.label for side in report.sides]
     data = json.dumps({"sides": labels, "charts": charts}, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     script, library = _asset("report.js"), _asset("uplot/uPlot.iife.min.js")
-    return _template().render(
+    return _template("page.html").render(
         report=report,
         cards=drawn,
         places={card.name: place for place, card in enumerate(cards)},
@@ -101,7 +117,7 @@ def _hash(script: str) -> str:
 
 
 @cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from levada.reports.remarks import percent
@@ -115,4 +131,4 @@ def _template() -> Any:
     )
     environment.filters["percent"] = percent
     environment.filters["shown"] = html.shown
-    return environment.get_template("page.html")
+    return environment.get_template(name)

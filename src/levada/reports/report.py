@@ -34,6 +34,10 @@ class Report:
     is_open: bool | None = None
     descriptions: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def hiding(self, columns: Collection[str]) -> Report:
+        """Return it without the values of some more columns."""
+        return replace(self, sensitive={*self.sensitive, *columns})
+
     def cards(self, detail: Detail, most: int | None = None) -> list[Card]:
         """Return a card a column, of the first `most` columns."""
         moved = by_column(self.moved)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from levada.errors import StoreError
 
-KINDS = ("code", "fetched", "kept", "reports", "staging")
+KINDS = ("code", "fetched", "kept", "reports", "staging", "studies")
 """What is kept there: unpacked code, fetched artifacts, what attempts left to go on with, reports somebody looked at,
-outputs on their way to a store."""
+outputs on their way to a store, what the trials of a study make."""
 
 
 def private_folder(name: str) -> Path:

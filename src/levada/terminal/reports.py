@@ -11,8 +11,10 @@ from levada.reports.differences import Difference
 from levada.reports.remarks import percent
 from levada.reports.report import Report
 from levada.reports.shapes import Bars, Shape
+from levada.reports.study import StudyReport
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -26,7 +28,7 @@ _SEVERITY = {"error": "bold red", "warning": "yellow"}
 _VERDICT = {"fail": "bold red", "warn": "yellow", "none": ""}
 
 
-def report_text(report: Report, width: int, *, colours: bool = False) -> str:
+def report_text(report: Report | StudyReport, width: int, *, colours: bool = False) -> str:
     """Return a report as tables of at most so many characters a line."""
     from rich.console import Console
 
@@ -41,6 +43,9 @@ def report_text(report: Report, width: int, *, colours: bool = False) -> str:
     console.print(_plain(report.title, "bold"))
     for line in report.about:
         console.print(_plain(line, "dim"))
+    if isinstance(report, StudyReport):
+        _study(report, console)
+        return _text_of(console)
     for place, side in enumerate(report.sides):
         console.print(_plain(f"{side.label}: {side.rows:,} rows, {len(side.columns)} columns", _STYLES[place % 4]))
     if report.findings is not None:
@@ -56,8 +61,35 @@ def report_text(report: Report, width: int, *, colours: bool = False) -> str:
         console.print(_columns(report, cards))
     if len(report.names) > MOST:
         console.print(_plain(f"and {len(report.names) - MOST:,} more columns", "dim"))
+    return _text_of(console)
+
+
+def _text_of(console: Console) -> str:
     assert isinstance(console.file, StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def _study(report: StudyReport, console: Console) -> None:
+    """Print what a study found: the best, which parameters matter, the trials."""
+    study = report.study
+    goals = [f"{'highest' if goal['higher'] else 'lowest'} {goal['metric']}" for goal in study.goals]
+    counted = [f"{count} {state}" for state, count in report.counts]
+    console.print(_plain(" · ".join([study.component, *counted, *goals])))
+    for note in study.notes:
+        console.print(_plain(note, "yellow"))
+    if report.importance:
+        console.print()
+        table = _table("what matters", "", "")
+        for name, share in report.importance:
+            table.add_row(_plain(name, "bold"), _plain("█" * round(share * 30), "cyan"), _plain(f"{share:.0%}"))
+        console.print(table)
+    console.print()
+    table = _table(*report.columns())
+    for state, row in report.rows():
+        chosen = state == "done" and row[-1] == "chosen"
+        style = "bold" if chosen else {"failed": "red", "pruned": "dim"}.get(state, "")
+        table.add_row(*(_plain(cell, style) for cell in row))
+    console.print(table)
 
 
 def _table(*names: str) -> Table:

@@ -11,8 +11,9 @@ from levada.failure import Failure
 from levada.history import History, RunRecord
 from levada.history.changes import value_text
 from levada.history.documents import given, key_of, node_status
+from levada.history.inputs import given_to
 from levada.history.moments import ago, number_text, on_the_clock, size_of, took
-from levada.plan import Node
+from levada.plan import GIVEN, Node, Output, leaves
 from levada.references import short_name
 from levada.result import Items, Result
 from levada.terminal.columns import bold, columns, dim, mark, styled
@@ -189,7 +190,11 @@ def show_node(run: RunRecord, node_id: str, history: History) -> list[str]:
         f"{mark(status)} {bold(node.id)} · {styled(status, status)} · run {history.short(run.id)} of {run.pipeline}",
         *columns([[dim(f"  {name}"), value] for name, value in _node_facts(run, node, result, history) if value]),
     ]
-    lines += _section("parameters", [[name, value_text(value, 100)] for name, value in node.parameters.items()])
+    has_been_called = result is not None and result.status != "skipped"
+    found = given_to(run.view, node) if has_been_called and not node.is_mapped else {}
+    source = dim(f"from {' '.join(_givers(node))}")
+    rows = [[name, value_text(form, 100)] for name, form in {**node.parameters, **found}.items()]
+    lines += _section("parameters", [[*row, source if row[0] in found else ""] if found else row for row in rows])
     lines += _section("inputs", list(_inputs(run, node, history)))
     if result is None:
         return lines
@@ -207,6 +212,12 @@ def show_node(run: RunRecord, node_id: str, history: History) -> list[str]:
         lines += [f"  {frame.file}:{frame.line}   {frame.text}" for frame in result.failure.frames]
         lines += [*result.failure.notes]
     return lines
+
+
+def _givers(node: Node) -> list[str]:
+    """Return the nodes, or what else, that gave values of parameters to a node."""
+    found = leaves(node.inputs[GIVEN]) if GIVEN in node.inputs else ()
+    return [leaf.node if isinstance(leaf, Output) else leaf.reference for leaf in found]
 
 
 def _node_facts(run: RunRecord, node: Node, result: Result | None, history: History) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,8 @@ _VIEWS = {
     "levada.artifacts.evaluation.Evaluation": "evaluation:evaluation_html",
     "levada.artifacts.examples.Examples": "examples:examples_html",
     "levada.artifacts.model.Model": "model:model_html",
+    "levada.artifacts.study.Study": "tuning:study_html",
+    "levada.parameters.Parameters": "tuning:parameters_html",
     "levada.artifacts.pushed.PushedModel": "model:pushed_html",
     "levada.artifacts.schema.Schema": "schema:schema_html",
     "levada.artifacts.statistics.Statistics": "statistics:statistics_html",
