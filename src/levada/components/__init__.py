@@ -12,6 +12,7 @@ from levada.components.evaluate import Evaluated as Evaluated
 from levada.components.evaluate import evaluate as evaluate
 from levada.components.ingestion import ingest as ingest
 from levada.components.parquet_import import import_data as import_data
+from levada.components.predict import predict as predict
 from levada.components.profiling import profile as profile
 from levada.components.profiling import statistics_file as statistics_file
 from levada.components.push import push as push
@@ -20,12 +21,16 @@ from levada.components.quarantine import quarantine as quarantine
 from levada.components.schema import infer_schema as infer_schema
 from levada.components.schema import schema_file as schema_file
 from levada.components.tfrecord import export_tfrecord as export_tfrecord
-from levada.components.threshold import Threshold as Threshold
-from levada.components.threshold import at_least as at_least
-from levada.components.threshold import at_most as at_most
 from levada.components.transform import fit_features as fit_features
 from levada.components.transform import transform as transform
 from levada.drift.limits import Limits as Limits
+from levada.evaluation.card import About as About
+from levada.evaluation.catalogue import metric as metric
+from levada.evaluation.slicing import bucketed as bucketed
+from levada.evaluation.slicing import sliced as sliced
+from levada.evaluation.thresholds import Threshold as Threshold
+from levada.evaluation.thresholds import at_least as at_least
+from levada.evaluation.thresholds import at_most as at_most
 from levada.sources.arrow_files import arrow_files as arrow_files
 from levada.sources.csv_files import csv as csv
 from levada.sources.data_frame import dataframe as dataframe

@@ -10,12 +10,14 @@ from typing import TypeVar
 from levada.artifact import Artifact, ArtifactRecord, made
 from levada.artifacts.anomalies import Anomalies
 from levada.artifacts.drift import ComparedRows, DriftReport
+from levada.artifacts.evaluation import Evaluation
 from levada.artifacts.schema import Schema
 from levada.artifacts.statistics import Statistics
 from levada.history import RunRecord
 from levada.history.inputs import inputs_of
 from levada.plan import Node
 from levada.reports.differences import of_drift
+from levada.reports.evaluations import EvaluationReport
 from levada.reports.report import Report, comparison_report, profile_report, validation_report
 from levada.reports.sides import side_of, sides_of
 
@@ -31,11 +33,12 @@ NAMES = {
     Statistics.type_reference(): "profile",
     Anomalies.type_reference(): "validation",
     DriftReport.type_reference(): "comparison",
+    Evaluation.type_reference(): "evaluation",
 }
 """What the report on an artifact is called, by the reference of its type."""
 
 
-def reports_of(run: RunRecord, node: Node) -> dict[str, Report]:
+def reports_of(run: RunRecord, node: Node) -> dict[str, Report | EvaluationReport]:
     """Return the reports on what a node made in a run, by name (`profile`); none for a node that made nothing to show.
 
     Columns that a schema of the run calls sensitive are masked. Raises StoreError if an artifact is damaged or gone.
@@ -43,15 +46,19 @@ def reports_of(run: RunRecord, node: Node) -> dict[str, Report]:
     result = run.result(node.id)
     if result is None:
         return {}
-    found: dict[str, Report] = {}
+    found: dict[str, Report | EvaluationReport] = {}
     shown = list(shown_in(result.outputs))
     schemas = schemas_in(run) if shown else []
     hidden, said = _sensitive(schemas), _descriptions(schemas)
     for name, record, place in shown:
         title = " · ".join(part for part in (run.pipeline, node.id, record.label) if part)
         about = [f"run {run.id}", f"sha256 {record.digest[:12]}"]
-        report = _report(made(record, run.store), _taken(run, node, place), title, about, hidden)
-        found[name] = replace(report, descriptions=said)
+        artifact = made(record, run.store)
+        if isinstance(artifact, Evaluation):
+            found[name] = EvaluationReport(title, about, artifact.results, hidden, artifact.results.is_open)
+        else:
+            report = _report(artifact, _taken(run, node, place), title, about, hidden)
+            found[name] = replace(report, descriptions=said)
     return found
 
 

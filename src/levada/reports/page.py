@@ -15,7 +15,9 @@ from importlib.resources import files
 from typing import Any
 
 from levada import html
+from levada.artifacts.measured import short
 from levada.reports.cards import FULL, LEAST, LESS, Card, Detail
+from levada.reports.evaluations import EvaluationReport
 from levada.reports.report import Report
 from levada.reports.shapes import Bars, Curves, Shape
 
@@ -27,8 +29,10 @@ _MOST = 2_000  # cards that a page could hold at all
 _DIGITS = 5
 
 
-def page_of(report: Report) -> str:
+def page_of(report: Report | EvaluationReport) -> str:
     """Return the page of a report, of at most 2 MB: with many columns each says less, and the last are left out."""
+    if isinstance(report, EvaluationReport):
+        return _evaluation(report)
     figures = len(report.names) * max(len(report.sides), 1)
     for detail in (FULL, LESS):
         if figures <= _MANY[detail]:
@@ -43,6 +47,19 @@ def page_of(report: Report) -> str:
         kept = kept[: int(len(kept) * min(LIMIT / len(text.encode()) * 0.97, 0.95))]
 
 
+def _evaluation(report: EvaluationReport) -> str:
+    script = _asset("report.js")
+    return _template("evaluation.html").render(
+        report=report,
+        beside=report.results.champion is not None,
+        data='{"sides":[],"charts":[]}',
+        style=_asset("report.css"),
+        library="",
+        script=script,
+        hashes=[_hash(script)],
+    )
+
+
 def _render(report: Report, cards: list[Card], detail: Detail) -> str:
     charts: list[dict[str, Any]] = []
 
@@ -54,7 +71,7 @@ def _render(report: Report, cards: list[Card], detail: Detail) -> str:
     labels = [side.label for side in report.sides]
     data = json.dumps({"sides": labels, "charts": charts}, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     script, library = _asset("report.js"), _asset("uplot/uPlot.iife.min.js")
-    return _template().render(
+    return _template("page.html").render(
         report=report,
         cards=drawn,
         places={card.name: place for place, card in enumerate(cards)},
@@ -101,7 +118,7 @@ def _hash(script: str) -> str:
 
 
 @cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     from levada.reports.remarks import percent
@@ -115,4 +132,5 @@ def _template() -> Any:
     )
     environment.filters["percent"] = percent
     environment.filters["shown"] = html.shown
-    return environment.get_template("page.html")
+    environment.filters["short"] = short
+    return environment.get_template(name)
