@@ -23,6 +23,6 @@ def digits(*, strength: float = 0.1) -> None:
         label=LABEL,
         name="digits",
         thresholds={"accuracy": at_least(0.95)},
-        max_drop={"accuracy": 0.01},
+        max_drop={"accuracy": 0.03},  # what 360 digits can show of a model that is as good
     )
     push(model, verdict.blessing, to="serving/digits")

@@ -20,7 +20,7 @@ from levada.evaluation.intervals import chance_beyond, holm, quantile
 from levada.evaluation.measuring import Measured
 from levada.evaluation.thresholds import Threshold
 
-POWER = 0.8
+POWER = 0.85
 """How often an equal model should pass where a sentence says how many rows that needs."""
 
 SMALL = 1e-4

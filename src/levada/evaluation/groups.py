@@ -84,13 +84,14 @@ class Groups:
         outside = len(self.codes) - int(ends[-1]) if len(ends) else 0
         return order[outside:], np.concatenate([[0], ends])
 
-    def rows_of(self, group: int) -> Array:
-        """Return the places of a group's rows, in order."""
+    def rows_of(self, group: int, end: int | None = None) -> Array:
+        """Return the places of a group's rows, in order; with `end`, of those of all groups before it too."""
         order, begins = self._order
-        return order[begins[group] : begins[group + 1]]
+        return order[begins[group] : begins[group + 1 if end is None else end]]
 
+    @cached_property
     def cells(self) -> Cells:
-        """Return the groups as cells."""
+        """The groups as cells."""
         if self.count == 1 and int(self.sizes[0]) == len(self.codes):
             return Cells(slice(None), self.codes, 1)
         order, _ = self._order
@@ -98,7 +99,7 @@ class Groups:
 
     def totals(self, values: Array) -> Array:
         """Return the sum of a value a row in each group."""
-        return self.cells().total(values)
+        return self.cells.total(values)
 
 
 class Bootstrap:
@@ -119,38 +120,46 @@ class Bootstrap:
         few = rows <= BLOCKS
         self._block = np.arange(rows) if few else random.integers(0, BLOCKS, rows, dtype=np.int64)
         self._drawn = random.poisson(1.0, (RESAMPLES, self._blocks)).astype(np.float64)
+        self._kept: dict[int, Cells] = {}
 
-    def replicates(
-        self, groups: Groups, parts: int, sums: Callable[[Cells], Array], of: Callable[[Array], Array]
-    ) -> Array:
-        """Return a statistic of each group in each resample, of shape (resamples, groups).
+    def tables(self, groups: Groups, parts: int, sums: Callable[[Cells], Array]) -> Iterator[Array]:
+        """Yield what is summed over each block of some groups at a time, of shape (parts, groups, blocks).
 
-        `sums` gives what the statistic is made of, `parts` numbers a cell, as (parts, cells), and `of` the statistic of
-        such sums, over all further axes.
+        `sums` gives `parts` numbers a cell, as (parts, cells).
         """
-        import numpy as np
+        at_once = self._at_once(parts)
+        if self.is_one(groups, parts):
+            yield sums(self._whole(groups)).reshape(parts, groups.count, self._blocks)
+            return
+        for first in range(0, groups.count, at_once):
+            cells = self._some(groups, first, min(first + at_once, groups.count))
+            yield sums(cells).reshape(parts, cells.count // self._blocks, self._blocks)
 
-        found: list[Array] = []
-        for first, cells in self._cells(groups, parts):
-            count = min(first + self._at_once(parts), groups.count) - first
-            table = sums(cells).reshape(parts * count, self._blocks)
-            drawn = (self._drawn @ table.T).reshape(RESAMPLES, parts, count)
-            found.append(of(np.moveaxis(drawn, 1, 0)))
-        return np.concatenate(found, axis=1)
+    def is_one(self, groups: Groups, parts: int) -> bool:
+        """Whether the sums over all groups are one table, and not many."""
+        return groups.count <= self._at_once(parts)
 
     def _at_once(self, parts: int) -> int:
         return max(1, _CELLS // (parts * max(self._blocks, 1)))
 
-    def _cells(self, groups: Groups, parts: int) -> Iterator[tuple[int, Cells]]:
-        """Yield the blocks of so many groups at a time as cells, each with its first group."""
-        at_once = self._at_once(parts)
-        cells = groups.cells()
-        if groups.count <= at_once:
-            yield 0, Cells(cells.rows, cells.cell * self._blocks + self._block[cells.rows], groups.count * self._blocks)
-            return
-        order, begins = groups._order  # pyright: ignore[reportPrivateUsage]
-        for first in range(0, groups.count, at_once):
-            last = min(first + at_once, groups.count)
-            rows = order[begins[first] : begins[last]]
-            cell = (groups.codes[rows] - first) * self._blocks + self._block[rows]
-            yield first, Cells(rows, cell, (last - first) * self._blocks)
+    def draw(self, table: Array) -> Array:
+        """Return sums over blocks (parts, groups, blocks) as each resample has them: (parts, resamples, groups)."""
+        import numpy as np
+
+        parts, groups, blocks = table.shape
+        drawn = (self._drawn @ table.reshape(parts * groups, blocks).T).reshape(RESAMPLES, parts, groups)
+        return np.moveaxis(drawn, 1, 0)
+
+    def _whole(self, groups: Groups) -> Cells:
+        """Return the blocks of all groups as cells, the same for all that is measured of them."""
+        if groups.serial not in self._kept:
+            cells = groups.cells
+            blocks = cells.cell * self._blocks + self._block[cells.rows]
+            self._kept[groups.serial] = Cells(cells.rows, blocks, groups.count * self._blocks)
+        return self._kept[groups.serial]
+
+    def _some(self, groups: Groups, first: int, last: int) -> Cells:
+        """Return the blocks of some groups as cells."""
+        rows = groups.rows_of(first, last)
+        cell = (groups.codes[rows] - first) * self._blocks + self._block[rows]
+        return Cells(rows, cell, (last - first) * self._blocks)

@@ -11,7 +11,7 @@ A metric is one of a few kinds, by how its uncertainty is known:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -82,8 +82,7 @@ class Sums:
         import numpy as np
 
         tail = chance_beyond(z)
-        value = self._value(rows, which, groups)
-        drawn, enough = self._replicates(rows, which, groups)
+        value, drawn, enough = self._resampled(rows, which, groups)
         low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
         low, high = np.minimum(low, value), np.maximum(high, value)
         return Found(value, np.where(enough, low, np.nan), np.where(enough, high, np.nan))
@@ -91,29 +90,34 @@ class Sums:
     def drops(self, rows: Rows, groups: Groups) -> Drops:
         import numpy as np
 
-        (new, some), (old, others) = (self._replicates(rows, which, groups) for which in (0, 1))
-        drop = signed(self.lower_is_better, self._value(rows, 0, groups), self._value(rows, 1, groups))
+        (value, new, some), (before, old, others) = (self._resampled(rows, which, groups) for which in (0, 1))
         error = np.nanstd(np.where(some & others, new - old, 0.0), axis=0, ddof=1)
-        return NormalDrops(drop, np.where(some & others, error, np.nan))
+        return NormalDrops(signed(self.lower_is_better, value, before), np.where(some & others, error, np.nan))
 
-    def _value(self, rows: Rows, which: int, groups: Groups) -> Array:
+    def _resampled(self, rows: Rows, which: int, groups: Groups) -> tuple[Array, Array, Array]:
+        """Return the metric of each group, that of each resample, and of which groups most resamples can say it."""
         import numpy as np
 
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.of(self.sums(rows, which, groups.cells()))
-
-    def _replicates(self, rows: Rows, which: int, groups: Groups) -> tuple[Array, Array]:
-        """Return the metric of each group in each resample, and of which groups most resamples can say it."""
-        import numpy as np
-
-        def draw() -> tuple[Array, Array]:
-            parts = self.parts(rows)
+        def draw() -> tuple[Array, Array, Array]:
             with np.errstate(divide="ignore", invalid="ignore"):
-                drawn = rows.bootstrap.replicates(groups, parts, lambda cells: self.sums(rows, which, cells), self.of)
+                found = [
+                    (self.of(table.sum(axis=2)), self.of(rows.bootstrap.draw(table)))
+                    for table in self._tables(rows, which, groups)
+                ]
+            value = np.concatenate([one for one, _ in found])
+            drawn = np.concatenate([each for _, each in found], axis=1)
             enough = np.isfinite(drawn).mean(axis=0) > 0.5
-            return np.where(enough, drawn, 0.0), enough
+            return value, np.where(enough, drawn, 0.0), enough
 
-        return rows.kept(("replicates", self.name, which, groups.serial), draw)
+        return rows.kept(("resampled", self.name, which, groups.serial), draw)
+
+    def _tables(self, rows: Rows, which: int, groups: Groups) -> Sequence[Array] | Iterator[Array]:
+        """Return the sums over blocks; kept for metrics of the same sums, where they are one table."""
+        parts = self.parts(rows)
+        tables = rows.bootstrap.tables(groups, parts, lambda cells: self.sums(rows, which, cells))
+        if not rows.bootstrap.is_one(groups, parts):
+            return tables
+        return rows.kept(("tables", self.sums, which, groups.serial), lambda: list(tables))
 
 
 def ratio(name: str, sums: Callable[[Rows, int, Cells], Array], *, lower_is_better: bool = False) -> Sums:
@@ -176,7 +180,7 @@ class Rate:
     def find(self, rows: Rows, which: int, groups: Groups, z: float) -> Found:
         import numpy as np
 
-        hits, count = self._counts(rows, which, groups.cells())
+        hits, count = self._counts(rows, which, groups.cells)
         with np.errstate(divide="ignore", invalid="ignore"):
             return Found(hits / count, *wilson(hits, count, z))
 
@@ -184,7 +188,7 @@ class Rate:
         if not self.of_rows:
             return ratio(self.name, self._counts, lower_is_better=self.lower_is_better).drops(rows, groups)
         (new, among), (old, _) = self._columns(rows, 0), self._columns(rows, 1)
-        cells = groups.cells()
+        cells = groups.cells
         count = cells.total(among.astype("float64")) if among is not None else groups.sizes.astype("float64")
         better, worse = (old, new) if self.lower_is_better else (new, old)
         return RateDrops(cells.total(worse * (1 - better)), cells.total(better * (1 - worse)), count)
@@ -206,44 +210,78 @@ class Auc:
     def find(self, rows: Rows, which: int, groups: Groups, z: float) -> Found:
         import numpy as np
 
-        value, parts = self._placed(rows, which, groups)
-        error = np.sqrt(groups.totals(parts * parts))
+        placed = self._placed(rows, which, groups)
+        value, error = placed.value, np.sqrt(groups.totals(placed.parts * placed.parts))
         return Found(value, np.maximum(value - z * error, 0.0), np.minimum(value + z * error, 1.0))
 
     def drops(self, rows: Rows, groups: Groups) -> Drops:
         import numpy as np
 
-        (new, parts), (old, others) = (self._placed(rows, which, groups) for which in (0, 1))
-        apart = parts - others
-        return NormalDrops(old - new, np.sqrt(groups.totals(apart * apart)))
+        new, old = (self._placed(rows, which, groups) for which in (0, 1))
+        apart = new.parts - old.parts
+        error = np.sqrt(groups.totals(apart * apart))
+        return NormalDrops(old.value - new.value, error, _growth(new, old, groups))
 
-    def _placed(self, rows: Rows, which: int, groups: Groups) -> tuple[Array, Array]:
-        """Return the AUC of each group, and what each row adds to the root of its variance."""
+    def _placed(self, rows: Rows, which: int, groups: Groups) -> Placed:
         return rows.kept(("placed", self.name, which, groups.serial), lambda: self._place(rows, which, groups))
 
-    def _place(self, rows: Rows, which: int, groups: Groups) -> tuple[Array, Array]:
+    def _place(self, rows: Rows, which: int, groups: Groups) -> Placed:
         import numpy as np
 
         scores = rows.predictions[which].reshape(len(rows), -1)
         ones = _ones(rows)
-        values, parts = np.full(groups.count, np.nan), np.zeros(len(rows))
+        placed = Placed(
+            value=np.full(groups.count, np.nan),
+            parts=np.zeros(len(rows)),
+            shares=np.zeros(len(rows)),
+            least=np.full(groups.count, np.nan),
+        )
         for group in range(groups.count):
             places = groups.rows_of(group)
-            found: list[tuple[float, Array]] = []
-            for number in range(scores.shape[1]):
-                one = placements(ones[places, number], scores[places, number])
-                if one is not None:
-                    found.append(one)
+            each = [placements(ones[places, number], scores[places, number]) for number in range(scores.shape[1])]
+            found = [one for one in each if one is not None]
             if found:
-                values[group] = np.mean([value for value, _ in found])
-                parts[places] = np.mean([part for _, part in found], axis=0)
-        return values, parts
+                placed.value[group] = np.mean([one[0] for one in found])
+                placed.parts[places] = np.mean([one[1] for one in found], axis=0)
+                placed.shares[places] = np.mean([one[2] for one in found], axis=0)
+                placed.least[group] = len(found) * min(one[3] for one in found)
+        return placed
 
 
-def placements(ones: Array, scores: Array) -> tuple[float, Array] | None:
-    """Return the AUC of scores, and what each row adds to the root of its variance (NaN with few rows of a class).
+class Placed(NamedTuple):
+    """Where scores put rows: the AUC of each group, and what each row adds to it.
 
-    The squares of the second add up to DeLong's variance. None if all rows are ones, or none is.
+    `parts` are what rows add to the root of its variance, `shares` how much of the other class each is on the right
+    side of, `least` the rows of the smaller class (times the classes).
+    """
+
+    value: Array
+    parts: Array
+    shares: Array
+    least: Array
+
+
+def _growth(new: Placed, old: Placed, groups: Groups) -> Array:
+    """Return by how much the variance of a drop grows with the drop: see `NormalDrops`.
+
+    A further drop comes from further rows that one model misplaces and the other does not, each by about as much as
+    those that are there, or as rows are misplaced at all where there are none (one row half misplaced is taken for
+    granted).
+    """
+    import numpy as np
+
+    mine, theirs = 1 - new.shares, 1 - old.shares
+    own = (groups.totals(mine * mine + theirs * theirs) + 0.25) / (groups.totals(mine + theirs) + 0.5)
+    moved = abs(new.shares - old.shares)
+    typical = (groups.totals(moved * moved) + own * own) / (groups.totals(moved) + own)
+    return np.where(new.least > 0, typical / np.maximum(new.least, 1), 0.0)
+
+
+def placements(ones: Array, scores: Array) -> tuple[float, Array, Array, int] | None:
+    """Return the AUC of scores, what each row adds to the root of its variance, its share, the smaller class.
+
+    The share of a one is that of the zeros below it, of a zero that of the ones above it. The squares of the second add
+    up to DeLong's variance; they are NaN with few rows of a class. None if all rows are ones, or none is.
     """
     import numpy as np
 
@@ -259,14 +297,14 @@ def placements(ones: Array, scores: Array) -> tuple[float, Array] | None:
     zeros_in = np.diff(np.append(begins, len(ranked))) - ones_in
     zeros_below = (np.cumsum(zeros_in) - zeros_in / 2)[tie] / zeros
     ones_above = (count - np.cumsum(ones_in) + ones_in / 2)[tie] / count
-    share = np.where(sorted_ones, zeros_below, ones_above)
-    value = float(zeros_below[sorted_ones].mean())
-    if min(count, zeros) < LEAST_OF_A_CLASS:
-        return value, np.full(len(ones), np.nan)
-    scale = np.where(sorted_ones, np.sqrt(count * (count - 1.0)), np.sqrt(zeros * (zeros - 1.0)))
-    parts = np.empty(len(ones))
-    parts[order] = (share - value) / scale
-    return value, parts
+    share = np.empty(len(ones))
+    share[order] = np.where(sorted_ones, zeros_below, ones_above)
+    value = float(share[ones].mean())
+    least = min(count, zeros)
+    if least < LEAST_OF_A_CLASS:
+        return value, np.full(len(ones), np.nan), share, least
+    scale = np.where(ones, np.sqrt(count * (count - 1.0)), np.sqrt(zeros * (zeros - 1.0)))
+    return value, (share - value) / scale, share, least
 
 
 def _ones(rows: Rows) -> Array:
