@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from levada.reports import comparison_report, page_of, profile_report, validation_report
+from levada.reports import EvaluationReport, comparison_report, page_of, profile_report, validation_report
+from tests.evaluation.results import results
 from tests.reports.samples import EVIL, two_sides
 from tests.reports.test_pages import ANOMALIES
 
@@ -65,6 +66,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "profile": profile_report(sides, title="a profile"),
         "comparison": comparison_report(*sides, title="a comparison"),
         "validation": validation_report(ANOMALIES, sides, title="a validation"),
+        "evaluation": EvaluationReport("an evaluation", ["run 7f3a"], results(EVIL), (), is_open=False),
     }
     for name, report in reports.items():
         (folder / f"{name}.html").write_text(page_of(report), encoding="utf-8")
@@ -101,7 +103,7 @@ def background(page: Any) -> str:
     return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
-@pytest.mark.parametrize("kind", ["profile", "comparison", "validation"])
+@pytest.mark.parametrize("kind", ["profile", "comparison", "validation", "evaluation"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_a_page_fits_its_window_and_draws_what_is_in_sight(
@@ -111,7 +113,10 @@ def test_a_page_fits_its_window_and_draws_what_is_in_sight(
         page.wait_for_selector("#data", state="attached")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         place = page.locator(".card > figure .plot").first
-        if kind != "validation":
+        if kind == "evaluation":
+            assert page.locator("svg.plane").count() == 3
+            assert page.locator("svg.plane").first.bounding_box()["width"] > 0.7 * min(width, 300)
+        elif kind != "validation":
             place.scroll_into_view_if_needed()
             place.locator("canvas").wait_for(state="attached")
             assert place.evaluate("place => place.querySelector('canvas').getBoundingClientRect().width") > 0.8 * min(

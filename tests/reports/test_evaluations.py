@@ -38,7 +38,7 @@ def test_metrics_stand_beside_the_champions_with_intervals_and_how_they_were_fou
     text = Markup(page_of(report())).text
     assert "0.681 [0.673, 0.689]" in text and "0.674" in text and "-0.007 [-0.015, 0.001]" in text and "DeLong" in text
     assert "Cannot be said of these rows: odd" in text
-    assert f"0.100 [0.000, 0.200] between carrier={EVIL} 2 and carrier={EVIL} 0" in text
+    assert f"0.100 [0.000, 0.200] apart: carrier={EVIL} 2 and carrier={EVIL} 0" in text
     alone = Markup(page_of(report(beside=False))).text
     assert "champion" not in alone and "drop" not in alone
 

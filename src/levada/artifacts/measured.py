@@ -31,7 +31,8 @@ class Estimate:
 
 def short(value: float) -> str:
     """Return a metric's value as people read it: three digits behind the point, fewer for a large number."""
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
+    said = f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
+    return said.removeprefix("-") if not said.strip("-0.") else said
 
 
 @dataclass(frozen=True)

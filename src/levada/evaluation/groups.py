@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -102,6 +102,14 @@ class Groups:
         return self.cells.total(values)
 
 
+@lru_cache(maxsize=2)
+def _weights(blocks: int) -> Array:
+    """Return how often each block is drawn in each resample, of shape (resamples, blocks)."""
+    import numpy as np
+
+    return np.random.default_rng(blocks).poisson(1.0, (RESAMPLES, blocks)).astype(np.float64)
+
+
 class Bootstrap:
     """A Poisson bootstrap over random blocks of rows: the same blocks, drawn equally often, for all that is measured.
 
@@ -119,7 +127,7 @@ class Bootstrap:
         self._blocks = min(rows, BLOCKS)
         few = rows <= BLOCKS
         self._block = np.arange(rows) if few else random.integers(0, BLOCKS, rows, dtype=np.int64)
-        self._drawn = random.poisson(1.0, (RESAMPLES, self._blocks)).astype(np.float64)
+        self._drawn = _weights(self._blocks)
         self._kept: dict[int, Cells] = {}
 
     def tables(self, groups: Groups, parts: int, sums: Callable[[Cells], Array]) -> Iterator[Array]:

@@ -203,4 +203,4 @@ def _drop_bar(drop: Estimate, margin: float | None, span: tuple[float, float], *
 
 
 def _gap(gap: Gap) -> str:
-    return f"{gap.size} between {gap.best} and {gap.worst}"
+    return f"{gap.size} apart: {gap.best} and {gap.worst}"
