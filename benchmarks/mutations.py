@@ -13,6 +13,7 @@ import argparse
 import ast
 import dis
 import importlib
+import inspect
 import itertools
 import random
 import shutil
@@ -20,9 +21,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from levada.code import CodeIndex
 from levada.component import component_of
@@ -61,23 +63,60 @@ class Reached:
             return
         self.places.add((home, name))
         if isinstance(thing, FunctionType):
+            self._code(inspect.unwrap(thing).__code__, thing.__globals__)
             self._code(thing.__code__, thing.__globals__)
+            if inner is not None:
+                for hint in get_type_hints(thing).values():
+                    self._hint(hint)
         elif isinstance(thing, type):
             for base in thing.__bases__:
                 self.visit(base)
+            for made in getattr(thing, "__dataclass_fields__", {}).values():
+                self._constant(made.default_factory)
             for member in vars(thing).values():
                 for part in (member, *(getattr(member, of, None) for of in ("fget", "fset", "__func__", "func"))):
                     if isinstance(part, FunctionType):
+                        self._code(inspect.unwrap(part).__code__, part.__globals__)
                         self._code(part.__code__, part.__globals__)
+        else:
+            self._constant(thing)
+
+    def _hint(self, hint: Any) -> None:
+        """Visit the classes of a parameter's annotation: its value is an object of one."""
+        for part in get_args(hint):
+            self._hint(part)
+        if isinstance(hint, type):
+            self.visit(hint)
+
+    def _constant(self, value: Any) -> None:
+        """Visit the functions and classes that a constant holds: a table of them, an object with some."""
+        if isinstance(value, FunctionType | type):
+            self.visit(value)
+        elif isinstance(value, dict):
+            for part in (*value, *value.values()):
+                self._constant(part)
+        elif isinstance(value, list | tuple | set | frozenset):
+            for part in value:
+                self._constant(part)
+        elif is_dataclass(value):
+            for part in vars(value).values():
+                self._constant(part)
 
     def _counts(self, module: str) -> bool:
         return any(f"{module}.".startswith(f"{package}.") for package in self._packages)
 
-    def _code(self, code: CodeType, space: dict[str, Any]) -> None:
+    def _code(self, code: CodeType, space: dict[str, Any], around: dict[str, ModuleType] | None = None) -> None:
         module: Any = None
+        fetched: Any = None
+        here = dict(around or {})  # modules by the local names that imports within functions give them
         for step in dis.get_instructions(code):
             if isinstance(step.argval, CodeType):
-                self._code(step.argval, space)
+                self._code(step.argval, space, here)
+            elif step.opname in ("STORE_FAST", "STORE_DEREF") and isinstance(fetched, ModuleType):
+                here[str(step.argval)] = fetched
+            elif step.opname in ("LOAD_FAST", "LOAD_DEREF") and step.argval in here:
+                module = here[str(step.argval)]
+                continue
             elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME") and step.argval in space:
                 module = space[step.argval]
                 self._named(module, space["__name__"], step.argval)
@@ -86,12 +125,15 @@ class Reached:
                 module = importlib.import_module(str(step.argval))
                 continue
             elif step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM") and isinstance(module, ModuleType):
-                if hasattr(module, step.argval):
-                    self._named(getattr(module, step.argval), module.__name__, step.argval)
+                fetched = getattr(module, step.argval, None)
+                if fetched is not None:
+                    self._named(fetched, module.__name__, step.argval)
                 if step.opname == "IMPORT_FROM":
                     continue
             if step.opname not in ("CACHE", "PRECALL", "PUSH_NULL", "STORE_FAST", "STORE_DEREF"):
                 module = None
+            if step.opname != "CACHE":
+                fetched = None
 
     def _named(self, thing: Any, module: str, name: str) -> None:
         if not isinstance(thing, ModuleType):

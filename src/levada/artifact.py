@@ -326,6 +326,12 @@ def items_of(artifact: A) -> list[A] | None:
     ]
 
 
+def origin_of(artifact: Artifact) -> tuple[Home, str] | None:
+    """Return where the files of a made artifact are, and the run it belongs to ("" where it is of none)."""
+    state = artifact._state  # pyright: ignore[reportPrivateUsage]
+    return (state.home, state.place.partition("/")[0]) if isinstance(state, Made) else None
+
+
 def made(record: ArtifactRecord, home: Home) -> Artifact:
     """Return the artifact object of a record whose files are in `home`, of the class that its type reference names."""
     kind = load(record.type)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -15,7 +16,7 @@ from levada.errors import ComponentError, Stopped
 from levada.fanout import Growing
 from levada.registry import Registry
 from levada.secret import redact
-from levada.store import Store
+from levada.store import Scratch, Store
 
 if TYPE_CHECKING:
     from levada.beam.inner import BeamJob
@@ -95,6 +96,15 @@ class Context:
         if name not in self.outputs:
             self.outputs[name] = Growing(kind, self.store, f"{self.home}/{name}", name)
         return cast("Growing[A]", self.outputs[name])
+
+    @contextmanager
+    def scratch(self) -> Iterator[Scratch]:
+        """Give workers of a Beam job a place in the store for what they leave; it is emptied when the block ends."""
+        place = Scratch(self.store.uri, tuple(self.store.options.items()), f"scratch/{self.attempt}")
+        try:
+            yield place
+        finally:
+            self.store.delete(place.key)
 
     @property
     def home(self) -> str:

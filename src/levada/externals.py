@@ -3,15 +3,17 @@
     schema_file("schemas/flights.pbtxt")    the file as it is now, copied into the store
     champion("flights")                     the model that is live now, or nothing
     previous_statistics("flights")          what a node made in the last run that finished, or nothing
+    decisions("flights")                    what people decided on versions of a model, or nothing
     an artifact in a notebook               what a node of another run made
 
-A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`, `previous:flights/profile:output`,
-`made:20261123-101502-7f3a/train:output`.
+A reference has a scheme: `file:schemas/flights.pbtxt`, `champion:flights`, `decisions:flights`,
+`previous:flights/profile:output`, `made:20261123-101502-7f3a/train:output`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,13 +93,16 @@ def _resolve_file(rest: str, type_: str, store: Store, root: Path) -> Resolution
 
 def keep_file(path: Path, type_: str, store: Store, source: str) -> ArtifactRecord:
     """Copy a file into the store, once, and return its record; `source` says for people where it is from."""
-    content = path.read_bytes()
+    return _keep(path.name, path.read_bytes(), type_, store, source)
+
+
+def _keep(name: str, content: bytes, type_: str, store: Store, source: str) -> ArtifactRecord:
     digest = hashlib.sha256(content).hexdigest()
-    key = f"files/{digest}/{path.name}"
+    key = f"files/{digest}/{name}"
     if store.read(key) != content:  # not there yet, or damaged
         store.write(key, content)
     folder = f"files/{digest}"
-    entries = (FileEntry(path.name, len(content), digest),)
+    entries = (FileEntry(name, len(content), digest),)
     properties: dict[str, Any] = {"source": source}
     return ArtifactRecord(type_, f"{INSIDE}{folder}", artifact_digest(entries, {}), properties, entries)
 
@@ -110,6 +115,16 @@ def _resolve_champion(rest: str, type_: str, store: Store, root: Path) -> Resolu
         return Resolution(None)
     challenged = ArtifactRecord.from_json(promotion.challenged) if promotion.challenged else None
     return Resolution(ArtifactRecord.from_json(promotion.champion), challenged)
+
+
+def _resolve_decisions(rest: str, type_: str, store: Store, root: Path) -> Resolution:
+    if not NAME.fullmatch(rest):
+        raise PlanError(f"decisions('{rest}'): that cannot name a registered model.")
+    known = Registry(store).decisions(rest)
+    if not known:
+        return Resolution(None)
+    content = json.dumps(known, indent=1, ensure_ascii=False).encode()
+    return Resolution(_keep("decisions.json", content, type_, store, f"decisions on {rest}"))
 
 
 def _resolve_previous(rest: str, type_: str, store: Store, root: Path) -> Resolution:
@@ -181,6 +196,7 @@ Resolver = Callable[[str, str, Store, Path], Resolution]
 SCHEMES: dict[str, Resolver] = {
     "file": _resolve_file,
     "champion": _resolve_champion,
+    "decisions": _resolve_decisions,
     "previous": _resolve_previous,
     "made": _resolve_made,
 }

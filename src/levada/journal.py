@@ -13,6 +13,7 @@ objects, one a line; `schemas/journal.schema.json` in the repository describes t
     attempt_failed  node, [item,] attempt, number, failure, wait  another attempt follows
     candidate       node, attempt, model, record, blessing, ...   a model that was evaluated, to be registered
     promoted        node, attempt, model, version, alias, ...     an alias was moved
+    decided         node, attempt, model, fingerprint, state, by  a person's decision on a version was read
     push_settled    node, attempt, model, status, why, ...        a push that waited was completed, or dropped
     item_finished   node, item, label, and the rest as node_finished
     node_finished   node, status, reason, seconds, outputs, metrics, summary, failure, attempts, items

@@ -6,6 +6,8 @@
     registry/<model>/orders/000001.json ...          pushes that wait for the registry, append-only
     registry/<model>/settled/000001.json ...         what became of each order, written once
     registry/<model>/refused/<fingerprint>.json      why the registry will never number a candidate
+    registry/<model>/asked/<fingerprint>.json        an approval that is waited for
+    registry/<model>/decided/<fingerprint>.json      what a person said, written once
     registry/<model>/away.json                       why numbers cannot be had just now
 
 MLflow gives the numbers: whoever delivers journals registers the candidates and writes `versions/`.
@@ -79,6 +81,17 @@ class Order:
     attempt: str
     time: str
     promotions: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """An approval that a model waits for: of whom (`by`, empty for anybody), and the question."""
+
+    fingerprint: str
+    by: str
+    question: str
+    run: str
+    time: str
 
 
 class Registry:
@@ -261,6 +274,31 @@ class Registry:
         """Record what became of an order, `completed` or `dropped`; False if somebody else did before."""
         content = json.dumps({"status": status, "why": why, "time": now()}, ensure_ascii=False).encode()
         return self._store.create(f"{_folder(order.model)}/settled/{order.number:06d}.json", content)
+
+    # -- approvals by people --------------------------------------------------------------------------
+
+    def ask_approval(self, model: str, fingerprint: str, by: str, question: str, run: str) -> None:
+        """Record that a model waits for a person's word; the newest question counts."""
+        form = asdict(Request(fingerprint, by, question, run, now()))
+        self._store.write(
+            f"{_folder(model)}/asked/{fingerprint}.json", json.dumps(form, ensure_ascii=False).encode(errors="replace")
+        )
+
+    def approvals_asked(self, model: str) -> list[Request]:
+        """Return the approvals that are waited for."""
+        decided = {key.rsplit("/", 1)[1] for key in self._store.list(f"{_folder(model)}/decided")}
+        keys = self._store.list(f"{_folder(model)}/asked")
+        return [Request(**self._store.read_json(key)) for key in keys if key.rsplit("/", 1)[1] not in decided]
+
+    def decide(self, model: str, fingerprint: str, decision: dict[str, str]) -> bool:
+        """Record what a person said of a model (a `Decision` as a dict); False if that was known before."""
+        content = json.dumps(decision, ensure_ascii=False).encode(errors="replace")
+        return self._store.create(f"{_folder(model)}/decided/{fingerprint}.json", content)
+
+    def decisions(self, model: str) -> dict[str, dict[str, str]]:
+        """Return what people said of a model's versions, by fingerprint, in the order of these."""
+        keys = self._store.list(f"{_folder(model)}/decided")
+        return {key.rsplit("/", 1)[1].removesuffix(".json"): self._store.read_json(key) for key in keys}
 
 
 def _next(keys: list[str]) -> int:

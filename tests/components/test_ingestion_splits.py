@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from levada.artifacts import Examples
-from levada.components import by_column, by_time, csv, ingest, stratified
+from levada.components import Source, arrow_files, by_column, by_time, csv, ingest, parquet, stratified
 from levada.errors import DataError, ParameterError
-from levada.sources import csv_reading, stretches
+from levada.sources import csv_reading, stretches, typed_files
 from tests.components.test_ingestion import Numbers
 
 
@@ -136,6 +138,36 @@ def test_parts_do_not_change_what_is_in_a_split(
     parts = call(ingest, csv("*.csv"), splits={"train": 8, "eval": 2}, beam_from_parts=beam_from_parts)
     for split in whole.splits:
         assert parts.table(split).equals(whole.table(split))
+
+
+@pytest.mark.parametrize("source", [parquet("*.parquet"), arrow_files("*.arrow", columns=["id", "late"])])
+def test_files_with_types_are_divided_by_row_groups_and_record_batches(
+    source: Source, call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One large file in five pieces and a small one in one; here and by a Beam job they give what the whole gives."""
+    for name, rows in (("1", 5000), ("2", 300)):
+        table = pa.table({"id": np.arange(rows), "late": np.arange(rows) % 10 == 0})
+        pq.write_table(table, tmp_path / f"{name}.parquet", row_group_size=1000, compression="none")
+        with pa.ipc.new_file(tmp_path / f"{name}.arrow", table.schema) as writer:
+            writer.write_table(table, max_chunksize=1000)
+    whole = call(ingest, source, splits={"train": 8, "eval": 2})
+    assert len(source.parts(tmp_path)) == 1
+    monkeypatch.setattr(typed_files, "PART_BYTES", 18_000)
+    assert len(source.parts(tmp_path)) in (3, 5)  # Parquet has dictionaries too
+    here = call(ingest, source, splits={"train": 8, "eval": 2}, beam_from_parts=1000)
+    there = call(ingest, source, splits={"train": 8, "eval": 2}, beam_from_parts=2)
+    assert digests(here) == digests(there)
+    for split in whole.splits:
+        assert here.table(split).equals(whole.table(split))
+
+
+def test_a_file_that_has_fewer_row_groups_than_a_moment_ago_is_told(tmp_path: Path) -> None:
+    table = pa.table({"id": np.arange(3000)})
+    pq.write_table(table, tmp_path / "1.parquet", row_group_size=1000)
+    (part,) = parquet("1.parquet").parts(tmp_path)
+    pq.write_table(table[:10], tmp_path / "1.parquet")
+    with pytest.raises(DataError, match=r"1\.parquet changed while it was read"):
+        list(part.batches(tmp_path))
 
 
 @pytest.mark.parametrize("beam_from_parts", [2, 1000])

@@ -210,7 +210,7 @@ for name in (
     setattr(MlflowClient, name, counted)
 print(rebuild(Store({store.uri!r}), {uri!r}))
 """
-    for calls in (3, 25, 4, 2, 3, 5, 1, 10_000):
+    for calls in (3, 25, 4, 10_000):
         done = subprocess.run(
             [sys.executable, "-c", code, str(calls)], capture_output=True, text=True, check=False, env={**os.environ}
         )

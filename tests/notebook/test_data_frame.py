@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import levada
-from levada.components import dataframe, ingest
+from levada.components import check_data, dataframe, ingest, profile, schema_file
 from levada.errors import DataError, ParameterError
 from levada.notebook.session import Session
 from levada.project import Project
@@ -50,6 +50,24 @@ def test_a_data_frame_is_ingested_as_it_was_when_it_was_named(session: Session) 
         {"n": 3, "t": "z", "f": -0.0},
     ]
     assert examples.source.startswith("dataframe of 3 rows, ")
+
+
+def test_what_the_sessions_schema_calls_sensitive_is_shown_nowhere(session: Session, tmp_path: Path) -> None:
+    rows = pd.DataFrame({"name": ["Tomasina", "Ulrich", "Ulrich"], "n": [1, 2, 700]})
+    examples = ingest(dataframe(rows), splits={"train": 1})
+    statistics = profile(examples)
+    assert "Ulrich" in statistics._repr_html_() and "Ulrich" in examples._repr_html_()
+    (tmp_path / "people.pbtxt").write_text(
+        'feature { name: "name" type: BYTES annotation { tag: "sensitive" } '
+        'value_count { min: 1 max: 1 } presence { min_fraction: 1 min_count: 1 } domain: "names" }\n'
+        'feature { name: "n" type: INT int_domain { max: 9 } }\n'
+        'string_domain { name: "names" value: "Tomasina" }\n'
+    )
+    anomalies = check_data(statistics, schema_file("people.pbtxt"), examples=examples)
+    for drawn in (anomalies, statistics, examples):
+        shown = drawn._repr_html_()
+        assert "Ulrich" not in shown and "Tomasina" not in shown
+        assert "name" in shown and "700" in shown
 
 
 def test_the_same_rows_are_cached_and_others_are_not(session: Session) -> None:

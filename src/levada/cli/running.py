@@ -17,11 +17,12 @@ import click
 from levada.ending import STATUS
 from levada.history import History
 from levada.lease import take
-from levada.mlflow.delivery import MlflowReader
-from levada.plan import Plan
+from levada.mlflow.delivery import MlflowReader, deliver_pending
+from levada.plan import External, Plan, leaves
 from levada.process import adopt_orphans, kill_children
 from levada.project import Project
 from levada.readers import guests
+from levada.registry import Registry
 from levada.run import Outcome, Reader, Request, exit_code_of, run
 from levada.store import Store
 from levada.terminal.quiet import UntilClosed, quieten
@@ -72,6 +73,7 @@ def run_and_show(project: Project, request: Request, debug: bool, as_json: bool)
 
 def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool) -> int:
     project.make_importable()
+    asked = _ask_for_approvals(project, request)
     mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
     others = guests(request)
     readers: list[Reader] = [*([mlflow] if mlflow else []), *others]
@@ -93,13 +95,34 @@ def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    notes = [*(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
+    notes = [*asked, *(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
     history = History(project.store)
     if request.resume and (record := history.get(request.run_id)) is not None and not record.facts.get("resumes"):
         name = request.plan.pipeline
         notes.append(f"--resume had nothing to go on with: the last run of {name} was neither killed nor failed.")
     show_summary(outcome, console, request.command, notes, history.short(request.run_id))
     return outcome.exit_code
+
+
+def _ask_for_approvals(project: Project, request: Request) -> list[str]:
+    """Read what people decided in MLflow, if a node of the plan waits for it; return lines for the user.
+
+    It is part of what a run starts from, so it is read before.
+    """
+    registry = Registry(project.store)
+    waiting = [
+        binding.reference
+        for node in request.plan.nodes
+        for bound in node.inputs.values()
+        for binding in leaves(bound)
+        if isinstance(binding, External)
+        and binding.reference.startswith("decisions:")
+        and registry.approvals_asked(binding.reference.removeprefix("decisions:"))
+    ]
+    if not waiting or not project.tracking_uri:
+        return []
+    report = deliver_pending(project.store, project.tracking_uri)
+    return [line for line in (*report.said, report.trouble) if line]
 
 
 def _leave(code: int) -> int:

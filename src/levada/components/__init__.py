@@ -3,6 +3,8 @@
 Importing them loads no data or model library; running one does.
 """
 
+from levada.components.approval import approval as approval
+from levada.components.approval import decisions as decisions
 from levada.components.champion import champion as champion
 from levada.components.data_checks import check_data as check_data
 from levada.components.drift import drift as drift
@@ -11,6 +13,7 @@ from levada.components.drift import skew as skew
 from levada.components.evaluate import Evaluated as Evaluated
 from levada.components.evaluate import evaluate as evaluate
 from levada.components.ingestion import ingest as ingest
+from levada.components.model_import import import_model as import_model
 from levada.components.parquet_import import import_data as import_data
 from levada.components.predict import predict as predict
 from levada.components.profiling import profile as profile
@@ -31,6 +34,8 @@ from levada.evaluation.slicing import sliced as sliced
 from levada.evaluation.thresholds import Threshold as Threshold
 from levada.evaluation.thresholds import at_least as at_least
 from levada.evaluation.thresholds import at_most as at_most
+from levada.models.files import ModelFiles as ModelFiles
+from levada.models.files import model_files as model_files
 from levada.sources.arrow_files import arrow_files as arrow_files
 from levada.sources.csv_files import csv as csv
 from levada.sources.data_frame import dataframe as dataframe

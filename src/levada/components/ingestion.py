@@ -120,13 +120,12 @@ class _Work:
         return {task.number: perform(task, types, self._folder(task), self._heard) for task in tasks}
 
     def _by_beam(self, tasks: list[Task], types: pa.Schema | None) -> dict[int, Outcome]:
-        from levada.splits.on_beam import Place, divide_on_beam, take_outcome
+        from levada.splits.on_beam import divide_on_beam, take_outcome
 
-        ctx = self._ctx
-        place = Place(ctx.store.uri, tuple(ctx.store.options.items()), f"scratch/{ctx.attempt}/{ctx.node_id}")
-        with ctx.beam() as pipeline:
-            divide_on_beam(pipeline, place, tasks, types)
-        return {task.number: take_outcome(ctx.store, place, task.number, types, self._folder(task)) for task in tasks}
+        with self._ctx.scratch() as scratch:
+            with self._ctx.beam() as pipeline:
+                divide_on_beam(pipeline, scratch, tasks, types)
+            return {task.number: take_outcome(scratch, task.number, types, self._folder(task)) for task in tasks}
 
     def _folder(self, task: Task) -> Path:
         return self.folder / str(task.number)

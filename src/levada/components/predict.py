@@ -70,10 +70,11 @@ def _by_beam(
     from levada.evaluation.on_beam import predict_on_beam
     from levada.features.on_beam import Where, groups_of, take_tables
 
-    where = Where(examples.uri, ctx.store.uri, tuple(ctx.store.options.items()), f"scratch/{ctx.attempt}/{ctx.node_id}")
     groups = [group for split in splits for group in groups_of(examples, split)]
-    with ctx.beam() as pipeline:
-        predict_on_beam(pipeline, where, groups, model.record, keep)
-    with predictions.writer() as writer:
-        for split, table in take_tables(where, groups):
-            writer.write(split, table)
+    with ctx.scratch() as scratch:
+        where = Where(examples.uri, scratch)
+        with ctx.beam() as pipeline:
+            predict_on_beam(pipeline, where, groups, model.record, keep)
+        with predictions.writer() as writer:
+            for split, table in take_tables(where, groups):
+                writer.write(split, table)

@@ -103,10 +103,9 @@ def _here(
 def _by_beam(
     ctx: Context, examples: Examples, plans: list[SplitPlan], top: int
 ) -> dict[str, tuple[Found, dict[str, Found]]]:
-    from levada.profiling.on_beam import Place, profile_on_beam, take_results
+    from levada.profiling.on_beam import profile_on_beam, read_results
 
-    options = tuple(ctx.store.options.items())
-    place = Place(examples.uri, ctx.store.uri, options, f"scratch/{ctx.attempt}/{ctx.node_id}")
-    with ctx.beam() as pipeline:
-        profile_on_beam(pipeline, place, plans, top)
-    return {plan.split: take_results(ctx.store, place, plan.split) for plan in plans}
+    with ctx.scratch() as scratch:
+        with ctx.beam() as pipeline:
+            profile_on_beam(pipeline, examples.uri, scratch, plans, top)
+        return {plan.split: read_results(scratch, plan.split) for plan in plans}

@@ -18,7 +18,6 @@ from levada.features.state import FeatureState
 if TYPE_CHECKING:
     from levada.artifacts.model import Tensor
     from levada.features.fitted import Fitted
-    from levada.features.on_beam import Where
 
 BEAM_FROM_ROWS = 1_000_000
 
@@ -71,12 +70,13 @@ def _counts_by_beam(
     inputs: dict[str, Tensor],
     split: str,
 ) -> dict[str, Counted]:
-    from levada.features.on_beam import count_on_beam, groups_of, take_counts
+    from levada.features.on_beam import Where, count_on_beam, groups_of, read_counts
 
-    where = _where(ctx, examples)
-    with ctx.beam() as pipeline:
-        count_on_beam(pipeline, where, groups_of(examples, split), features, fitted, inputs)
-    return take_counts(where)
+    with ctx.scratch() as scratch:
+        where = Where(examples.uri, scratch)
+        with ctx.beam() as pipeline:
+            count_on_beam(pipeline, where, groups_of(examples, split), features, fitted, inputs)
+        return read_counts(where)
 
 
 @component(packages=("tensorflow", "keras"))
@@ -150,20 +150,14 @@ def _transform_here(
 def _transform_by_beam(
     ctx: Context, examples: Examples, made: Examples, fitted: Fitted, what: tuple[list[str], list[str], list[str]]
 ) -> None:
-    from levada.features.on_beam import groups_of, take_tables, transform_on_beam
+    from levada.features.on_beam import Where, groups_of, take_tables, transform_on_beam
 
     names, keep, splits = what
-    where = _where(ctx, examples)
     groups = [group for split in splits for group in groups_of(examples, split)]
-    with ctx.beam() as pipeline:
-        transform_on_beam(pipeline, where, groups, fitted, names, keep)
-    with made.writer() as writer:
-        for split, table in take_tables(where, groups):
-            writer.write(split, table)
-
-
-def _where(ctx: Context, examples: Examples) -> Where:
-    from levada.features.on_beam import Where
-
-    options = tuple(ctx.store.options.items())
-    return Where(examples.uri, ctx.store.uri, options, f"scratch/{ctx.attempt}/{ctx.node_id}")
+    with ctx.scratch() as scratch:
+        where = Where(examples.uri, scratch)
+        with ctx.beam() as pipeline:
+            transform_on_beam(pipeline, where, groups, fitted, names, keep)
+        with made.writer() as writer:
+            for split, table in take_tables(where, groups):
+                writer.write(split, table)

@@ -34,7 +34,7 @@ class _Predict(beam.DoFn):
         self._asker: Asker | None = None
 
     def setup(self) -> None:
-        folder = self._where.opened().fetch(ArtifactRecord.from_json(json.loads(self._model)))
+        folder = self._where.scratch.store().fetch(ArtifactRecord.from_json(json.loads(self._model)))
         self._asker = Asker.of_folder(folder, self._keep)
 
     def process(self, element: Group) -> None:
@@ -44,4 +44,4 @@ class _Predict(beam.DoFn):
         sink = io.BytesIO()
         table = self._asker.answer(self._where.read(element, self._asker.columns))
         pq.write_table(table, sink, compression="zstd")
-        self._where.opened().write(key_of(self._where, element), sink.getvalue())
+        self._where.scratch.store().write(key_of(self._where, element), sink.getvalue())

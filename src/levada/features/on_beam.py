@@ -21,8 +21,7 @@ from levada.features.description import Features
 from levada.features.fitted import Fitted
 from levada.features.fitting import Counted
 from levada.features.materialising import Materialiser
-from levada.secret import revealed
-from levada.store import Store
+from levada.store import Scratch
 from levada.values import decode, encode
 
 
@@ -38,16 +37,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Where:
-    """Where a worker, perhaps on another machine, reads examples and leaves results."""
+    """Where a worker, perhaps on another machine, reads examples (a folder: a path or URI), and leaves results."""
 
-    examples: str  # the examples' folder: a path or URI
-    store: str
-    options: tuple[tuple[str, Any], ...]
-    results: str  # a key in the store
-
-    def opened(self) -> Store:
-        """The store in which results are left."""
-        return Store(self.store, dict(self.options))
+    examples: str
+    scratch: Scratch
 
     def read(self, group: Group, columns: list[str]) -> Any:
         """Return a row group as a table."""
@@ -55,7 +48,7 @@ class Where:
         import pyarrow.parquet as pq
 
         address = f"{self.examples}/{group.file}"
-        with fsspec.open(address, "rb", **revealed(dict(self.options))) as file, pq.ParquetFile(file) as parquet:
+        with fsspec.open(address, "rb", **self.scratch.file_system_options()) as file, pq.ParquetFile(file) as parquet:
             return parquet.read_row_group(group.place, columns=columns).select(columns)
 
 
@@ -81,7 +74,7 @@ def count_on_beam(
     fitted: Fitted | None,
     inputs: dict[str, Tensor],
 ) -> None:
-    """Add to a pipeline what counts the features of all groups together; `take_counts` then reads the result."""
+    """Add to a pipeline what counts the features of all groups together; `read_counts` then reads the result."""
     forms = json.dumps(
         {
             "features": encode(features),
@@ -98,12 +91,10 @@ def count_on_beam(
     )
 
 
-def take_counts(where: Where) -> dict[str, Counted]:
-    """Return what was counted, and remove it from the store. Raises DataError as `Counts.finish`."""
-    store, key = where.opened(), f"{where.results}/counts.json"
-    form = store.read_json(key)
+def read_counts(where: Where) -> dict[str, Counted]:
+    """Return what was counted. Raises DataError as `Counts.finish`."""
+    form = where.scratch.store().read_json(where.scratch.below("counts.json"))
     assert form is not None, "the job has left no counts"
-    store.delete(key)
     if "error" in form:
         raise DataError(form["error"], hint=form["hint"])
     return {name: Counted(rows, [(value, count) for value, count in ranked]) for name, (rows, ranked) in form.items()}
@@ -164,7 +155,8 @@ class _LeaveCounts(beam.DoFn):
             form = {name: [counted.rows, counted.ranked] for name, counted in found.items()}
         except DataError as error:  # raised again by the node, in its own words and not in Beam's
             form = {"error": error.message, "hint": error.hint}
-        self._where.opened().write(f"{self._where.results}/counts.json", json.dumps(form).encode())
+        scratch = self._where.scratch
+        scratch.store().write(scratch.below("counts.json"), json.dumps(form).encode())
 
 
 # -- materialising --------------------------------------------------------------------------------------
@@ -185,7 +177,7 @@ def take_tables(where: Where, groups: list[Group]) -> Iterator[tuple[str, Any]]:
     """Yield the split and the table of each group, in order, and remove it from the store."""
     import pyarrow.parquet as pq
 
-    store = where.opened()
+    store = where.scratch.store()
     for group in groups:
         key = key_of(where, group)
         content = store.read(key)
@@ -196,7 +188,7 @@ def take_tables(where: Where, groups: list[Group]) -> Iterator[tuple[str, Any]]:
 
 def key_of(where: Where, group: Group) -> str:
     """Return the key under which the table of a group is left."""
-    return f"{where.results}/{group.split}/{group.number:05d}.parquet"
+    return where.scratch.below(f"{group.split}/{group.number:05d}.parquet")
 
 
 class _Transform(beam.DoFn):
@@ -222,4 +214,4 @@ class _Transform(beam.DoFn):
         table = pa.concat_tables(self._made.tables(self._where.read(element, self._columns)))
         sink = io.BytesIO()
         pq.write_table(table, sink, compression="zstd")
-        self._where.opened().write(key_of(self._where, element), sink.getvalue())
+        self._where.scratch.store().write(key_of(self._where, element), sink.getvalue())

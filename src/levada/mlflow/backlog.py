@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from levada.errors import LevadaError, RegistryError
 from levada.journal import Event, Tail
+from levada.mlflow.approvals import Approvals
 from levada.mlflow.connection import Connection, connect, is_refusal, reason, without_secrets
 from levada.mlflow.cursor import Cursor, Cursors, Told
 from levada.mlflow.orders import settle_orders
@@ -38,11 +39,16 @@ class Backlog:
         self.connection: Connection | None = None
         self.versions: Versions | None = None
         self.promotions: Promotions | None = None
+        self.approvals: Approvals | None = None
         self._said: list[str] = []
 
     @property
     def said(self) -> list[str]:
-        return [*self._said, *(self.promotions.said if self.promotions else [])]
+        return [
+            *self._said,
+            *(self.promotions.said if self.promotions else []),
+            *(self.approvals.said if self.approvals else []),
+        ]
 
     # -- MLflow itself ------------------------------------------------------------------------------
 
@@ -60,6 +66,7 @@ class Backlog:
         """Tell everything to this MLflow from now on."""
         self.connection, self.versions = connection, versions
         self.promotions = Promotions(connection, self.store, self.cursors, versions)
+        self.approvals = Approvals(connection, self.store, versions)
 
     def _check_same(self, connection: Connection, versions: Versions) -> None:
         """Raise RegistryError if this MLflow lacks what it should know: numbers given anew would not be the same."""
@@ -168,11 +175,11 @@ class Backlog:
     # -- pushes that waited, and promotions ---------------------------------------------------------
 
     def finish(self, own: RunDelivery | None = None) -> None:
-        """Carry out pushes that waited, then bring aliases to where the store has them.
+        """Carry out pushes that waited, then bring aliases to where the store has them, and read approvals.
 
         `own` is the delivery of a run that this process holds; others are opened as they are needed.
         """
-        assert self.promotions is not None
+        assert self.promotions is not None and self.approvals is not None
         with self.cursors.lock("orders", seconds=60) as mine:
             if mine:
                 self._said += settle_orders(self.store)
@@ -181,10 +188,11 @@ class Backlog:
                 with self.cursors.lock("registry", seconds=60) as mine:
                     if mine:
                         self.promotions.follow(model)
+                        self.approvals.follow(model)
             except Exception as error:
                 if not is_refusal(error):
                     raise
-                self.refused.append(f"the alias of {model}: {(str(error).splitlines() or [''])[0]}")
+                self.refused.append(f"the aliases of {model}: {(str(error).splitlines() or [''])[0]}")
             self._tell_settled(model, own)
 
     def _tell_settled(self, model: str, own: RunDelivery | None) -> None:

@@ -7,48 +7,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
 
 from levada.artifacts.statistics import ColumnStatistics, column_from_json, column_to_json
 from levada.profiling.pieces import Piece, SplitPlan, SplitProfile, read_piece
-from levada.secret import revealed
-from levada.store import Store
+from levada.store import Scratch
 
 Found = tuple[int, list[ColumnStatistics]]
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a worker, perhaps on another machine, reads examples and leaves results."""
+def profile_on_beam(pipeline: Any, examples: str, scratch: Scratch, plans: list[SplitPlan], top: int) -> None:
+    """Add to a pipeline what profiles the splits; the results are then read with `read_results`.
 
-    examples: str  # the examples' folder: a path or URI
-    store: str
-    options: tuple[tuple[str, Any], ...]
-    results: str  # a key in the store, for each split's result below it
-
-
-def profile_on_beam(pipeline: Any, place: Place, plans: list[SplitPlan], top: int) -> None:
-    """Add to a pipeline what profiles the splits; the results are then read with `take_results`."""
+    `examples` is the folder of the examples (a path or URI).
+    """
     by_split = {plan.split: plan for plan in plans}
     _ = (
         pipeline
         | "pieces" >> beam.Create([piece for plan in plans for piece in plan.pieces], reshuffle=True)
-        | "profile" >> beam.ParDo(_ProfilePiece(place, by_split))
+        | "profile" >> beam.ParDo(_ProfilePiece(examples, scratch, by_split))
         | "merge" >> beam.CombinePerKey(_Merge())
-        | "finish" >> beam.ParDo(_Leave(place, by_split, top))
+        | "finish" >> beam.ParDo(_Leave(scratch, by_split, top))
     )
 
 
-def take_results(store: Store, place: Place, split: str) -> tuple[Found, dict[str, Found]]:
-    """Return the rows and columns of a split and of its slices, and remove what the job left in the store."""
-    key = f"{place.results}/{split}.json"
-    form = store.read_json(key)
+def read_results(scratch: Scratch, split: str) -> tuple[Found, dict[str, Found]]:
+    """Return the rows and columns of a split and of its slices."""
+    form = scratch.store().read_json(scratch.below(f"{split}.json"))
     if form is None:  # no rows, so no pieces
         return (0, []), {}
-    store.delete(key)
     return _found(form["all"]), {name: _found(part) for name, part in form["slices"].items()}
 
 
@@ -66,9 +56,9 @@ def _without_pieces(plans: dict[str, SplitPlan]) -> dict[str, SplitPlan]:
 
 
 class _ProfilePiece(beam.DoFn):
-    def __init__(self, place: Place, plans: dict[str, SplitPlan]) -> None:
+    def __init__(self, examples: str, scratch: Scratch, plans: dict[str, SplitPlan]) -> None:
         super().__init__()
-        self._place = place
+        self._examples, self._scratch = examples, scratch
         self._plans = _without_pieces(plans)
 
     def process(self, piece: Piece) -> Iterable[tuple[str, SplitProfile]]:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -76,10 +66,10 @@ class _ProfilePiece(beam.DoFn):
         import pyarrow.parquet as pq
 
         profile = SplitProfile()
-        address = f"{self._place.examples}/{piece.file}"
+        address = f"{self._examples}/{piece.file}"
         plan = self._plans[piece.split]
         with (
-            fsspec.open(address, "rb", **revealed(dict(self._place.options))) as file,
+            fsspec.open(address, "rb", **self._scratch.file_system_options()) as file,
             pq.ParquetFile(file, read_dictionary=plan.coded) as parquet,
         ):
             profile.add(plan, piece, read_piece(parquet, piece))
@@ -107,9 +97,9 @@ class _Merge(beam.CombineFn):
 class _Leave(beam.DoFn):
     """Leaves the statistics of a split in the store: small JSON, the only thing that comes back from a job."""
 
-    def __init__(self, place: Place, plans: dict[str, SplitPlan], top: int) -> None:
+    def __init__(self, scratch: Scratch, plans: dict[str, SplitPlan], top: int) -> None:
         super().__init__()
-        self._place = place
+        self._scratch = scratch
         self._plans = _without_pieces(plans)
         self._top = top
 
@@ -117,5 +107,5 @@ class _Leave(beam.DoFn):
         split, profile = element
         slices = profile.finish_slices(self._plans[split], self._top)
         form = {"all": _form(profile.finish(self._top)), "slices": {name: _form(part) for name, part in slices.items()}}
-        store = Store(self._place.store, dict(self._place.options))
-        store.write(f"{self._place.results}/{split}.json", json.dumps(form, allow_nan=False).encode())
+        content = json.dumps(form, allow_nan=False).encode()
+        self._scratch.store().write(self._scratch.below(f"{split}.json"), content)

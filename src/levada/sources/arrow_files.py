@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from levada.errors import DataError
-from levada.sources.agreement import AGAIN, check_same, chosen_columns, first_line, select
-from levada.sources.file_source import FileSource
+from levada.sources.agreement import AGAIN, chosen_columns, first_line, select
 from levada.sources.files import File
 from levada.sources.locations import Location, Where, located
+from levada.sources.typed_files import TypedFileSource
 from levada.tables.types import plain_schema
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _FILE, _FEATHER_1 = b"ARROW1", b"FEA1"
 
 
 @dataclass(frozen=True)
-class ArrowSource(FileSource):
+class ArrowSource(TypedFileSource):
     """One or more Arrow files with the same columns; made by `arrow_files`."""
 
     name: ClassVar[str] = "arrow_files"
@@ -32,18 +33,8 @@ class ArrowSource(FileSource):
     path: str | Location
     columns: tuple[str, ...] = ()
 
-    def batches(self, root: Path) -> Iterator[pa.RecordBatch]:
-        wanted: Any = None
-        files = self.files(root)
-        for file in files:
-            schema, read = self._opened(file)
-            wanted = wanted or schema
-            check_same(wanted, schema, files[0].shown, file.shown, self.name)
-            for batch in read:
-                yield batch.select(wanted.names).cast(wanted)
-
-    def _opened(self, file: File) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Return the columns of a file that are read, of plain types, and what reads them."""
+    @contextmanager
+    def opened(self, file: File) -> Iterator[OpenArrow]:
         import pyarrow as pa
         from pyarrow import ipc
 
@@ -55,31 +46,45 @@ class ArrowSource(FileSource):
                 hint="Write it again: pyarrow.feather.write_feather(table, path), or as Parquet.",
             )
         is_file = begin == _FILE
+        # Not memory-mapped: a file that is cut off while it is read would end the process.
+        content: Any = file.stream() if not is_file else pa.OSFile(file.address) if file.path else file.open()
+        with content:
+            try:
+                reader: Any = ipc.open_file(content) if is_file else ipc.open_stream(content)
+                names = chosen_columns(reader.schema.names, self.columns, file.shown)
+                schema = select(plain_schema(reader.schema), names)
+                if is_file and self.columns:  # of a stream, all has to be read in any case
+                    places = [reader.schema.get_field_index(name) for name in names]
+                    reader = ipc.open_file(content, options=ipc.IpcReadOptions(included_fields=places))
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise DataError(f"{file.shown} is not an Arrow file: {first_line(error)}") from None
+            pieces = reader.num_record_batches if is_file else 1
+            sizes = [file.size() // max(pieces, 1)] * pieces
+            yield OpenArrow(reader, schema, sizes, is_file, file.shown)
+
+
+@dataclass(frozen=True)
+class OpenArrow:
+    """An Arrow file that is open; its pieces are record batches, or all of a stream."""
+
+    reader: Any
+    schema: pa.Schema
+    sizes: list[int]
+    is_file: bool
+    shown: str
+
+    def read(self, begin: int, end: int, names: list[str]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        reader = self.reader
         try:
-            # Not memory-mapped: a file that is cut off while it is read would end the process.
-            content: Any = file.stream() if not is_file else pa.OSFile(file.address) if file.path else file.open()
-            opened: Any = ipc.open_file(content) if is_file else ipc.open_stream(content)
-            names = chosen_columns(opened.schema.names, self.columns, file.shown)
-            schema = select(plain_schema(opened.schema), names)
-            if is_file and self.columns:  # of a stream, all has to be read in any case
-                places = [opened.schema.get_field_index(name) for name in names]
-                opened = ipc.open_file(content, options=ipc.IpcReadOptions(included_fields=places))
+            batches = (reader.get_batch(number) for number in range(begin, end)) if self.is_file else reader
+            for batch in batches:
+                batch.validate(full=True)  # Arrow trusts what a file says of itself
+                for start in range(0, batch.num_rows, BATCH_ROWS):
+                    yield batch.slice(start, BATCH_ROWS)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise DataError(f"{file.shown} is not an Arrow file: {first_line(error)}") from None
-        return schema, _read(opened, is_file, file.shown)
-
-
-def _read(opened: Any, is_file: bool, shown: str) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-
-    try:
-        batches = (opened.get_batch(number) for number in range(opened.num_record_batches)) if is_file else opened
-        for batch in batches:
-            batch.validate(full=True)  # Arrow trusts what a file says of itself
-            for start in range(0, batch.num_rows, BATCH_ROWS):
-                yield batch.slice(start, BATCH_ROWS)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{shown} is damaged: {first_line(error)}", hint=AGAIN) from None
+            raise DataError(f"{self.shown} is damaged: {first_line(error)}", hint=AGAIN) from None
 
 
 def arrow_files(path: str | Path, *, columns: list[str] | None = None, **where: Unpack[Where]) -> ArrowSource:

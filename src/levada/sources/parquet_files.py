@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Unpack
 
 from levada.errors import DataError
-from levada.sources.agreement import AGAIN, check_same, chosen_columns, first_line, select
-from levada.sources.file_source import FileSource
+from levada.sources.agreement import AGAIN, chosen_columns, first_line, select
 from levada.sources.files import File
 from levada.sources.locations import Location, Where, located
+from levada.sources.typed_files import TypedFileSource
 from levada.tables.types import plain_schema
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ParquetSource(FileSource):
+class ParquetSource(TypedFileSource):
     """One or more Parquet files with the same columns; made by `parquet`."""
 
     name: ClassVar[str] = "parquet"
@@ -27,21 +28,32 @@ class ParquetSource(FileSource):
     path: str | Location
     columns: tuple[str, ...] = ()
 
-    def batches(self, root: Path) -> Iterator[pa.RecordBatch]:
-        wanted: Any = None
-        files = self.files(root)
-        for file in files:
-            with file.open() as stream:
-                parquet = opened(stream, file)
-                schema = self.columns_of(parquet.schema_arrow, file.shown)
-                wanted = wanted or schema
-                check_same(wanted, schema, files[0].shown, file.shown, self.name)
-                for batch in read(parquet, wanted.names, file.shown):
-                    yield batch.select(wanted.names).cast(wanted)
+    @contextmanager
+    def opened(self, file: File) -> Iterator[OpenParquet]:
+        with file.open() as stream:
+            parquet = opened(stream, file)
+            yield OpenParquet(parquet, self.columns_of(parquet.schema_arrow, file.shown), file.shown)
 
     def columns_of(self, schema: pa.Schema, shown: str) -> pa.Schema:
         """Return the columns that are read of a file, of plain types. Raises DataError for one twice or not there."""
         return select(plain_schema(schema), chosen_columns(schema.names, self.columns, shown))
+
+
+@dataclass(frozen=True)
+class OpenParquet:
+    """A Parquet file that is open; its pieces are row groups."""
+
+    parquet: Any
+    schema: pa.Schema
+    shown: str
+
+    @property
+    def sizes(self) -> list[int]:
+        metadata = self.parquet.metadata
+        return [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
+
+    def read(self, begin: int, end: int, names: list[str]) -> Iterator[pa.RecordBatch]:
+        return read(self.parquet, names, self.shown, list(range(begin, end)))
 
 
 def parquet(path: str | Path, *, columns: list[str] | None = None, **where: Unpack[Where]) -> ParquetSource:
@@ -69,11 +81,11 @@ def opened(stream: BinaryIO, file: File) -> Any:
         raise DataError(f"{file.shown} is damaged: {first_line(error)}", hint=AGAIN) from None
 
 
-def read(parquet: Any, columns: list[str], shown: str) -> Iterator[pa.RecordBatch]:
-    """Yield some columns of a Parquet file. Raises DataError if it is damaged."""
+def read(parquet: Any, columns: list[str], shown: str, row_groups: list[int] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of a Parquet file, or of some of its row groups. Raises DataError if it is damaged."""
     import pyarrow as pa
 
     try:
-        yield from parquet.iter_batches(columns=columns)
+        yield from parquet.iter_batches(columns=columns, row_groups=row_groups)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{shown} is damaged: {first_line(error)}", hint=AGAIN) from None

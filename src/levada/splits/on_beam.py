@@ -9,7 +9,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,38 +16,26 @@ import apache_beam as beam
 
 from levada.errors import DataError, Position
 from levada.splits.division import Outcome, Task, perform
-from levada.store import Store
+from levada.store import Scratch, Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a worker, perhaps on another machine, leaves results: a store, and a key below which they go."""
-
-    store: str
-    options: tuple[tuple[str, Any], ...]
-    results: str
-
-    def opened(self) -> Store:
-        return Store(self.store, dict(self.options))
-
-
-def divide_on_beam(pipeline: Any, place: Place, tasks: list[Task], types: pa.Schema | None) -> None:
+def divide_on_beam(pipeline: Any, scratch: Scratch, tasks: list[Task], types: pa.Schema | None) -> None:
     """Add to a pipeline what does the tasks; the outcomes are then taken with `take_outcome`."""
     serialized = None if types is None else types.serialize().to_pybytes()
     _ = (
         pipeline
         | "parts" >> beam.Create(tasks, reshuffle=len(tasks) > 1)
-        | "divide" >> beam.ParDo(_DividePart(place, serialized))
+        | "divide" >> beam.ParDo(_DividePart(scratch, serialized))
     )
 
 
 class _DividePart(beam.DoFn):
-    def __init__(self, place: Place, types: bytes | None) -> None:
+    def __init__(self, scratch: Scratch, types: bytes | None) -> None:
         super().__init__()
-        self._place, self._types = place, types
+        self._scratch, self._types = scratch, types
 
     def process(self, task: Task) -> Iterable[None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         import pyarrow as pa
@@ -56,13 +43,13 @@ class _DividePart(beam.DoFn):
         types = None if self._types is None else pa.ipc.read_schema(pa.BufferReader(self._types))
         with tempfile.TemporaryDirectory(prefix="levada-part-") as folder:
             outcome = perform(task, types, Path(folder) / "rows", lambda rows: None)
-            _leave(self._place, task.number, outcome)
+            _leave(self._scratch, task.number, outcome)
         return ()
 
 
-def _leave(place: Place, number: int, outcome: Outcome) -> None:
+def _leave(scratch: Scratch, number: int, outcome: Outcome) -> None:
     """Write an outcome into the store: its files, its tables as Arrow, the rest as JSON, last."""
-    store, key = place.opened(), f"{place.results}/{number}"
+    store, key = scratch.store(), scratch.below(str(number))
     for names in outcome.files.values():
         for name in names:
             _leave_file(store, outcome.folder / name, f"{key}/{name}")
@@ -93,9 +80,9 @@ def _leave_file(store: Store, file: Path, key: str) -> None:
     shutil.move(file, store.local / key)
 
 
-def take_outcome(store: Store, place: Place, number: int, types: pa.Schema | None, folder: Path) -> Outcome:
-    """Return the outcome of a task, with its files in `folder`, and remove what the job left in the store."""
-    key = f"{place.results}/{number}"
+def take_outcome(scratch: Scratch, number: int, types: pa.Schema | None, folder: Path) -> Outcome:
+    """Return the outcome of a task; its files are moved into `folder`."""
+    store, key = scratch.store(), scratch.below(str(number))
     form = store.read_json(f"{key}/outcome.json")
     shutil.rmtree(folder, ignore_errors=True)
     for names in form["files"].values():
@@ -104,7 +91,7 @@ def take_outcome(store: Store, place: Place, number: int, types: pa.Schema | Non
             _take_file(store, f"{key}/{name}", folder / name)
     schema = _unpacked(store.read(f"{key}/schema.arrow"))
     fault = form["fault"]
-    outcome = Outcome(
+    return Outcome(
         types,
         None if schema is None else schema.schema,
         form["findings"],
@@ -116,9 +103,6 @@ def take_outcome(store: Store, place: Place, number: int, types: pa.Schema | Non
         _unpacked(store.read(f"{key}/survey.arrow")),
         form["overflow"],
     )
-    for left in list(store.walk(key)):
-        store.delete(left.key)
-    return outcome
 
 
 def _take_file(store: Store, key: str, target: Path) -> None:

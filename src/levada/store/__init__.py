@@ -10,6 +10,7 @@
       files/<digest>/<name>             project files that a run depended on (a schema)
       registry/<model>/...              candidates, versions and promotions (levada.registry)
       delivery/...                      how far readers of journals have come
+      scratch/<attempt>/...             what the workers of a node's Beam job leave for it
 
 What no commit names does not exist.
 """
@@ -19,4 +20,5 @@ from levada.store.digests import artifact_digest as artifact_digest
 from levada.store.digests import entries_of as entries_of
 from levada.store.digests import file_digest as file_digest
 from levada.store.objects import INSIDE as INSIDE
+from levada.store.scratch import Scratch as Scratch
 from levada.store.temporary import private_folder as private_folder

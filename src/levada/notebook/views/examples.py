@@ -8,6 +8,8 @@ from typing import Any
 from levada import html
 from levada.artifacts.examples import Examples
 from levada.html import Html
+from levada.notebook.views.sensitive import sensitive_near
+from levada.schemas.masking import mask_row
 
 _ROWS = 5
 _COLUMNS = 20
@@ -28,7 +30,8 @@ def _head(examples: Examples, split: str) -> Html:
     names = examples.columns[:_COLUMNS]
     types = {str(name): str(type_) for name, type_ in _pairs(examples)}
     batch = next(examples.batches(split, names, rows=_ROWS))
-    rows: list[list[Any]] = [list(row.values()) for row in batch.to_pylist()]
+    hidden = sensitive_near(examples)
+    rows: list[list[Any]] = [list(mask_row(row, hidden).values()) for row in batch.to_pylist()]
     right = [place for place, name in enumerate(names) if types[name].startswith(("int", "uint", "float", "double"))]
     heads = [html.join([name, html.element("br"), html.note(types[name])]) for name in names]
     left_out = len(examples.columns) - len(names)

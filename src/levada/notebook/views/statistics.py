@@ -11,6 +11,7 @@ from levada.artifacts.statistics import Statistics
 from levada.html import Html
 from levada.notebook.views.columns import columns_html, sides_html
 from levada.notebook.views.gates import verdict
+from levada.notebook.views.sensitive import sensitive_near
 from levada.reports import of_drift, profile_report, sides_of
 from levada.reports.findings import Finding, findings_of
 
@@ -24,13 +25,13 @@ def statistics_html(statistics: Statistics, said: Sequence[str]) -> Html:
     sides = sides_of(statistics)
     if not sides:
         return html.card("Statistics", said, html.note("nothing was looked at"))
-    report = profile_report(sides, title="Statistics")
+    report = profile_report(sides, title="Statistics", sensitive=sensitive_near(statistics))
     return html.card("Statistics", said, sides_html(sides), columns_html(report))
 
 
 def anomalies_html(anomalies: Anomalies, said: Sequence[str]) -> Html:
     """Return the anomalies as a table, errors first, with rows that show them."""
-    found = findings_of(anomalies.all())
+    found = findings_of(anomalies.all(), sensitive_near(anomalies))
     title = html.join(["Anomalies ", verdict(not any(finding.severity == "error" for finding in found))])
     if not found:
         return html.card(title, said, html.note("The data is as its schema says."))
@@ -65,6 +66,6 @@ def drift_html(report: DriftReport, said: Sequence[str]) -> Html:
         return html.card(title, said, html.note("There is no baseline yet: nothing was compared."))
     rows = [
         (html.badge(found.verdict, _VERDICT[found.verdict]), html.code(found.label), found.text, found.sentence)
-        for found in of_drift(drift)
+        for found in of_drift(drift, sensitive_near(report))
     ]
     return html.card(title, [about, *said], html.table(("", "column", "moved", "what"), rows, wide=(3,)))

@@ -1,0 +1,42 @@
+"""What people say of an imported model's inputs and outputs that its files do not: columns, classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from levada.artifacts.model import Tensor
+from levada.errors import ModelError, did_you_mean
+
+WIDE = {
+    **dict.fromkeys(("int8", "int16", "int32", "uint8", "uint16", "uint32"), "int64"),
+    **dict.fromkeys(("float16", "bfloat16"), "float32"),
+}
+"""The dtypes that callers use for dtypes inside a model."""
+
+
+def named_columns(inputs: Sequence[Tensor], columns: Mapping[str, Sequence[str]]) -> tuple[Tensor, ...]:
+    """Return the inputs, matrices with the columns that they are made of. Raises ModelError for what does not fit."""
+    known = {tensor.name: tensor for tensor in inputs}
+    for name, names in columns.items():
+        if name not in known:
+            hint = did_you_mean(name, known) or f"It has {', '.join(known)}."
+            raise ModelError(f"import_model(columns={{'{name}': ...}}): the model has no such input.", hint=hint)
+        if known[name].shape != (-1, len(names)):
+            raise ModelError(
+                f"import_model(columns={{'{name}': ...}}): {len(names)} columns, and the input takes "
+                f"{list(known[name].shape[1:]) or 'a scalar'} a row."
+            )
+        known[name] = replace(known[name], columns=tuple(names))
+    return tuple(known.values())
+
+
+def with_classes(outputs: Sequence[Tensor], classes: Sequence[str | int]) -> tuple[Tensor, ...]:
+    """Return the outputs, those with a number a class with the classes. Raises ModelError if there are none such."""
+    if not classes:
+        return tuple(outputs)
+    fitting = [tensor for tensor in outputs if tensor.shape == (-1, len(classes)) and tensor.dtype.startswith("float")]
+    if not fitting:
+        shapes = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in outputs)
+        raise ModelError(f"import_model(classes=...): no output gives {len(classes)} numbers a row ({shapes}).")
+    return tuple(replace(tensor, classes=tuple(classes)) if tensor in fitting else tensor for tensor in outputs)
