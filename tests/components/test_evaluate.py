@@ -315,14 +315,12 @@ def test_metrics_of_scikit_learn_and_of_the_project_are_measured_and_asked_for(w
         ],
         thresholds={"miles_wrong": at_most(5_000), "auc": at_least(0.6)},
         max_drop={"average_precision": 0.01, "miles_wrong": 0, "fbeta_score": 0.01},
-        slices=["carrier"],
-        min_slice=500,
     )
     assert list(evaluation.metrics) == ["average_precision", "fbeta_score", "miles_wrong", "auc"]
     assert blessing.open, blessing.reasons
-    for part in (evaluation.results.whole, *evaluation.results.slices):
-        assert all(each.low is not None and each.low < each.value for each in part.metrics.values())
-        assert all(each.high is not None and each.high < 0 for each in part.drops.values())
+    whole = evaluation.results.whole
+    assert all(each.low is not None and each.low < each.value for each in whole.metrics.values())
+    assert all(each.high is not None and each.high < 0 for each in whole.drops.values())
 
 
 def miles_wrong(labels: Any, predictions: Any, distance: Any) -> Any:
