@@ -220,9 +220,10 @@ def test_figures_are_there_without_scripts(browser: Any, pages: dict[str, Path])
     context.close()
 
 
+@pytest.mark.parametrize("kind", ["validation", "evaluation"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_what_is_behind_it(browser: Any, pages: dict[str, Path], scheme: str) -> None:
+def test_text_stands_out_from_what_is_behind_it(browser: Any, pages: dict[str, Path], kind: str, scheme: str) -> None:
     """At least 4.5 to 1, as WCAG 2 wants of text (level AA)."""
-    with Shown(browser, pages["validation"], scheme=scheme) as page:
+    with Shown(browser, pages[kind], scheme=scheme) as page:
         low = page.evaluate(CONTRAST)
         assert low == []
