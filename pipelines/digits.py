@@ -32,6 +32,6 @@ def _judge(model: Model, data: Examples, name: str, suffix: str = "") -> None:
         label=LABEL,
         name=name,
         thresholds={"accuracy": at_least(0.93)},
-        max_drop={"accuracy": 0.01},
+        max_drop={"accuracy": 0.03},  # what 360 digits can show of a model that is as good
     )
     push.with_options(name=f"push{suffix}")(model, verdict.blessing, to=f"serving/{name}")

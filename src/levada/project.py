@@ -26,6 +26,7 @@ COUNTED = (
     "artifacts",
     "components",
     "drift",
+    "evaluation",
     "features",
     "models",
     "profiling",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from levada.markdown import escaped, fitting
 from levada.mlflow.description import duration, run_description, size, version_description
 from levada.mlflow.limits import DESCRIPTION, TAG
-from levada.mlflow.markdown import escaped, fitting
 from levada.mlflow.story import Story
 from tests.mlflow.samples import chain, plan_of
 

@@ -14,13 +14,13 @@ import pytest
 from levada import Artifact, html
 from levada.artifacts import Anomalies, Anomaly, Blessing, Evaluation, Examples, Model, Schema, Statistics, Tensor
 from levada.artifacts.drift import ColumnDrift, ComparedRows, Drift, DriftReport
-from levada.artifacts.evaluation import Report
 from levada.artifacts.model import ModelDocument
 from levada.artifacts.schema import parse_schema
 from levada.components import infer_schema, profile
 from levada.notebook.returned import showing_each
 from levada.notebook.views.plan import plan_html
 from tests.arithmetic import Number, add, make
+from tests.evaluation.results import results
 from tests.inline import plan_of
 from tests.models.workshop import Workshop, write_echo
 
@@ -167,27 +167,16 @@ def test_a_drift_report_shows_what_moved_and_the_verdict(workshop: Workshop) -> 
 
 
 def test_an_evaluation_shows_intervals_and_the_worst_slices_first(workshop: Workshop) -> None:
-    report = Report(
-        task="binary",
-        label=EVIL,
-        output="p",
-        split="eval",
-        rows=1000,
-        skipped=3,
-        fingerprint="f",
-        metrics={"auc": 0.681, "log_loss": 0.5},
-        bounds={"auc": (0.673, 0.689)},
-        champion={"auc": 0.674, "log_loss": 0.51},
-        slices={
-            "columns": ["column", "value", "rows", "auc"],
-            "data": [["carrier", "AA", 600, 0.7], ["carrier", EVIL, 300, 0.6], ["carrier", None, 50, None]],
-        },
-        reasons=(EVIL,),
-    )
-    page = seen(workshop.make(Evaluation, lambda made: made.write(report)))
+    found = results(EVIL)
+    page = seen(workshop.make(Evaluation, lambda made: made.write(found, "")))
     assert "[0.673, 0.689]" in page.text and "0.674" in page.text and "champion" in page.text
-    assert page.text.index(f"carrier = {EVIL}") < page.text.index("carrier = AA") < page.text.index("(missing)")
-    assert page.tags["circle"] == 4
+    assert "3 without a label left out" in page.text
+    names = [f"carrier={EVIL} 0", f"carrier={EVIL} 1", "day=1"]
+    places = [page.text.index(f"{name}{rows}") for name, rows in zip(names, ("300", "301", "50"), strict=True)]
+    assert places == sorted(places)
+    assert page.tags["circle"] == 3 + 5  # two metrics, one beside the champion's, and the calibration
+    alone = seen(workshop.make(Evaluation, lambda made: made.write(results(EVIL, beside=False, slices=1), "")))
+    assert "champion" not in alone.text
 
 
 def test_a_blessing_shows_its_verdict_and_why(workshop: Workshop) -> None:

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from levada.reports import StudyReport, comparison_report, page_of, profile_report, validation_report
+from levada.reports import (
+    EvaluationReport,
+    StudyReport,
+    comparison_report,
+    page_of,
+    profile_report,
+    validation_report,
+)
+from tests.evaluation.results import results
 from tests.reports.samples import EVIL, two_sides
 from tests.reports.test_pages import ANOMALIES
 from tests.reports.test_study import document
@@ -67,6 +75,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "comparison": comparison_report(*sides, title="a comparison"),
         "validation": validation_report(ANOMALIES, sides, title="a validation"),
         "study": StudyReport("a study", [EVIL], document()),
+        "evaluation": EvaluationReport("an evaluation", ["run 7f3a"], results(EVIL), (), is_open=False),
     }
     for name, report in reports.items():
         (folder / f"{name}.html").write_text(page_of(report), encoding="utf-8")
@@ -103,7 +112,7 @@ def background(page: Any) -> str:
     return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
-@pytest.mark.parametrize("kind", ["profile", "comparison", "validation", "study"])
+@pytest.mark.parametrize("kind", ["profile", "comparison", "validation", "study", "evaluation"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def test_a_page_fits_its_window_and_draws_what_is_in_sight(
@@ -115,6 +124,9 @@ def test_a_page_fits_its_window_and_draws_what_is_in_sight(
         place = page.locator(".card > figure .plot").first
         if kind == "study":
             assert page.locator("figure svg").first.evaluate("place => place.getBoundingClientRect().width") > 250
+        elif kind == "evaluation":
+            assert page.locator("svg.plane").count() == 3
+            assert page.locator("svg.plane").first.bounding_box()["width"] > 0.7 * min(width, 300)
         elif kind != "validation":
             place.scroll_into_view_if_needed()
             place.locator("canvas").wait_for(state="attached")
@@ -219,9 +231,10 @@ def test_figures_are_there_without_scripts(browser: Any, pages: dict[str, Path])
     context.close()
 
 
+@pytest.mark.parametrize("kind", ["validation", "evaluation"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_what_is_behind_it(browser: Any, pages: dict[str, Path], scheme: str) -> None:
+def test_text_stands_out_from_what_is_behind_it(browser: Any, pages: dict[str, Path], kind: str, scheme: str) -> None:
     """At least 4.5 to 1, as WCAG 2 wants of text (level AA)."""
-    with Shown(browser, pages["validation"], scheme=scheme) as page:
+    with Shown(browser, pages[kind], scheme=scheme) as page:
         low = page.evaluate(CONTRAST)
         assert low == []

@@ -15,6 +15,7 @@ from levada.artifacts.evaluation import Evaluation as Evaluation
 from levada.artifacts.examples import Examples as Examples
 from levada.artifacts.model import Model as Model
 from levada.artifacts.model import Tensor as Tensor
+from levada.artifacts.predictions import Predictions as Predictions
 from levada.artifacts.pushed import PushedModel as PushedModel
 from levada.artifacts.schema import Schema as Schema
 from levada.artifacts.statistics import ColumnStatistics as ColumnStatistics

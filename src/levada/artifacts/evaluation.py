@@ -4,109 +4,79 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from levada.artifact import Artifact, ArtifactRecord
+from levada.artifacts.measured import Estimate, Part, Results
 from levada.values import Json
 
 EVALUATION = "evaluation.json"
+CARD = "model_card.md"
 BLESSING = "blessing.json"
 
-Task = Literal["binary", "multiclass", "regression"]
-
-LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse", "calibration_gap"})
 WORST = 5
 """How many of the worst slices a terminal shows."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """The content of `evaluation.json`.
-
-    `metrics` and `champion` (None without one) are over all rows, `bounds` their 95 % intervals, `slices` a table
-    `{"columns": [...], "data": [[...], ...]}` with a row per value of each slicing column. `skipped` counts rows
-    without a label. Metrics that cannot be said (an AUC of one class) are absent, or null in the table.
-    """
-
-    task: Task
-    label: str
-    output: str
-    split: str
-    rows: int
-    skipped: int
-    fingerprint: str
-    metrics: dict[str, float]
-    bounds: dict[str, tuple[float, float]]
-    champion: dict[str, float] | None = None
-    champion_fingerprint: str = ""
-    slices: dict[str, Any] = field(default_factory=lambda: {"columns": [], "data": []})
-    reasons: tuple[str, ...] = ()
-
-    def table(self) -> dict[str, Json]:
-        """Return what a person looks at first: the metrics, then the slices where the first metric is worst.
-
-        The form is `{"title", "columns", "data"}`; terminals show it when a run ends.
-        """
-        columns: list[Json] = ["", *(["champion"] if self.champion is not None else []), "this model", "95 % interval"]
-        data: list[Json] = []
-        for name, value in self.metrics.items():
-            champion = [self.champion.get(name)] if self.champion is not None else []
-            data.append([name, *champion, value, _interval(self.bounds.get(name))])
-        data += [list(row) for row in self._worst_slices()]
-        return {"title": f"{self.split}, {self.rows:,} rows, label {self.label}", "columns": columns, "data": data}
-
-    def _worst_slices(self) -> list[list[Json]]:
-        """Return the first metric in the slices where it is worst, with the number of their rows."""
-        metric = next(iter(self.metrics), "")
-        place = {str(name): index for index, name in enumerate(self.slices["columns"])}
-        if metric not in place:
-            return []
-        rows = [row for row in self.slices["data"] if row[place[metric]] is not None]
-        rows.sort(key=lambda row: row[place[metric]], reverse=metric in LOWER_IS_BETTER)
-        other = place.get(f"{metric} of champion")
-        return [
-            [
-                f"{metric}, {row[place['column']]} = {row[place['value']]} ({row[place['rows']]:,} rows)",
-                *([row[other]] if other is not None else [None] if self.champion is not None else []),
-                row[place[metric]],
-                "",
-            ]
-            for row in rows[:WORST]
-        ]
-
-
-def _interval(bounds: tuple[float, float] | None) -> str:
-    return f"[{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
-
-
 class Evaluation(Artifact):
-    """Metrics over all rows and by slice, as `evaluation.json`.
+    """Metrics over all rows and by slice, as `evaluation.json`, and the model's card, as `model_card.md`.
 
     Properties: `task`, `rows`, `metrics`, `table` (what a terminal shows of it).
     """
 
-    def write(self, report: Report) -> None:
-        """Write the report, and take its key facts over into the properties."""
-        text = json.dumps(asdict(report), indent=1, ensure_ascii=False, allow_nan=False)
+    def write(self, results: Results, card: str) -> None:
+        """Write what was found and the card (Markdown), and take the key facts over into the properties."""
+        text = json.dumps(results.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
         (self.path / EVALUATION).write_text(text + "\n", encoding="utf-8")
-        self.properties["task"] = report.task
-        self.properties["rows"] = report.rows
-        self.properties["metrics"] = cast("Json", report.metrics)
-        self.properties["table"] = report.table()
+        (self.path / CARD).write_text(card, encoding="utf-8")
+        self.properties["task"] = results.task
+        self.properties["rows"] = results.rows
+        self.properties["metrics"] = cast("Json", results.metrics)
+        self.properties["table"] = table_of(results)
 
     @property
-    def report(self) -> Report:
-        """All that was measured."""
-        form: Any = json.loads((self.path / EVALUATION).read_text(encoding="utf-8"))
-        form["bounds"] = {name: (low, high) for name, (low, high) in form["bounds"].items()}
-        form["reasons"] = tuple(form["reasons"])
-        return Report(**form)
+    def results(self) -> Results:
+        """All that was measured and asked."""
+        return Results.from_json(json.loads((self.path / EVALUATION).read_text(encoding="utf-8")))
+
+    @property
+    def card(self) -> str:
+        """The model's card, in Markdown."""
+        return (self.path / CARD).read_text(encoding="utf-8")
 
     @property
     def metrics(self) -> dict[str, float]:
         """The metrics over all rows, by name."""
         return cast("dict[str, float]", self.properties.get("metrics", {}))
+
+
+def table_of(results: Results) -> dict[str, Json]:
+    """Return what a person looks at first: the metrics, then the slices where the first metric is worst.
+
+    The form is `{"title", "columns", "data"}`; terminals show it when a run ends.
+    """
+    beside = results.champion is not None
+    columns: list[Json] = ["", *(["champion"] if beside else []), "this model", percent_interval(results.confidence)]
+    key = next(iter(results.whole.metrics), "")
+    data: list[Json] = [_row(name, name, results.whole, beside) for name in results.whole.metrics]
+    worst = results.worst_first(key)[:WORST]
+    data += [_row(f"{key}, {part.name} ({part.rows:,} rows)", key, part, beside) for part in worst]
+    title = f"{results.split}, {results.rows:,} rows, label {results.label}"
+    return {"title": title, "columns": columns, "data": data}
+
+
+def percent_interval(confidence: float) -> str:
+    """Return what an interval of this confidence is called: `95 % interval`."""
+    return f"{100 * confidence:.4g} % interval"
+
+
+def _row(title: str, name: str, part: Part, beside: bool) -> list[Json]:
+    found, other = part.metrics[name], part.champion.get(name)
+    return [title, *([_value(other)] if beside else []), found.value, found.interval.strip()]
+
+
+def _value(estimate: Estimate | None) -> float | None:
+    return None if estimate is None else estimate.value
 
 
 class Blessing(Artifact):

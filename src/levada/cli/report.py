@@ -1,4 +1,4 @@
-"""`levada report`: what a node made, as a page or as a table: profile, comparison, validation."""
+"""`levada report`: what a node made, as a page or as a table: profile, comparison, validation, evaluation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from levada.errors import LevadaError
 if TYPE_CHECKING:
     from levada.artifacts.statistics import Statistics
     from levada.history import History, RunRecord
-    from levada.reports import Report, StudyReport
+    from levada.reports import AnyReport, Report
 
 KIND = ".html"
 
@@ -44,7 +44,7 @@ def report(
     slices: tuple[str, ...],
     hide: tuple[str, ...],
 ) -> int:
-    r"""Show a report on statistics, anomalies, drift, a study.
+    r"""Show a report on statistics, anomalies, drift, a study, an evaluation.
 
     Without NODE, of the first node that has one.
 
@@ -60,8 +60,9 @@ def report(
     history = history_of(session)
     session.project.make_importable()  # an artifact's type may be the project's
     found = history.find(run)
+    reports: dict[str, AnyReport]
     if slices:
-        reports: dict[str, Report | StudyReport] = {"profile": _sliced(found, node, slices)}
+        reports = {"profile": _sliced(found, node, slices)}
     elif compare or against:
         reports = {"comparison": _comparison(history, found, node, compare, against)}
     else:
@@ -76,7 +77,7 @@ def report(
     return 0
 
 
-def _reports(run: RunRecord, node: str | None) -> dict[str, Report | StudyReport]:
+def _reports(run: RunRecord, node: str | None) -> dict[str, AnyReport]:
     """Return the reports of a node, or of the first one that has any."""
     from levada.reports.of_run import reports_of, shown_in
 
@@ -89,7 +90,7 @@ def _reports(run: RunRecord, node: str | None) -> dict[str, Report | StudyReport
     hint = (
         f"These have: {', '.join(shown)}."
         if shown
-        else "Nodes that make Statistics, Anomalies, a DriftReport or a Study have one."
+        else "Nodes that make Statistics, Anomalies, a DriftReport, a Study or an Evaluation have one."
     )
     where = f"node {node} of run {run.id}" if node is not None else f"run {run.id}"
     raise LevadaError(
@@ -155,7 +156,7 @@ def _statistics(run: RunRecord, node: str | None) -> tuple[str, Statistics]:
     raise LevadaError(f"{f'node {node}' if node else 'no node'} of run {run.id} made statistics to compare.")
 
 
-def _print(reports: Mapping[str, Report | StudyReport]) -> None:
+def _print(reports: Mapping[str, AnyReport]) -> None:
     from levada.terminal.reports import report_text
 
     is_terminal = sys.stdout.isatty()
@@ -177,7 +178,7 @@ def _word(title: str) -> str:
     return "-".join("".join(letter if letter.isalnum() else " " for letter in title).split())
 
 
-def _write(report: Report | StudyReport, path: Path, opens: bool) -> None:
+def _write(report: AnyReport, path: Path, opens: bool) -> None:
     from levada.reports import page_of
 
     try:

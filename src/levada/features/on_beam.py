@@ -179,14 +179,15 @@ def take_tables(where: Where, groups: list[Group]) -> Iterator[tuple[str, Any]]:
 
     store = where.scratch.store()
     for group in groups:
-        key = _key(where, group)
+        key = key_of(where, group)
         content = store.read(key)
         assert content is not None, f"the job has left no {key}"
         yield group.split, pq.read_table(io.BytesIO(content))
         store.delete(key)
 
 
-def _key(where: Where, group: Group) -> str:
+def key_of(where: Where, group: Group) -> str:
+    """Return the key under which the table of a group is left."""
     return where.scratch.below(f"{group.split}/{group.number:05d}.parquet")
 
 
@@ -213,4 +214,4 @@ class _Transform(beam.DoFn):
         table = pa.concat_tables(self._made.tables(self._where.read(element, self._columns)))
         sink = io.BytesIO()
         pq.write_table(table, sink, compression="zstd")
-        self._where.scratch.store().write(_key(self._where, element), sink.getvalue())
+        self._where.scratch.store().write(key_of(self._where, element), sink.getvalue())

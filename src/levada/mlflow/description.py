@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from levada.artifacts.evaluation import CARD
 from levada.journal import Event
+from levada.markdown import block, code, escaped, fitting, head, row, spaced
 from levada.mlflow.limits import DESCRIPTION, TAG, cut, finite, not_finite, shown
-from levada.mlflow.markdown import block, code, escaped, fitting, head, row
 from levada.mlflow.reports import report_files, report_links
 from levada.mlflow.story import NodeStory, Story, said_of
 
@@ -207,19 +208,39 @@ def size(count: int) -> str:
 
 
 def version_description(candidate: Event, run: str, links: Mapping[str, str]) -> str:
-    """Return a model version's description, within 5,000 characters; `links` are Markdown links by their text."""
+    """Return a model version's description, within 5,000 characters; `links` are Markdown links by their text.
+
+    It is the model's card, where the candidate has one, below the verdict and the links.
+    """
     blessed = bool(candidate.get("blessed"))
     numbers = escaped(against_baseline(candidate))  # not bold: lists show the first words as they are written
     said = [f"{'Passed' if blessed else 'Did not pass'} its gate · {numbers}".rstrip(" ·"), ""]
+    if candidate.get("card"):
+        said += [_origin_line(run, links), ""]
+        text = "\n".join(said)
+        return cut(f"{text}\n{_card(str(candidate['card']), DESCRIPTION - len(text) - 1)}", DESCRIPTION)
     said += [f"- {escaped(cut(str(reason), 200))}" for reason in (candidate.get("reasons") or [])[:12]]
     said += ["", *_metric_table(candidate), ""]
     data = candidate.get("data") or []
     if data:
         said += ["Data: " + ", ".join(_dataset(item) for item in data), ""]
-    said += [" · ".join([f"run {run}", *(f"[{text}]({link})" for text, link in links.items() if link)])]
+    said += [_origin_line(run, links)]
     text = "\n".join(said)
     slices = _slice_table(candidate.get("slices") or {}, DESCRIPTION - len(text) - 2)
     return cut(f"{text}\n\n{slices}" if slices else text, DESCRIPTION)
+
+
+def _origin_line(run: str, links: Mapping[str, str]) -> str:
+    return " · ".join([f"run {run}", *(f"[{text}]({link})" for text, link in links.items() if link)])
+
+
+def _card(card: str, room: int) -> str:
+    """Return the sections of a model's card that fit, the first ones first; its title and verdict stand above."""
+    start = card.find("\n## ")
+    sections = [spaced(f"### {part.strip()}") for part in card[start:].split("\n## ") if part.strip()]
+    rest = f"\n\nThe rest of the card is {CARD}, among the model's files."
+    kept = fitting([f"{section}\n" for section in sections], room - len(rest))
+    return "\n".join(kept) + (rest if len(kept) < len(sections) else "")
 
 
 def _dataset(item: Mapping[str, Any]) -> str:

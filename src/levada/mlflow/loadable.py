@@ -3,6 +3,7 @@
     MLmodel            what MLflow reads: flavour, signature, ids
     model.py           the code that predicts (levada/mlflow/model_code/model.py, copied)
     model/             the model's own files, as in the store
+    model_card.md      the model's card, where it was evaluated with one
     requirements.txt   what predicting needs, in the versions that were here
 
 MLflow's own `log_model` would import the model's framework, infer requirements and copy the files.
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from levada.artifact import ArtifactRecord
+from levada.artifacts.evaluation import CARD
 from levada.errors import ModelError, StoreError
 from levada.mlflow.files import link_tree
 from levada.store import Store
@@ -53,10 +55,13 @@ def make_loadable(
     name: str,
     model_id: str,
     run: str,
+    card: str = "",
 ) -> None:
     """Fill `target` with the files of a loadable model; the large ones are hard links where they can be."""
     link_tree((entry.path for entry in record.files), folder, target / "model")
     shutil.copyfile(_CODE, target / "model.py")
+    if card:
+        (target / CARD).write_text(card, encoding="utf-8")
     needed = requirements(str(description["format"]))
     (target / "requirements.txt").write_text("".join(f"{line}\n" for line in needed))
     environment = {"python": platform.python_version(), "dependencies": ["-r requirements.txt"]}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from levada.journal import Event
+from levada.markdown import escaped
 from levada.mlflow.cursor import Cursor
 from levada.mlflow.limits import TAG, cut, finite, flattened, name, not_finite, rounded
-from levada.mlflow.markdown import escaped
 from levada.mlflow.story import NodeStory, Story
 
 if TYPE_CHECKING:

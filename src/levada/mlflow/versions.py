@@ -122,7 +122,9 @@ class Versions:
                 self._connection,
                 model_id,
                 logged.artifact_location,
-                lambda target: make_loadable(target, folder, record, description, name, model_id, run),
+                lambda target: make_loadable(
+                    target, folder, record, description, name, model_id, run, str(candidate.get("card") or "")
+                ),
             )
             logged = self._client.finalize_logged_model(model_id, "READY")
         return logged

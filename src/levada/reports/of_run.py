@@ -10,6 +10,7 @@ from typing import TypeVar
 from levada.artifact import Artifact, ArtifactRecord, made
 from levada.artifacts.anomalies import Anomalies
 from levada.artifacts.drift import ComparedRows, DriftReport
+from levada.artifacts.evaluation import Evaluation
 from levada.artifacts.schema import Schema
 from levada.artifacts.statistics import Statistics
 from levada.artifacts.study import Study
@@ -17,6 +18,8 @@ from levada.history import RunRecord
 from levada.history.inputs import inputs_of
 from levada.plan import Node
 from levada.reports.differences import of_drift
+from levada.reports.evaluations import EvaluationReport
+from levada.reports.kinds import AnyReport
 from levada.reports.report import Report, comparison_report, profile_report, validation_report
 from levada.reports.sides import side_of, sides_of
 from levada.reports.study import StudyReport
@@ -34,11 +37,12 @@ NAMES = {
     Anomalies.type_reference(): "validation",
     DriftReport.type_reference(): "comparison",
     Study.type_reference(): "study",
+    Evaluation.type_reference(): "evaluation",
 }
 """What the report on an artifact is called, by the reference of its type."""
 
 
-def reports_of(run: RunRecord, node: Node) -> dict[str, Report | StudyReport]:
+def reports_of(run: RunRecord, node: Node) -> dict[str, AnyReport]:
     """Return the reports on what a node made in a run, by name (`profile`); none for a node that made nothing to show.
 
     Columns that a schema of the run calls sensitive are masked. Raises StoreError if an artifact is damaged or gone.
@@ -46,7 +50,7 @@ def reports_of(run: RunRecord, node: Node) -> dict[str, Report | StudyReport]:
     result = run.result(node.id)
     if result is None:
         return {}
-    found: dict[str, Report | StudyReport] = {}
+    found: dict[str, AnyReport] = {}
     shown = list(shown_in(result.outputs))
     schemas = schemas_in(run) if shown else []
     hidden, said = _sensitive(schemas), _descriptions(schemas)
@@ -118,9 +122,11 @@ def _descriptions(schemas: Iterable[Schema]) -> dict[str, str]:
 
 def _report(
     artifact: Artifact, inputs: Mapping[str, list[Artifact]], title: str, about: list[str], hidden: frozenset[str]
-) -> Report | StudyReport:
+) -> AnyReport:
     if isinstance(artifact, Study):
         return StudyReport(title, about, artifact.document)
+    if isinstance(artifact, Evaluation):
+        return EvaluationReport(title, about, artifact.results, hidden, artifact.results.is_open)
     if isinstance(artifact, Statistics):
         return profile_report(sides_of(artifact), title=title, about=about, sensitive=hidden)
     if isinstance(artifact, DriftReport):

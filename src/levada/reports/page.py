@@ -15,7 +15,10 @@ from importlib.resources import files
 from typing import Any
 
 from levada import html
+from levada.artifacts.measured import short
 from levada.reports.cards import FULL, LEAST, LESS, Card, Detail
+from levada.reports.evaluations import EvaluationReport
+from levada.reports.kinds import AnyReport
 from levada.reports.report import Report
 from levada.reports.shapes import Bars, Curves, Shape
 from levada.reports.study import StudyReport
@@ -28,10 +31,12 @@ _MOST = 2_000  # cards that a page could hold at all
 _DIGITS = 5
 
 
-def page_of(report: Report | StudyReport) -> str:
+def page_of(report: AnyReport) -> str:
     """Return the page of a report, of at most 2 MB: with many columns each says less, and the last are left out."""
     if isinstance(report, StudyReport):
         return _study_page(report)
+    if isinstance(report, EvaluationReport):
+        return _evaluation_page(report)
     figures = len(report.names) * max(len(report.sides), 1)
     for detail in (FULL, LESS):
         if figures <= _MANY[detail]:
@@ -47,13 +52,32 @@ def page_of(report: Report | StudyReport) -> str:
 
 
 def _study_page(report: StudyReport) -> str:
-    script, rows = _asset("report.js"), report.rows()
-    return _template("study.html").render(
+    rows = report.rows()
+    return _scripted(
+        "study.html",
         report=report,
         pictures=report.pictures(),
         rows=rows,
         left_out=len(report.study.trials) - len(rows),
         style=_asset("report.css") + _asset("study.css"),
+    )
+
+
+def _evaluation_page(report: EvaluationReport) -> str:
+    return _scripted(
+        "evaluation.html",
+        report=report,
+        beside=report.results.champion is not None,
+        data='{"sides":[],"charts":[]}',
+        style=_asset("report.css"),
+        library="",
+    )
+
+
+def _scripted(template: str, **given: Any) -> str:
+    script = _asset("report.js")
+    return _template(template).render(
+        **given,
         script=script,
         hashes=[_hash(script)],
     )
@@ -131,4 +155,5 @@ def _template(name: str) -> Any:
     )
     environment.filters["percent"] = percent
     environment.filters["shown"] = html.shown
+    environment.filters["short"] = short
     return environment.get_template(name)

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from levada.artifacts.measured import Measure, Part, short
 from levada.reports.cards import Card, Detail
 from levada.reports.differences import Difference
+from levada.reports.evaluations import EvaluationReport
+from levada.reports.kinds import AnyReport
 from levada.reports.remarks import percent
 from levada.reports.report import Report
 from levada.reports.shapes import Bars, Shape
@@ -22,13 +25,16 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 MOST = 200
 """How many columns are listed; the rest is counted."""
 
+_TOLD = 12
+"""Conditions that do not hold whose sentence is told."""
+
 _DETAIL = Detail(20, 3, 0, ())
 _STYLES = ("cyan", "yellow", "magenta", "blue")
 _SEVERITY = {"error": "bold red", "warning": "yellow"}
 _VERDICT = {"fail": "bold red", "warn": "yellow", "none": ""}
 
 
-def report_text(report: Report | StudyReport, width: int, *, colours: bool = False) -> str:
+def report_text(report: AnyReport, width: int, *, colours: bool = False) -> str:
     """Return a report as tables of at most so many characters a line."""
     from rich.console import Console
 
@@ -45,7 +51,15 @@ def report_text(report: Report | StudyReport, width: int, *, colours: bool = Fal
         console.print(_plain(line, "dim"))
     if isinstance(report, StudyReport):
         _study(report, console)
-        return _text_of(console)
+    elif isinstance(report, EvaluationReport):
+        _evaluation(report, console)
+    else:
+        _data(report, console)
+    assert isinstance(console.file, StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def _data(report: Report, console: Console) -> None:
     for place, side in enumerate(report.sides):
         console.print(_plain(f"{side.label}: {side.rows:,} rows, {len(side.columns)} columns", _STYLES[place % 4]))
     if report.findings is not None:
@@ -61,12 +75,57 @@ def report_text(report: Report | StudyReport, width: int, *, colours: bool = Fal
         console.print(_columns(report, cards))
     if len(report.names) > MOST:
         console.print(_plain(f"and {len(report.names) - MOST:,} more columns", "dim"))
-    return _text_of(console)
 
 
-def _text_of(console: Console) -> str:
-    assert isinstance(console.file, StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+# -- an evaluation --------------------------------------------------------------------------------------
+
+
+def _evaluation(report: EvaluationReport, console: Console) -> None:
+    """Print the verdict, the metrics, and for the first metric the slices, worst first."""
+    results = report.results
+    for line in report.facts:
+        console.print(_plain(line, "dim"))
+    console.print()
+    failed = [condition for condition in report.conditions if not condition.holds]
+    held = [condition for condition in report.conditions if condition.holds]
+    for condition in (*failed[:_TOLD], *held):
+        mark, style = ("✓", "green") if condition.holds else ("✗", "bold red")
+        console.print(_plain(f"{mark} {condition.sentence}", style))
+    if len(failed) > _TOLD:
+        console.print(_plain(f"and {len(failed) - _TOLD} more that do not hold", "bold red"))
+    for note in report.notes:
+        console.print(_plain(f"· {note}", "dim"))
+    console.print()
+    table = _table("metric", "this model", report.interval, *(["champion", "drop"] if results.champion else []))
+    for measure in results.measures:
+        if measure.name in results.whole.metrics:
+            _add_measured(table, measure.name, measure, results.whole)
+    console.print(table)
+    key = next(iter(results.whole.metrics), "")
+    hidden = report.hidden_slicings
+    ranked = [part for part in results.worst_first(key) if part.by not in hidden][:MOST]
+    first = results.measure(key)
+    if ranked and first is not None:
+        console.print()
+        table = _table(
+            f"{key}, worst first", "rows", "", report.interval, *(["champion", "drop"] if results.champion else [])
+        )
+        for part in ranked:
+            _add_measured(table, part.name, first, part)
+        console.print(table)
+
+
+def _add_measured(table: Table, title: str, measure: Measure, part: Part) -> None:
+    found, other, drop = (side.get(measure.name) for side in (part.metrics, part.champion, part.drops))
+    assert found is not None
+    rows = [f"{part.rows:,}"] if part.by else []
+    beside = [short(other.value) if other else "", str(drop) if drop else ""] if part.champion else []
+    table.add_row(
+        _plain(title, "bold"), *(_plain(text) for text in (*rows, short(found.value), found.interval.strip(), *beside))
+    )
+
+
+# -- columns --------------------------------------------------------------------------------------------
 
 
 def _study(report: StudyReport, console: Console) -> None:
@@ -97,7 +156,7 @@ def _table(*names: str) -> Table:
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for name in names:
-        right = name in ("missing", "distinct")
+        right = name in ("missing", "distinct", "rows")
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     return table
 

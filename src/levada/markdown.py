@@ -1,4 +1,4 @@
-"""Markdown as MLflow's pages draw it: tables without any room between cells unless it is asked for."""
+"""Markdown: text that is escaped, tables that have room between cells where MLflow's pages draw them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ def block(text: str) -> str:
 def row(cells: Iterable[str]) -> str:
     """Return a table's row of cells that are Markdown already."""
     return "| " + " | ".join(f"{cell}{_GAP}" for cell in cells) + " |"
+
+
+def plain_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table that is read as text too; `spaced` gives its cells room for MLflow's pages."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def spaced(text: str) -> str:
+    """Return a text whose tables (`plain_table`) have room between cells."""
+    return "\n".join(
+        line.replace(" |", f"{_GAP} |") if line.startswith("| ") and "---" not in line else line
+        for line in text.splitlines()
+    )
 
 
 def head(titles: Sequence[str]) -> list[str]:
