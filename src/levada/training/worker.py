@@ -12,19 +12,21 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 from levada.errors import LevadaError, Position
+from levada.hiding import hidden
 from levada.training.cluster import VARIABLE, Cluster
 from levada.training.description import Training
 from levada.training.fitting import carry_out
 from levada.training.news import Hooks, Outcome
 from levada.training.sharing import Share
 from levada.values import decode, encode
+
+GONE = frozenset({"UnavailableError", "AbortedError", "CancelledError", "DeadlineExceededError"})
+"""TensorFlow's exceptions, by name, that come when another worker is gone."""
 
 
 class Channel:
@@ -64,7 +66,8 @@ def _train(request: dict[str, Any], channel: Channel) -> Outcome:
     cluster = Cluster.from_config(os.environ[VARIABLE])
     assert cluster is not None
     training: Training = decode(request["training"])
-    with _hidden("IPython", "matplotlib", "pandas", "sklearn"):
+    # Keras imports them for conveniences that a worker has no use for: a third of the time it takes to start.
+    with hidden("IPython", "matplotlib", "pandas", "sklearn"):
         import tensorflow as tf
 
     from levada.training.agreement import agree, learnt_by, state_of
@@ -90,24 +93,6 @@ def _train(request: dict[str, Any], channel: Channel) -> Outcome:
     return outcome
 
 
-@contextmanager
-def _hidden(*libraries: str) -> Iterator[None]:
-    """Let nobody find some libraries meanwhile, unless they are there already.
-
-    Keras imports all of them for conveniences that a worker has no use for: a third of the time it takes to start.
-    """
-    hidden = [name for name in libraries if name not in sys.modules]
-    modules: dict[str, Any] = sys.modules
-    for name in hidden:
-        modules[name] = None
-    try:
-        yield
-    finally:
-        for name in hidden:
-            if modules.get(name, ...) is None:
-                del modules[name]
-
-
 def failure_of(error: BaseException) -> dict[str, Any]:
     """Return an exception as JSON carries it: its type and message, and the user's own line if there is one."""
     from levada.failure import describe
@@ -124,17 +109,9 @@ def failure_of(error: BaseException) -> dict[str, Any]:
 
 def is_loss(error: BaseException | None) -> bool:
     """Whether an exception says that another worker is gone, rather than that something is wrong here."""
-    tf: Any = sys.modules.get("tensorflow")
-    if tf is None:  # it has not come so far as to know another
-        return False
-    gone = (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.CancelledError,
-        tf.errors.DeadlineExceededError,
-    )
     while error is not None:
-        if isinstance(error, gone) or (isinstance(error, tf.errors.OpError) and "ollective" in str(error)):
+        kinds = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("tensorflow.")}
+        if kinds & GONE or ("OpError" in kinds and "ollective" in str(error)):
             return True
         error = error.__cause__ or error.__context__
     return False
