@@ -301,3 +301,19 @@ def test_a_source_goes_through_json_and_back() -> None:
 def test_wrong_options_are_told_at_once(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ParameterError, match=told):
         csv("x.csv", **options)
+
+
+@pytest.mark.parametrize("text", ["a\n9223372036854775808\n1\n", "a\n1\n1.5\n-9223372036854775809\n"])
+def test_a_whole_number_beyond_int64_is_told_and_not_rounded(text: str, tmp_path: Path) -> None:
+    """An identifier that became a float would be another one."""
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(DataError, match="which is beyond int64") as caught:
+        list(csv("x.csv").batches(tmp_path))
+    assert "columns={'a': 'uint64'}" in str(caught.value)
+    assert f"x.csv:{2 if '775808' in text else 4}" in str(caught.value)
+
+
+def test_such_a_number_is_read_as_what_it_is_declared_and_large_fractions_are_fractions(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b\n18446744073709551615,1e300\n1,-2.5e19\n")
+    (batch,) = csv("x.csv", columns={"a": "uint64"}).batches(tmp_path)
+    assert batch.to_pydict() == {"a": [2**64 - 1, 1], "b": [1e300, -2.5e19]}

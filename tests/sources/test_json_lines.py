@@ -146,7 +146,7 @@ def test_compressed_files_are_read_and_truncated_ones_told(tmp_path: Path) -> No
 
 
 def test_numbers_are_kept_as_far_as_a_float_does(tmp_path: Path) -> None:
-    table = read_text('{"a": 9007199254740993}\n{"a": 123456789012345678901234}\n{"a": NaN}\n', tmp_path)
+    table = read_text('{"a": 9007199254740993}\n{"a": 1.2345678901234568e23}\n{"a": NaN}\n', tmp_path)
     assert table["a"].to_pylist()[:2] == [9007199254740992.0, 1.2345678901234568e23]
     assert read_text('{"a": 9223372036854775807}', tmp_path)["a"].to_pylist() == [2**63 - 1]
 
@@ -222,3 +222,13 @@ def test_a_time_keeps_its_offset_from_utc_where_that_is_declared_and_is_refused_
         list(json_lines("x.jsonl", columns={"t": "timestamp[ms, tz=UTC]"}).batches(tmp_path))
     with pytest.raises(ParameterError, match=r"Times with an offset from UTC are timestamp\[ms, tz=UTC\]"):
         json_lines("x.jsonl", columns={"t": "timestamp[ms, Europe/Lisbon]"})
+
+
+def test_a_whole_number_beyond_int64_is_told_and_not_rounded(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"a": 1}\n{"a": 9223372036854775808}\n')
+    with pytest.raises(DataError, match="which is beyond int64") as caught:
+        read(tmp_path)
+    assert "x.jsonl:2" in str(caught.value)
+    assert read(tmp_path, columns={"a": "uint64"})["a"].to_pylist() == [1, 2**63]
+    (tmp_path / "x.jsonl").write_text('{"a": 1}\n{"a": 1e300}\n')
+    assert read(tmp_path)["a"].to_pylist() == [1, 1e300]

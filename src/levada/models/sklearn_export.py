@@ -100,7 +100,10 @@ def _dtype_of(schema: Any, column: str) -> str:
         return "float32"
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return "string"
-    raise ModelError(f"column '{column}' is {kind}, which no model input can be.", hint="Cast it before fitting.")
+    hint = "Cast it before fitting."
+    if pa.types.is_temporal(kind):
+        hint = "Times do not convert, a feature `Time` neither: make numbers of them in a component before."
+    raise ModelError(f"column '{column}' is {kind}, which no model input can be.", hint=hint)
 
 
 def _convert(estimator: Any, inputs: tuple[Tensor, ...]) -> Any:

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from levada.errors import DataError, Position
-from levada.sources.csv_types import SORTS, Mixture, zone_remedy
+from levada.sources.csv_types import SORTS, Mixture, beyond_int64, is_beyond_int64, zone_remedy
 from levada.sources.files import File
 from levada.sources.stretches import damaged
 
@@ -231,6 +231,13 @@ class CsvFile:
             place = f" in {elsewhere}" if elsewhere else ""
             said = f"column '{column}' holds {_words(type_)} ({type_}){place}, and this line has '{_cut(value)}'."
         return self._at(line, said, _remedy(column, value, declared))
+
+    def beyond_int64(self, column: str, index: int) -> DataError | None:
+        """Return the error for the first whole number that int64 does not hold; None if there is none."""
+        for line, text in self._column(index):
+            if is_beyond_int64(text):
+                return self._at(line, *beyond_int64(column, text))
+        return None
 
     def mixed(self, column: str, index: int, mixture: Mixture, null_texts: list[str]) -> DataError | None:
         """Return the error for the first value that is not of its column's sort; None if all are."""

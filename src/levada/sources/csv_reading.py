@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from levada.errors import DataError
 from levada.sources.csv_faults import CsvFile
 from levada.sources.csv_sieve import Block, sieve
-from levada.sources.csv_types import Mixture, arrow_type, type_of
+from levada.sources.csv_types import Mixture, arrow_type, may_have_lost_digits, type_of
 from levada.tables.reading import Again, Reading
 from levada.tables.types import wider
 
@@ -59,6 +59,7 @@ class CsvReading:
                 self._types.setdefault(field.name, field.type)
         self._settled_in: dict[str, str] = dict(reading.hints.get("settled_in", {}))
         self._mixtures: dict[str, Mixture] = {}
+        self._large: set[str] = set()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows. Raises Again for a value of a wider type, DataError for what is malformed."""
@@ -78,6 +79,16 @@ class CsvReading:
             if str(column.type) == "string" and column.name not in self._options.columns:
                 mixture = self._mixtures.setdefault(column.name, Mixture())
                 mixture.add(batch.column(column.name), self._null_texts)
+            elif str(column.type) == "double" and column.name not in self._options.columns:
+                self._look_at_size(file, column.name, batch.column(column.name))
+
+    def _look_at_size(self, file: CsvFile, name: str, column: pa.Array) -> None:
+        """Raise DataError for whole numbers that became floats because int64 does not hold them: identifiers, say."""
+        if name not in self._large and may_have_lost_digits(column):
+            self._large.add(name)
+            fault = file.beyond_int64(name, file.names(self._options).index(name))
+            if fault is not None:
+                raise fault
 
     # -- what does not fit ----------------------------------------------------------------------------
 

@@ -63,6 +63,33 @@ def zone_remedy(column: str, value: str, declared: str | None) -> str:
     return ""
 
 
+_WHOLE = re.compile(r"\s*[+-]?\d{19,}\s*")
+
+
+def may_have_lost_digits(column: Any) -> bool:
+    """Whether numbers of an Arrow column of float64 are so large that they may have been whole ones beyond int64."""
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(column).as_py()
+    return max(abs(ends["min"] or 0), abs(ends["max"] or 0)) >= 2**63
+
+
+def is_beyond_int64(text: str) -> bool:
+    """Whether a text is a whole number that int64 does not hold."""
+    return _WHOLE.fullmatch(text) is not None and not -(2**63) <= int(text) < 2**63
+
+
+def beyond_int64(column: str, text: str, *, or_text: bool = True) -> tuple[str, str]:
+    """Return what is wrong with such a number in a column whose type is not declared, and what to do."""
+    said = f"column '{column}' has the whole number {text.strip()[:40]}, which is beyond int64."
+    identifier = "'string' for an identifier, " if or_text else ""
+    remedy = (
+        f"Say what it is: columns={{'{column}': 'uint64'}} (up to 18446744073709551615), {identifier}"
+        "or 'float64', which keeps 15 digits."
+    )
+    return said, remedy
+
+
 def unknown_type(name: str) -> str:
     """Return what to do about the name of a type that there is not."""
     if name.startswith("timestamp[") and len(name) > len("timestamp[ms]"):

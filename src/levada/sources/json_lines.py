@@ -7,13 +7,21 @@ late are missing before. A JSON string is text, whatever it looks like, unless i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from levada.errors import DataError, ParameterError, Position
-from levada.sources.csv_types import arrow_type, unknown_type, zone_remedy
+from levada.sources.csv_types import (
+    arrow_type,
+    beyond_int64,
+    is_beyond_int64,
+    may_have_lost_digits,
+    unknown_type,
+    zone_remedy,
+)
 from levada.sources.file_source import FileSource
 from levada.sources.json_blocks import Block, JsonFile
 from levada.sources.locations import Location, Where, located
@@ -34,6 +42,7 @@ TYPES = (
 
 KEPT_BYTES = 256 << 20
 SHOWN_VALUE = 60
+_LONG = re.compile(rb"\d{19}")
 
 
 @dataclass(frozen=True)
@@ -152,14 +161,14 @@ class _Reading:
         import pyarrow as pa
 
         try:
-            return [self._parsed(block)]
+            return [self._parsed(file, block)]
         except (pa.ArrowException, UnicodeDecodeError) as error:
             halves = block.halves()
             if halves is None:
                 return self._one(file, block, error)
             return [table for half in halves for table in self._tables(file, half)]
 
-    def _parsed(self, block: Block) -> pa.Table:
+    def _parsed(self, file: JsonFile, block: Block) -> pa.Table:
         """Parse a block under the types that are known, and take note of what is new."""
         import pyarrow as pa
 
@@ -168,12 +177,25 @@ class _Reading:
         if any(new[item.name] != item.type for item in table.schema if item.name not in self._declared):
             table = block.parsed({**new, **self._types})
         for item in table.schema:
+            if pa.types.is_float64(item.type) and item.name not in self._declared:
+                self._look_at_size(file, block, item.name, table.column(item.name))
             known = self._types.get(item.name, pa.null())
             type_ = wider(known, item.type)
             if type_ is None:  # in a struct, a field that is new
                 raise pa.ArrowInvalid(f"column '{item.name}' is {known} before, and {item.type} here")
             self._types[item.name] = type_
         return table
+
+    def _look_at_size(self, file: JsonFile, block: Block, name: str, column: Any) -> None:
+        """Raise DataError for whole numbers that became floats because int64 does not hold them: identifiers, say."""
+        if not may_have_lost_digits(column):
+            return
+        for number, line in enumerate(block.data.splitlines(), block.line):
+            value = json.loads(line).get(name) if _LONG.search(line) else None
+            if isinstance(value, int) and is_beyond_int64(str(value)):
+                said, hint = beyond_int64(name, str(value), or_text=False)
+                text = line.decode("utf-8", "replace")
+                raise DataError(said, where=Position(file.shown, number, text[:100]), hint=hint)
 
     def _one(self, file: JsonFile, line: Block, error: Exception) -> list[pa.Table]:
         """Take a line that does not fit: by wider types if there are some; else it is malformed."""

@@ -59,9 +59,14 @@ class Expression:
 
 
 def _fault(error: Exception) -> str:
-    """Return what Arrow has against an expression, without any value of the data."""
+    """Return what is wrong with an expression, without any value of the data: Arrow's other words may have some."""
+    import pyarrow as pa
+
     text = str(error).split("\n", 1)[0]
-    return text if re.match(r"Function '\w+' has no kernel matching input types", text) else ""
+    if isinstance(error, pa.ArrowException):
+        known = r"Function '\w+' has no kernel matching input types|Invalid regular expression: "
+        return text if re.match(known, text) else ""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def parse(text: str) -> Expression:
@@ -77,9 +82,9 @@ def parse(text: str) -> Expression:
         tree = ast.parse(_BACKTICKS.sub(word, text).strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         what = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise ParameterError(
-            f"`{text}` is no expression: {what}.", hint="Write for instance 'arrival > departure'."
-        ) from None
+        is_assignment = re.search(r"(?<![=<>!])=(?!=)", text) is not None
+        hint = "Equality is ==." if is_assignment else "Write for instance 'arrival > departure'."
+        raise ParameterError(f"`{text}` is no expression: {what}.", hint=hint) from None
     for node in ast.walk(tree):
         _check(node, text)
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
