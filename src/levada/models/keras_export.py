@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from levada.artifacts.model import Model, ModelDocument, Tensor
 from levada.errors import ModelError
 from levada.models.fingerprint import of_keras
+from levada.models.signatures import WIDE
 
 if TYPE_CHECKING:
     import keras
@@ -107,9 +108,7 @@ def _rows_of(shape: Any) -> tuple[int, ...]:
 
 def _wide(dtype: str) -> str:
     """Return the dtype that callers use for a dtype inside a model: ints are int64, small floats float32."""
-    if dtype in ("int8", "int16", "int32", "uint8", "uint16", "uint32"):
-        return "int64"
-    return "float32" if dtype in ("float16", "bfloat16") else dtype
+    return WIDE.get(dtype, dtype)
 
 
 def _caller(model: Any, tensors: tuple[Tensor, ...]) -> Any:

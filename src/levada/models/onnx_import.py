@@ -9,7 +9,7 @@ from typing import Any
 from levada.artifacts.model import Model, ModelDocument, Tensor
 from levada.errors import ModelError
 from levada.models.fingerprint import of_onnx
-from levada.models.signatures import WIDE, named_columns, with_classes
+from levada.models.signatures import WIDE, named_columns, onnx_dtypes, with_classes
 
 ENTRY = "model.onnx"
 
@@ -71,8 +71,6 @@ def _given(graph: Any) -> list[Any]:
 
 def _edge(graph: Any, value: Any, *, is_input: bool) -> Tensor:
     """Return the tensor that callers see at an edge of the graph, which is changed where it has another dtype."""
-    from onnx import TensorProto
-
     side = "takes" if is_input else "gives"
     if not value.type.HasField("tensor_type"):
         hint = "Export a classifier without ZipMap: options={'zipmap': False}." if not is_input else ""
@@ -92,13 +90,7 @@ def _edge(graph: Any, value: Any, *, is_input: bool) -> Tensor:
             f"the ONNX model {side} '{value.name}' of the shape {open_}: only the first size, the rows, may be open.",
             hint="Export it with fixed sizes for the others.",
         )
-    dtypes: dict[int, str] = {
-        TensorProto.STRING: "string",
-        TensorProto.INT64: "int64",
-        TensorProto.FLOAT: "float32",
-        TensorProto.DOUBLE: "float64",
-        TensorProto.BOOL: "bool",
-    }
+    dtypes = onnx_dtypes()
     if kind.elem_type not in dtypes:
         _cast(graph, value, is_input)
     shape = (-1, *sizes[1:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,5 +122,5 @@ def _fingerprint(path: Path, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, 
     fingerprint = Fingerprint(inputs, outputs)
     for file in files_of(path):
         if file.name != "fingerprint.pb":  # TensorFlow's own, new with every saving
-            fingerprint.add(file.relative_to(path).as_posix(), hashlib.sha256(file_digest(file).encode()).digest())
+            fingerprint.add(file.relative_to(path).as_posix(), file_digest(file).encode())
     return fingerprint.hexdigest()

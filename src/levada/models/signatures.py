@@ -1,4 +1,4 @@
-"""What people say of an imported model's inputs and outputs that its files do not: columns, classes."""
+"""Inputs and outputs as callers see them: the dtypes there, and what people say of them that a model's files do not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,19 @@ WIDE = {
     **dict.fromkeys(("float16", "bfloat16"), "float32"),
 }
 """The dtypes that callers use for dtypes inside a model."""
+
+
+def onnx_dtypes() -> dict[int, str]:
+    """Return the dtypes that callers use, by ONNX's number of the same type."""
+    from onnx import TensorProto
+
+    return {
+        TensorProto.STRING: "string",
+        TensorProto.INT64: "int64",
+        TensorProto.FLOAT: "float32",
+        TensorProto.DOUBLE: "float64",
+        TensorProto.BOOL: "bool",
+    }
 
 
 def named_columns(inputs: Sequence[Tensor], columns: Mapping[str, Sequence[str]]) -> tuple[Tensor, ...]:

@@ -14,6 +14,7 @@ from levada.errors import ModelError
 from levada.models.feed import arrays_of, count_rows
 from levada.models.fingerprint import of_onnx
 from levada.models.predictor import load_predictor
+from levada.models.signatures import onnx_dtypes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,15 +165,7 @@ def _reshape(graph: Any, source: str, target: str, shape: tuple[int, ...]) -> An
 
 
 def _outputs_of(estimator: Any, graph: Any) -> tuple[Tensor, ...]:
-    from onnx import TensorProto
-
-    dtypes = {
-        TensorProto.STRING: "string",
-        TensorProto.INT64: "int64",
-        TensorProto.FLOAT: "float32",
-        TensorProto.DOUBLE: "float64",
-        TensorProto.BOOL: "bool",
-    }
+    dtypes = onnx_dtypes()
     classes = tuple(
         label.item() if hasattr(label, "item") else str(label) for label in getattr(estimator, "classes_", ())
     )
