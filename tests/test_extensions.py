@@ -129,7 +129,7 @@ def test_a_scheme_for_artifacts_outside_the_plan_is_resolved_when_a_run_starts(s
     unknown = plan_of(lambda: read(external(Number, "lawn:3")), name="lawn")
     with pytest.raises(PlanError, match="unknown scheme 'lawn'") as caught:
         run_nodes(unknown, store, "run-4")
-    assert caught.value.hint == "Known: file, champion, previous, made, bed."
+    assert caught.value.hint == "Known: file, champion, decisions, previous, made, bed."
 
 
 def test_a_scheme_that_does_not_load_names_its_distribution(site: Path, tmp_path: Path) -> None:
