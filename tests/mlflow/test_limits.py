@@ -73,6 +73,7 @@ def test_parameters_are_flat_and_read_as_people_write_them() -> None:
         },
         "empty": {"$dataclass": "python:m:Nothing", "fields": {}},
         "splits": {"train": 8, "eval": 1},
+        "slices": ["a", {"$dataclass": "python:m:Bucketed", "fields": {"column": "b", "edges": {"$tuple": [1, 2]}}}],
     }
     assert flattened(form, "train/") == {
         "train/epochs": "5",
@@ -88,6 +89,7 @@ def test_parameters_are_flat_and_read_as_people_write_them() -> None:
         "train/empty": "Nothing",
         "train/splits.train": "8",
         "train/splits.eval": "1",
+        "train/slices": "[a, Bucketed(column=b, edges=(1, 2))]",
     }
     assert len(flattened({f"p{index}": index for index in range(5000)})) == 300
     assert len(flattened({"long": "x" * 10_000})["long"]) == 6000

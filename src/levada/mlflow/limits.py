@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from levada.history.changes import value_text
+
 TAG = 8_000
 PARAM = 6_000
 EXPERIMENT_TAG = 20_000
@@ -106,4 +108,5 @@ def _text(value: Any) -> str:
         case {"$tuple": items}:
             return _text(items)
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            text = json.dumps(value, ensure_ascii=False)
+            return value_text(value, PARAM) if '{"$' in text else text
