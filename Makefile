@@ -38,7 +38,7 @@ demo: setup  ## run the flights pipeline end to end on real data
 	@$(BIN)/levada run flights
 
 test: setup  ## run all tests
-	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types layers docs test  ## all that CI checks
 

@@ -14,7 +14,7 @@ from benchmarks.mutations import Mutants, mutate
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "kills"), [((LIGHT, "--length", "30"), 3), (("digits",), 2)], ids=["light", "digits"]
+    ("words", "kills"), [((LIGHT, "--length", "30"), 3), (("digits",), 1)], ids=["light", "digits"]
 )
 def test_runs_that_are_killed_lose_and_leave_nothing(words: tuple[str, ...], kills: int, tmp_path: Path) -> None:
     """With -9, at random moments; benchmarks/kills.py does it a hundred times."""
