@@ -28,6 +28,7 @@ COUNTED = (
     "drift",
     "evaluation",
     "features",
+    "measurement",
     "models",
     "profiling",
     "schemas",
