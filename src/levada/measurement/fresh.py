@@ -133,7 +133,6 @@ def _environment() -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "2",
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "PYTHONFAULTHANDLER": "1",
     }
 
 
