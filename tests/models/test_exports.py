@@ -123,6 +123,24 @@ def test_lookups_are_data_beside_the_graph_and_are_served_with_it(
         files_served(tmp_path)
 
 
+@pytest.mark.parametrize("format_", ["litert", "onnx"])
+def test_a_version_in_mlflow_does_its_lookups_by_the_code_beside_it(
+    exported: Callable[..., Model], tmp_path: Path, format_: str
+) -> None:
+    import mlflow
+
+    from levada.mlflow.loadable import make_loadable
+
+    model = exported(format=format_)
+    description = json.loads((model.path / "model.json").read_text())
+    make_loadable(tmp_path / "v", model.path, model.record, description, "flights", "m-1", "run")
+    said = mlflow.pyfunc.load_model(str(tmp_path / "v"))
+    frame = ROWS.to_pandas()
+    frame["when"] = [0, 1_700_000_000, None, 951_782_400, 1, 86_399, 1_711_846_800, -1]  # seconds
+    np.testing.assert_allclose(said.predict(frame)["chance"], model.load().predict(ROWS)["chance"], atol=1e-6)
+    assert "levada" not in (tmp_path / "v/before_graph/__init__.py").read_text().partition("TYPE_CHECKING:")[0]
+
+
 def test_what_is_smaller_computes_something_else_and_is_another_model(exported: Callable[..., Model]) -> None:
     whole, half = exported(format="litert"), exported(format="litert", quantize="float16")
     eighth = exported(format="litert", quantize="dynamic_int8")
