@@ -6,7 +6,7 @@
 Flights: the wide and deep network of components/flights.py, fitted for an epoch on a month of 2013, with its lookups.
 Digits: a perceptron 64-392-350-10 (166,540 weights). Every line is one fresh process with one thread: p50 and p99 of
 1,000 calls with one row (fewer where they take longer than 2 s), throughput at 1,024 rows a call. The gate asks about
-256 rows of `eval` and makes 500 calls; its CPU is that of the component and its process together.
+256 rows of `eval` and makes 300 calls; its CPU is that of the component and its process together.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def validate_serving(
     tolerance: float = 1e-5,
     warm_up: int = 16,
     threads: int = 1,
-    calls: int = 500,
+    calls: int = 300,
     timeout: float = TIMEOUT,
 ) -> ServingCheck:
     """Hold a model against what serving it asks for: TFX calls that infrastructure validation.
