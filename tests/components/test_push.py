@@ -24,6 +24,10 @@ from tests.models.workshop import Workshop
 pytest.importorskip("onnxruntime")
 
 
+GRAPH = b"\x08\x01"
+"""The protobuf of a SavedModel of schema version 1 without graphs."""
+
+
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
@@ -48,7 +52,7 @@ def saved_model(workshop: Workshop, weights: bytes = b"weights", fingerprint: st
     def write(model: Model) -> None:
         (model.path / "saved_model" / "variables").mkdir(parents=True)
         (model.path / "saved_model" / "assets").mkdir()
-        (model.path / "saved_model" / "saved_model.pb").write_bytes(b"graph")
+        (model.path / "saved_model" / "saved_model.pb").write_bytes(GRAPH)
         (model.path / "saved_model" / "variables" / "variables.index").write_bytes(weights)
         (model.path / "saved_model" / "assets" / "words.txt").write_bytes(b"AA")
         tensors = (Tensor("p", "float32"),)
@@ -72,10 +76,13 @@ def test_a_saved_model_is_laid_out_as_tensorflow_serving_reads_it(workshop: Work
     assert [name for name in files(folder) if not name.startswith(".")] == [
         "4/assets/words.txt",
         "4/model.json",
+        "4/model.sig",
         "4/saved_model.pb",
         "4/variables/variables.index",
         "levada.json",
+        "models.config",
     ]
+    assert "model_version_policy { specific { versions: 4 } }" in (folder / "models.config").read_text()
     document = ModelDocument.read(folder / "4")
     assert document.entry == "." and document.inputs == model.document.inputs
     assert (artifact.version, artifact.destination) == (4, "serving/flights")
@@ -274,7 +281,7 @@ def test_a_half_written_version_and_other_leftovers_are_replaced(workshop: Works
     pushed(workshop, model)
     assert "1/variables/old" not in files(folder)
     assert not list(folder.glob(".*.tmp-*"))
-    assert (folder / "1/saved_model.pb").read_bytes() == b"graph"
+    assert (folder / "1/saved_model.pb").read_bytes() == GRAPH
 
 
 def test_a_push_that_is_cut_off_at_any_point_is_made_good_by_the_next(
@@ -301,7 +308,7 @@ def test_a_push_that_is_cut_off_at_any_point_is_made_good_by_the_next(
             except KeyboardInterrupt:
                 finished = False
         whole = (folder / "1").exists()
-        assert not whole or (folder / "1/saved_model.pb").read_bytes() == b"graph"
+        assert not whole or (folder / "1/saved_model.pb").read_bytes() == GRAPH
         artifact = pushed(workshop, model, to=f"serving/{cut}")
         assert artifact.holds(workshop.root)
         assert not list(folder.glob(".*.tmp-*"))
@@ -332,8 +339,10 @@ def test_an_object_store_gets_the_file_that_makes_a_version_loadable_last(
         "1/assets/words.txt",
         "1/variables/variables.index",
         "1/model.json",
+        "1/model.sig",
         "1/saved_model.pb",
         "levada.json",
+        "models.config",
     ]
     assert artifact.holds(workshop.root)
     folder = ServingFolder("memory://serving-last/flights")
@@ -352,5 +361,5 @@ def test_a_pointer_of_another_form_is_said_to_be_damaged(tmp_path: Path) -> None
 def test_push_waits_behind_its_blessing_by_itself() -> None:
     from levada.component import Options
 
-    options: Options = push._options  # pyright: ignore[reportPrivateUsage]
+    options: Options = push.options
     assert options.required_inputs == ("blessing",)

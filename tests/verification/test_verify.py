@@ -19,7 +19,7 @@ from levada.component import component
 from levada.context import Context
 from levada.errors import StoreError
 from levada.node import run_node
-from levada.registry import Registry, Version
+from levada.registry import Registry, Release, Version
 from levada.result import Result
 from levada.store import Store
 from levada.store.objects import Objects
@@ -333,7 +333,7 @@ def served(tmp_path: Path) -> tuple[Store, ServingFolder, Result]:
     registry.propose("flights", "f1", {"model": "flights", "fingerprint": "f1", "record": record.to_json()})
     registry.number(version)
     folder = ServingFolder(str(tmp_path / "serving"))
-    registry.promote("flights", version, folder.location, record, None, RUN, "first")
+    registry.promote(Release(version, record, None, "first", RUN), folder.location)
     form = {**document.to_json(), "files": [["model.onnx", 250]]}
     folder.store.write("1/model.json", json.dumps(form).encode())
     folder.store.write("1/model.onnx", b"graph" * 50)

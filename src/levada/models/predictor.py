@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from levada.artifacts.model import ModelDocument, Tensor
 from levada.errors import ModelError
 from levada.models.feed import arrays_of, count_rows
+from levada.signing import check_served
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,8 +49,15 @@ class Predictor:
 def load_predictor(folder: Path) -> Predictor:
     """Return the model of a folder that has a `model.json`: an artifact's, or a served version's.
 
-    Raises ModelError if it cannot be loaded, or if the library that runs it is not installed.
+    A served version is held against its signature first. Raises SignatureError, naming the file, if it is not what
+    was pushed; ModelError if it cannot be loaded, or if the library that runs it is not installed.
     """
+    check_served(folder)
+    return read_predictor(folder)
+
+
+def read_predictor(folder: Path) -> Predictor:
+    """Return the model of a folder whose files were checked already, as those of an artifact are."""
     document = ModelDocument.read(folder)
     load = _load_onnx if document.format == "onnx" else _SavedModel
     try:
