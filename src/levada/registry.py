@@ -66,6 +66,11 @@ class Promotion:
     kind: str = "push"
 
     @property
+    def how(self) -> str:
+        """How it went live: `kind`; promotions from before that was written down tell by their actor."""
+        return "alias" if self.actor == "MLflow" else self.kind
+
+    @property
     def release(self) -> Release:
         """What went live, as it may go live again."""
         version = Version(self.model, self.fingerprint, self.version, "")

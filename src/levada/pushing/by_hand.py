@@ -10,10 +10,10 @@ from typing import Any
 from levada.artifact import ArtifactRecord
 from levada.artifacts.pushed import ServingFolder
 from levada.errors import LevadaError, RegistryError, did_you_mean
-from levada.pushing.live import way_back
 from levada.pushing.moves import Moved, finish_all_moves, go_live, who
 from levada.pushing.placement import alone, standing
 from levada.pushing.retention import check_keep, remove_old
+from levada.pushing.way_back import way_back
 from levada.registry import Promotion, Registry, Release
 from levada.signing import Policy, policy_of
 from levada.store import Store

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from levada.artifacts.pushed import ServingFolder
 from levada.errors import ComponentError
-from levada.pushing.live import way_back
 from levada.pushing.placement import remove
+from levada.pushing.way_back import way_back
 from levada.registry import Registry
 
 

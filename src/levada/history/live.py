@@ -1,15 +1,15 @@
-"""What was live when: the promotions of a model as stretches of time, and the way back through them."""
+"""What was live when: the promotions of a model as stretches of time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from levada.journal import Tail
-from levada.registry import Promotion, Registry
+from levada.registry import Registry
 from levada.store import Store
 
 
@@ -49,7 +49,7 @@ def stretches(store: Store, model: str) -> list[Stretch]:
             fingerprint=promotion.fingerprint,
             since=promotion.time,
             until=end,
-            kind=kind_of(promotion),
+            kind=promotion.how,
             by=promotion.actor or by(promotion.run),
             reason=promotion.reason,
             run=promotion.run,
@@ -58,11 +58,6 @@ def stretches(store: Store, model: str) -> list[Stretch]:
         )
         for promotion, end in zip(promotions, [*ends, None], strict=True)
     ]
-
-
-def kind_of(promotion: Promotion) -> str:
-    """Return how a version came to be live; promotions from before that was written down tell by their actor."""
-    return "alias" if promotion.actor == "MLflow" else promotion.kind
 
 
 def actor_in(store: Store) -> Callable[[str], str]:
@@ -76,25 +71,3 @@ def actor_in(store: Store) -> Callable[[str], str]:
         return f"{started.get('user', '?')}@{started.get('host', '?')}"
 
     return by
-
-
-def way_back(promotions: Sequence[Promotion]) -> list[Promotion]:
-    """Return the promotions that a rollback goes back through: the champion's last, the one to go back to before it.
-
-    Each push goes on; a step back undoes what came after the version that it went back to. So a second rollback goes
-    further back, and not forward to what the first one left.
-    """
-    path: list[Promotion] = []
-    for promotion in promotions:
-        if kind_of(promotion) != "push":
-            place = next((at for at in range(len(path) - 1, -1, -1) if _same(path[at], promotion)), None)
-            if place is not None:
-                del path[place + 1 :]
-                continue
-        if not path or not _same(path[-1], promotion):
-            path.append(promotion)
-    return path
-
-
-def _same(left: Promotion, right: Promotion) -> bool:
-    return (left.fingerprint, left.version) == (right.fingerprint, right.version)
