@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_models_config_names_the_version_that_is_live(shelf: Shelf) -> None:
     shelf.push(2)
     back(shelf)
     text = (shelf.path / "models.config").read_text()
-    config = shelf.server_config()
+    config = server_config()
     text_format.Parse(text, config)
     (one,) = config.model_config_list.config
     assert (one.name, one.base_path, one.model_platform) == ("flights", str(shelf.path), "tensorflow")
@@ -149,6 +150,37 @@ def test_what_was_live_when_is_told_with_who_and_why(shelf: Shelf) -> None:
     assert one.until == two.since and three.until is None
     assert (two.reason, three.reason) == ("auc 0.2 is at least 0.1", "AUC fell at noon")
     assert [item.version for item in (one, two, three) if item.has(between)] == [2]
+
+
+def server_config() -> Any:
+    """Return an empty `ModelServerConfig`, as TensorFlow Serving's model_server_config.proto has it."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    fields = {
+        "Specific": [("versions", 1, "int64*")],
+        "Policy": [("specific", 102, "Specific")],
+        "ModelConfig": [
+            ("name", 1, "string"),
+            ("base_path", 2, "string"),
+            ("model_platform", 4, "string"),
+            ("model_version_policy", 7, "Policy"),
+        ],
+        "ModelConfigList": [("config", 1, "ModelConfig*")],
+        "ModelServerConfig": [("model_config_list", 1, "ModelConfigList")],
+    }
+    file = descriptor_pb2.FileDescriptorProto(name="config.proto", package="serving", syntax="proto3")
+    for name, described in fields.items():
+        message = file.message_type.add(name=name)
+        for field, number, kind in described:
+            plain = kind.rstrip("*")
+            made = message.field.add(name=field, number=number, label=3 if kind.endswith("*") else 1)
+            if plain in fields:
+                made.type, made.type_name = made.TYPE_MESSAGE, f".serving.{plain}"
+            else:
+                made.type = made.TYPE_INT64 if plain == "int64" else made.TYPE_STRING
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("serving.ModelServerConfig"))()
 
 
 # -- pushes by hand ---------------------------------------------------------------------------------

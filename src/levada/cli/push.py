@@ -22,8 +22,8 @@ from levada.cli.session import Session
 def push(session: Session, model: str, version: int, to: str, reason: str, keep: int | None, as_json: bool) -> int:
     """Bring VERSION of MODEL to a folder and make it live there.
 
-    Only a version that passed its gate: its last evaluation, and the approval of a person where one was asked for. It is
-    signed and scanned as in a run.
+    Only a version that passed its gate: its last evaluation, and the approval of a person where one was asked for.
+    It is signed and scanned as in a run.
     """
     from levada.pushing.by_hand import push_by_hand
 

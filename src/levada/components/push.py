@@ -67,7 +67,7 @@ def push(ctx: Context, model: Model, blessing: Blessing, *, to: str, keep: int |
 
 
 def _remove_old(ctx: Context, folder: ServingFolder, name: str, keep: int) -> list[int]:
-    """Remove versions that are not kept; what is live is so by now, so that a folder that cannot be removed only warns."""
+    """Remove versions that are not kept. What is live is so by now: a folder that cannot be removed only warns."""
     try:
         return remove_old(ctx.registry, folder, name, keep)
     except LevadaError as error:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from levada.artifact import ArtifactRecord
 from levada.errors import LevadaError
+from levada.history.live import stretches
 from levada.journal import Tail
-from levada.mlflow.connection import Connection, without_secrets
+from levada.mlflow.connection import Connection, is_refusal, without_secrets
 from levada.mlflow.cursor import Cursors, Told
+from levada.mlflow.description import model_description
 from levada.mlflow.limits import VERSION_TAG, cut
 from levada.mlflow.versions import CHALLENGER, Versions
 from levada.registry import Promotion, Registry, Release, Version
@@ -74,7 +76,19 @@ class Promotions:
             if self._versions.alias(model, CHALLENGER) == number:
                 self._client.delete_registered_model_alias(model, CHALLENGER)
         if done > told.promotions:
+            self._describe(model)
             self._cursors.save_told(model, Told(done, number or told.alias, told.orders))
+
+    def _describe(self, model: str) -> None:
+        """Write on the model's page what was live when, as the store's chain has it."""
+        try:
+            tags = self._client.get_registered_model(model).tags
+        except Exception as error:
+            if is_refusal(error):
+                return  # somebody removed it in MLflow
+            raise
+        text = model_description(str(tags.get("levada.pipeline", model)), model, stretches(self._store, model))
+        self._client.update_registered_model(model, text)
 
     def _is_to_come(self, promotion: Promotion) -> bool:
         """Whether this MLflow may still get a promoted version: not if it, or its record here, was deleted."""

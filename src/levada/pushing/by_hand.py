@@ -184,7 +184,7 @@ def _let_through(registry: Registry, model: str, number: int, fingerprint: str) 
     if why:
         raise RegistryError(
             f"version {number} of {model} {why}.",
-            hint="No version is pushed past its gate. Change the gate where it is written, and evaluate the model again.",
+            hint="No version is pushed past its gate. Change that where it is written, and evaluate the model again.",
         )
     if decision is not None:
         reasons.insert(0, f"approved{_by(decision)}")

@@ -122,10 +122,8 @@ def _finish(registry: Registry, move: Move, folder: ServingFolder) -> list[str]:
     registry.finish_move(move, "done")
     if promotion is None:
         return []
-    return [
-        f"{move.model}: the {move.kind} of version {move.version} was cut off; {move.destination} serves it, and it is "
-        "the champion now."
-    ]
+    cut_off = f"{move.model}: the {move.kind} of version {move.version} was cut off"
+    return [f"{cut_off}; {move.destination} serves it, and it is the champion now."]
 
 
 def _agree(registry: Registry, folder: ServingFolder, model: str) -> None:

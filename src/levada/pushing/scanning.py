@@ -3,7 +3,8 @@
 Each format is looked at by what knows it:
 
 - SavedModel, Keras and pickles by `modelscan`: operations that read and write files or that TensorFlow does not have,
-  Lambda layers, pickles that reach for functions; a file that it could not read counts as found.
+  Lambda layers, pickles that reach for functions; a file that it could not read counts as found. No pickle is let
+  through, though: it knows the functions that do harm by their names, and not all of them.
 - ONNX: operations of a domain that ONNX Runtime does not bring itself, which would load a library of somebody else's;
   weights in files outside the model's folder.
 - LiteRT: operations that the interpreter does not bring itself, TensorFlow's own ("Flex") among them.
@@ -18,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from levada.errors import ComponentError, ModelError
+from levada.models.files import PICKLES
 from levada.signing import Policy
 
 ONNX_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc")
@@ -47,7 +49,7 @@ def refuse_unsafe(content: Mapping[str, Path], format_: str, policy: Policy) -> 
         more = f" ... and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise ComponentError(
             "the model is not safe to serve: " + "; ".join(str(item) for item in found[:SHOWN]) + more,
-            hint="Nothing was pushed. Export the model without it; if the file is not yours, find out where it is from.",
+            hint="Nothing was pushed. Export the model without it; if the file is not yours, ask where it is from.",
         )
 
 
@@ -56,6 +58,8 @@ def scan(content: Mapping[str, Path], format_: str, policy: Policy) -> Iterator[
     for path, file in content.items():
         if file.is_symlink():
             yield Finding(path, "is a link, and what it leads to may change")
+        elif PurePosixPath(path).suffix.lower() in (*PICKLES, ".pt", ".pth"):
+            yield Finding(path, "is a pickle, which runs code where it is loaded")
         elif path.endswith(".onnx"):
             yield from _onnx(path, file, content)
         elif path.endswith(".tflite"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,12 +57,21 @@ def check_served(folder: Path) -> None:
     )
 
 
-def check_folder(place: Objects, key: str, trusted: Sequence[PublicKey], model: str | None, version: int | None) -> str:
+def check_folder(
+    place: Objects,
+    key: str,
+    trusted: Sequence[PublicKey],
+    model: str | None,
+    version: int | None,
+    digest: Callable[[str], str] | None = None,
+) -> str:
     """Check the folder at a key: signed by a trusted key, every file as it was, none more, none missing.
 
-    `model` and `version` say whose version it must be, None where that is not known. Returns the name of the key that
-    signed it. Raises SignatureError, naming the file.
+    `model` and `version` say whose version it must be, None where that is not known. `digest` gives the sha256 (hex) of
+    a file by its path in the folder, where that was read before. Returns the name of the key that signed it. Raises
+    SignatureError, naming the file.
     """
+    read = digest or (lambda path: place.digest(f"{key}/{path}"))
     home = place.uri_of(key)
     content = place.read(f"{key}/{SIGNATURE}")
     if content is None:
@@ -79,11 +88,11 @@ def check_folder(place: Objects, key: str, trusted: Sequence[PublicKey], model: 
         raise SignatureError(f"{home}/{path} is missing: {SIGNATURE} names it.", hint=_REMEDY)
     for path in sorted(there - signed.keys()):
         raise SignatureError(f"{home}/{path} was added: {SIGNATURE} does not name it.", hint=_REMEDY)
-    for path, digest in signed.items():
-        found = place.digest(f"{key}/{path}")
-        if found != digest:
+    for path, wanted in signed.items():
+        found = read(path)
+        if found != wanted:
             raise SignatureError(
-                f"{home}/{path} was changed: its sha256 is {found[:12]}… instead of {digest[:12]}…, which was signed.",
+                f"{home}/{path} was changed: its sha256 is {found[:12]}… instead of {wanted[:12]}…, which was signed.",
                 hint=_REMEDY,
             )
     _check_whose(place, key, model, version)
@@ -108,7 +117,7 @@ def signed_files(content: bytes, trusted: Sequence[PublicKey], address: str) -> 
         known = ", ".join(str(one.path) for one in trusted)
         raise SignatureError(
             f"{address} was made with the key {hint[:12]}…, which is not trusted here (trusted: {known}).",
-            hint="If its owner may push, add the public key to trust in [tool.levada]; if not, find out who wrote there.",
+            hint="If its owner may push, add the public key to trust in [tool.levada]; if not, ask who wrote there.",
         )
     _verify(key, kind, payload, signature, address)
     try:
@@ -155,7 +164,7 @@ def _check_whose(place: Objects, key: str, model: str | None, version: int | Non
     wanted = (model if model is not None else signed[0], version if version is not None else signed[1])
     if signed != wanted:
         raise SignatureError(
-            f"{home} was signed as {signed[0]} version {signed[1]}, and {wanted[0]} version {wanted[1]} should be there.",
+            f"{home} was signed as {signed[0]} version {signed[1]}, not as {wanted[0]} version {wanted[1]}.",
             hint=_REMEDY,
         )
 
