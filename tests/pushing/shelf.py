@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 from levada.artifacts import Blessing, Model, PushedModel
 from levada.artifacts.pushed import Pointer, ServingFolder
 from levada.components import push
+from levada.errors import SignatureError
 from levada.models import ModelDocument, Tensor
+from levada.pushing.moves import finish_all_moves
 from levada.registry import Registry, Version
+from levada.signing import check_folder, policy_of
 from tests.models.workshop import Workshop
 
 NAME = "flights"
@@ -83,3 +87,30 @@ class Shelf(Workshop):
             model.describe(ModelDocument("saved_model", "saved_model", tensors, tensors, f"f{number}", "by hand"))
 
         return self.make(Model, write)
+
+    def out_of_step(self) -> list[str]:
+        """Return how registry and folder disagree, and what is not whole there; nothing if all is in step."""
+        finish_all_moves(self.registry)
+        pointer, champion = self.live(), self.registry.champion(NAME)
+        if pointer is None or champion is None:
+            return [] if (pointer, champion) == (None, None) else [f"pointer {pointer}, champion {champion}"]
+        said: list[str] = []
+        if (pointer.version, pointer.fingerprint) != (champion.version, champion.fingerprint):
+            said.append(f"the pointer names {pointer.version}, the registry {champion.version}")
+        if pointer.version == pointer.before:
+            said.append(f"version {pointer.version} took over from itself")
+        config = self.folder.store.read("models.config")
+        described = self.folder.described(pointer.version) or {}
+        named = f"versions: {pointer.version} ".encode() in config if config else None
+        if named != (True if described.get("format") == "saved_model" else None):
+            said.append(f"models.config is out of step with version {pointer.version}")
+        for number in self.folder.versions():
+            try:
+                check_folder(self.folder.store, str(number), policy_of(self.root).keys(), NAME, number)
+            except SignatureError as error:
+                said.append(error.message)
+        if self.registry.unfinished_moves(NAME):
+            said.append("a move was left unfinished")
+        if any(left == right for left, right in itertools.pairwise(self.lived)):
+            said.append(f"a version was promoted after itself: {self.lived}")
+        return said

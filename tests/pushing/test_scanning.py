@@ -14,7 +14,6 @@ from levada.artifacts import Model
 from levada.errors import ComponentError
 from levada.models import ModelDocument, Tensor
 from levada.pushing.scanning import scan
-from levada.signing import policy_of
 from tests.pushing.shelf import Shelf
 
 pytest.importorskip("onnxruntime")
@@ -114,8 +113,10 @@ def lambda_layer() -> bytes:
 
 def test_pickles_lambda_layers_and_operations_on_files_are_refused(shelf: Shelf) -> None:
     pytest.importorskip("tensorflow")
+    pytest.importorskip("modelscan")
     plain = graph_with("MatMul")
     said = refused(shelf, saved_model(shelf, saved_model__pb=graph_with("MatMul", "WriteFile", "NoSuchThing")))
+    assert "saved_model.pb: the operation WriteFile, which reaches files or Python where it is served;" in said
     assert "saved_model.pb: the operation WriteFile, which reaches files where it is served (modelscan: high)" in said
     assert "saved_model.pb: the operation NoSuchThing, which TensorFlow does not have" in said
     said = refused(shelf, saved_model(shelf, saved_model__pb=plain, words__pkl=pickle.dumps(Called(os.system))))
@@ -125,7 +126,19 @@ def test_pickles_lambda_layers_and_operations_on_files_are_refused(shelf: Shelf)
     said = refused(shelf, saved_model(shelf, saved_model__pb=plain, words__pkl=pickle.dumps(Called(open))))
     assert "words.pkl: is a pickle" in said
     said = refused(shelf, saved_model(shelf, saved_model__pb=plain, keras_metadata__pb=lambda_layer()))
-    assert "keras_metadata.pb: a Lambda layer, which runs code of whoever made it" in said
+    assert said.count("keras_metadata.pb: a Lambda layer, which runs code of whoever made it") == 2
+
+
+def test_a_print_into_a_file_is_refused(shelf: Shelf, tmp_path: Path) -> None:
+    """TensorFlow's PrintV2 takes a file for its stream; printing to the log harms nobody."""
+    core = pytest.importorskip("tensorflow.core.protobuf.saved_model_pb2")
+    for stream, found in ((b"stderr", []), (b"file:///etc/motd", ["saved_model.pb: the operation PrintV2"])):
+        document = core.SavedModel()
+        node = document.meta_graphs.add().graph_def.node.add(name="print", op="PrintV2")
+        node.attr["output_stream"].s = stream
+        (tmp_path / "saved_model.pb").write_bytes(document.SerializeToString())
+        said = [str(item) for item in scan({"saved_model.pb": tmp_path / "saved_model.pb"})]
+        assert [item.partition(",")[0] for item in said] == found
 
 
 def test_what_cannot_be_looked_at_is_refused(shelf: Shelf) -> None:
@@ -136,7 +149,7 @@ def test_what_cannot_be_looked_at_is_refused(shelf: Shelf) -> None:
 def test_a_link_is_refused(shelf: Shelf, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(b"x")
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    (found,) = scan({"assets/words.txt": tmp_path / "link"}, "saved_model", policy_of())
+    (found,) = scan({"assets/words.txt": tmp_path / "link"})
     assert str(found) == "assets/words.txt: is a link, and what it leads to may change"
 
 
@@ -168,7 +181,7 @@ def litert(codes: list[tuple[int, bytes | None]]) -> bytes:
 def test_custom_operations_of_litert_are_refused(tmp_path: Path) -> None:
     def found(content: bytes) -> list[str]:
         (tmp_path / "model.tflite").write_bytes(content)
-        return [item.said for item in scan({"model.tflite": tmp_path / "model.tflite"}, "litert", policy_of())]
+        return [item.said for item in scan({"model.tflite": tmp_path / "model.tflite"})]
 
     assert found(litert([(9, None), (150, None)])) == []  # FULLY_CONNECTED, and one of the newer ones
     assert found(litert([(9, None), (32, b"FlexWriteFile")])) == [

@@ -46,7 +46,7 @@ def test_a_push_signs_with_a_key_that_only_its_owner_can_read(shelf: Shelf) -> N
 def test_the_public_key_alone_is_enough_and_what_model_signing_says_is_the_same(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The format is that of OpenSSF Model Signing: its own tool checks what Levada signs, and refuses what it refuses."""
+    """The format is that of OpenSSF Model Signing: its own tool checks what Levada signs."""
     from model_signing.verifying import Config
 
     shelf.push(1)

@@ -135,7 +135,7 @@ def place(folder: ServingFolder, version: Version, path: Path, policy: Policy) -
             hint="Versions were numbered anew, or somebody put it there: move it away, or push to another folder.",
         )
     content = _content(document, path)
-    refuse_unsafe(content, document.format, policy)
+    refuse_unsafe(content)
     sizes = {target: source.stat().st_size for target, source in content.items()}
     form = {
         "model": version.model,

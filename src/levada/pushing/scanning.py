@@ -2,9 +2,9 @@
 
 Each format is looked at by what knows it:
 
-- SavedModel, Keras and pickles by `modelscan`: operations that read and write files or that TensorFlow does not have,
-  Lambda layers, pickles that reach for functions; a file that it could not read counts as found. No pickle is let
-  through, though: it knows the functions that do harm by their names, and not all of them.
+- SavedModel: operations that read and write files, or call Python; Lambda layers. Pickles: none is served.
+- The same once more by `modelscan`, where it is installed: operations that TensorFlow does not have, pickles that reach
+  for functions. A file that it could not read counts as found.
 - ONNX: operations of a domain that ONNX Runtime does not bring itself, which would load a library of somebody else's;
   weights in files outside the model's folder.
 - LiteRT: operations that the interpreter does not bring itself, TensorFlow's own ("Flex") among them.
@@ -15,15 +15,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from levada.errors import ComponentError, ModelError
 from levada.models.files import PICKLES
-from levada.signing import Policy
+from levada.models.saved_model_import import REFUSED
 
 ONNX_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc")
 """Where the operations come from that ONNX Runtime brings itself."""
+
+FINGERPRINT = "fingerprint.pb"
+"""A few numbers that TensorFlow writes beside a graph."""
 
 SHOWN = 8
 
@@ -39,12 +43,12 @@ class Finding:
         return f"{self.path}: {self.said}"
 
 
-def refuse_unsafe(content: Mapping[str, Path], format_: str, policy: Policy) -> None:
+def refuse_unsafe(content: Mapping[str, Path]) -> None:
     """Raise ComponentError, with what was found, for files that are not safe to load, or that nobody could look at.
 
     `content` gives each file by its path in the model's folder.
     """
-    found = list(scan(content, format_, policy))
+    found = list(scan(content))
     if found:
         more = f" ... and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise ComponentError(
@@ -53,13 +57,15 @@ def refuse_unsafe(content: Mapping[str, Path], format_: str, policy: Policy) -> 
         )
 
 
-def scan(content: Mapping[str, Path], format_: str, policy: Policy) -> Iterator[Finding]:
+def scan(content: Mapping[str, Path]) -> Iterator[Finding]:
     """Yield what is wrong with the files of a model; see `refuse_unsafe`."""
     for path, file in content.items():
         if file.is_symlink():
             yield Finding(path, "is a link, and what it leads to may change")
         elif PurePosixPath(path).suffix.lower() in (*PICKLES, ".pt", ".pth"):
             yield Finding(path, "is a pickle, which runs code where it is loaded")
+        elif path.endswith(".pb"):
+            yield from _saved_model(path, file)
         elif path.endswith(".onnx"):
             yield from _onnx(path, file, content)
         elif path.endswith(".tflite"):
@@ -67,12 +73,12 @@ def scan(content: Mapping[str, Path], format_: str, policy: Policy) -> Iterator[
     weights = {where for path, file in content.items() if path.endswith(".onnx") for where in _beside(file)}
     known = {path: file for path, file in content.items() if path not in weights and _is_for_modelscan(path, file)}
     if known:
-        yield from _modelscan(known, policy)
+        yield from _modelscan(known)
 
 
 def _is_for_modelscan(path: str, file: Path) -> bool:
     """Whether a file is of a kind that `modelscan` looks at; TensorFlow's `fingerprint.pb` is a few numbers."""
-    if path == "fingerprint.pb":
+    if path == FINGERPRINT:
         return False
     if PurePosixPath(path).suffix.lower() in SCANNED:
         return True
@@ -104,18 +110,13 @@ SCANNED = frozenset(
 """Endings of the files that `modelscan` has scanners for."""
 
 
-def _modelscan(known: Mapping[str, Path], policy: Policy) -> Iterator[Finding]:
+def _modelscan(known: Mapping[str, Path]) -> Iterator[Finding]:
+    """Yield what `modelscan` finds, where it is installed: it has no version for Python 3.13 yet."""
     try:
-        logging.getLogger("modelscan").addHandler(logging.NullHandler())
         from modelscan.modelscan import ModelScan
-    except ImportError as error:
-        if policy.required:
-            raise ModelError(
-                f"what is pushed is scanned, and {error.name} is not installed.",
-                hint="pip install 'levada[signing]'; or push what nobody has looked at: "
-                'signatures = "optional" in [tool.levada].',
-            ) from None
+    except ImportError:
         return
+    logging.getLogger("modelscan").addHandler(logging.NullHandler())
     scanner = ModelScan()
     for path, file in known.items():
         report: dict[str, Any] = scanner.scan(file)
@@ -149,6 +150,66 @@ def _reason(error: Mapping[str, Any]) -> str:
     if "tensorflow" in text.lower() and "install" in text.lower():
         return "modelscan needs TensorFlow for it: pip install 'levada[tensorflow]'"
     return text.splitlines()[0][:200]
+
+
+def _saved_model(path: str, file: Path) -> Iterator[Finding]:
+    """Look at a graph's operations without TensorFlow, whose import takes seconds."""
+    if path == FINGERPRINT:
+        return
+    content = file.read_bytes()
+    if path.endswith("keras_metadata.pb"):
+        if b"Lambda" in content:
+            yield Finding(path, "a Lambda layer, which runs code of whoever made it")
+        return
+    from google.protobuf.message import DecodeError
+
+    document = _saved_model_class()()
+    try:
+        document.ParseFromString(content)
+    except DecodeError:
+        yield Finding(path, "could not be looked at: it is no SavedModel")
+        return
+    graphs = [meta.graph_def for meta in document.meta_graphs]
+    nodes = [node for graph in graphs for node in graph.node]
+    nodes += [node for graph in graphs for function in graph.library.function for node in function.node_def]
+    for name in sorted({node.op for node in nodes} & REFUSED):
+        yield Finding(path, f"the operation {name}, which reaches files or Python where it is served")
+    if any(node.op == "PrintV2" and _stream(node).startswith(b"file:") for node in nodes):
+        yield Finding(path, "the operation PrintV2, which writes a file where it is served")
+
+
+def _stream(node: Any) -> bytes:
+    return next((entry.value.s for entry in node.attr if entry.key == "output_stream"), b"")
+
+
+@cache
+def _saved_model_class() -> Any:
+    """Return the parts of TensorFlow's `SavedModel` message that say which operations there are."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    messages = {  # name: (field, number, type, repeated), as in tensorflow/core/protobuf and core/framework
+        "Value": [("s", 2, "bytes", False)],
+        "AttrEntry": [("key", 1, "string", False), ("value", 2, "Value", False)],
+        "Node": [("op", 2, "string", False), ("attr", 5, "AttrEntry", True)],
+        "Function": [("node_def", 3, "Node", True)],
+        "Library": [("function", 1, "Function", True)],
+        "Graph": [("node", 1, "Node", True), ("library", 2, "Library", False)],
+        "MetaGraph": [("graph_def", 2, "Graph", False)],
+        "SavedModel": [("meta_graphs", 2, "MetaGraph", True)],
+    }
+    file = descriptor_pb2.FileDescriptorProto(name="levada/saved_model.proto", package="levada", syntax="proto3")
+    for name, fields in messages.items():
+        message = file.message_type.add(name=name)
+        for field, number, kind, repeated in fields:
+            made = message.field.add(name=field, number=number)
+            made.label = made.LABEL_REPEATED if repeated else made.LABEL_OPTIONAL
+            if kind in messages:
+                made.type, made.type_name = made.TYPE_MESSAGE, f".levada.{kind}"
+            else:
+                made.type = made.TYPE_BYTES if kind == "bytes" else made.TYPE_STRING
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("levada.SavedModel"))
 
 
 def _onnx(path: str, file: Path, content: Mapping[str, Path]) -> Iterator[Finding]:

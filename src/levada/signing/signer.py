@@ -22,7 +22,7 @@ def sign(folder: Path, policy: Policy) -> None:
         from model_signing.signing import Config as Signing
     except ImportError as error:
         raise SignatureError(
-            f"a push is signed, and {error.name} is not installed.",
+            f"what is pushed is signed, and {error.name} is not installed.",
             hint="pip install 'levada[signing]'; or push unsigned, and load what is unsigned: "
             'signatures = "optional" in [tool.levada].',
         ) from None
