@@ -1,7 +1,7 @@
 """What pushing costs beyond the copy, and whether kills leave registry and serving folder in step.
 
     .venv/bin/python benchmarks/push.py              CPU seconds: sign and verify 100 MB, a rollback command
-    .venv/bin/python benchmarks/push.py --kills 100  `levada push` and `levada rollback` killed with -9 at random moments
+    .venv/bin/python benchmarks/push.py --kills 100  commands killed with -9 at random moments
 
 After each kill the next command runs to its end, and then: the pointer, the registry's last promotion and
 `models.config` name the same version, every version that lies in the folder is whole and signed, no temporary folder is
