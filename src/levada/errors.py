@@ -126,6 +126,10 @@ class ModelError(LevadaError):
     """A model that cannot be saved, loaded or asked for a prediction."""
 
 
+class SignatureError(ModelError):
+    """A model that cannot be signed, or whose signature is missing, wrong, or by a key that is not trusted."""
+
+
 class TrainingError(LevadaError):
     """A training that cannot go on: its loss is no number, or there is no memory left."""
 
