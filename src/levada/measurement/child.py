@@ -94,9 +94,7 @@ def _measured(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     found |= {"p50": _quantile(taken, 0.5), "p99": _quantile(taken, 0.99), "calls": len(taken)}
     predictor.answer(many)
     fewer = min(BATCHES, max(FEWEST_BATCHES, int(request["calls"]) // 10))
-    taken = _timed(
-        lambda call: predictor.answer(many), {**request, "calls": fewer}, FEWEST_BATCHES
-    )
+    taken = _timed(lambda call: predictor.answer(many), {**request, "calls": fewer}, FEWEST_BATCHES)
     found |= {"throughput": batch * len(taken) / sum(taken), "batch": batch, "batches": len(taken)}
     found |= {"peak_memory": _memory("VmHWM"), "total_cpu": time.process_time()}
     if request["reference"]:
