@@ -13,7 +13,8 @@ from levada.errors import ComponentError, LevadaError
 from levada.pushing.moves import go_live
 from levada.pushing.placement import alone
 from levada.pushing.retention import check_keep, remove_old
-from levada.registry import Promotion, Release
+from levada.pushing.way_back import taken_back
+from levada.registry import Promotion, Release, Version
 from levada.signing import policy_of
 
 SECONDS_BETWEEN_WORDS = 5
@@ -30,9 +31,10 @@ def push(ctx: Context, model: Model, blessing: Blessing, *, to: str, keep: int |
     While the registry is away nothing is written there: the push is ordered, and the next command that reaches the
     registry carries the order out.
 
-    Raises ComponentError for a model that the blessing does not cover or that is not safe to load, for a folder that
-    holds another model or other things, and for `keep` below 2; StoreError where the folder cannot be written;
-    SignatureError if the model cannot be signed; RegistryError if the registry refuses it.
+    Raises ComponentError for a model that the blessing does not cover or that is not safe to load, for a version that
+    a rollback took back, for a folder that holds another model or other things, and for `keep` below 2; StoreError
+    where the folder cannot be written; SignatureError if the model cannot be signed; RegistryError if the registry
+    refuses it.
     """
     check_keep(keep)
     name = _covered(model, blessing)
@@ -46,6 +48,7 @@ def push(ctx: Context, model: Model, blessing: Blessing, *, to: str, keep: int |
         pushed.write_pending(name, model.fingerprint, to)
         ctx.summary(PENDING)
         return pushed
+    _refuse_taken_back(ctx, version)
     release = Release(version, model.record, blessing.challenged, reason, ctx.run_id)
     removed: list[int] = []
     with alone(folder):
@@ -64,6 +67,17 @@ def push(ctx: Context, model: Model, blessing: Blessing, *, to: str, keep: int |
     gone = f" · removed {', '.join(str(number) for number in removed)}" if removed else ""
     ctx.summary(f"{to}/{version.version}" + (gone if moved.pointed else " serves this model already"))
     return pushed
+
+
+def _refuse_taken_back(ctx: Context, version: Version) -> None:
+    """Raise ComponentError for a version that a person took back: the next scheduled run must not bring it back."""
+    taken = taken_back(ctx.registry.promotions(version.model), version)
+    if taken is not None:
+        name, when = version.model, taken.time[:16].replace("T", " ")
+        raise ComponentError(
+            f"version {version.version} of {name} was taken back by {taken.actor} on {when} UTC: {taken.reason}.",
+            hint=f"A run does not bring it back: levada rollback {name} --to {version.version} does. Or train another.",
+        )
 
 
 def _remove_old(ctx: Context, folder: ServingFolder, name: str, keep: int) -> list[int]:
