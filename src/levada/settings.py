@@ -290,12 +290,13 @@ SETTINGS: dict[str, Setting] = {
     "beam": Setting(_texts),
     "jobs": Setting(_jobs, "LEVADA_JOBS", int),
     "cache": Setting(_cache, "LEVADA_CACHE"),
-    "signatures": Setting(_signatures, "LEVADA_SIGNATURES"),
-    "sign_with": Setting(_text, "LEVADA_SIGN_WITH", lambda text: _from_folder(text, Path.cwd())),
+    "signatures": Setting(_signatures, "LEVADA_SIGNATURES", everywhere=False),
+    "sign_with": Setting(_text, "LEVADA_SIGN_WITH", lambda text: _from_folder(text, Path.cwd()), everywhere=False),
     "trust": Setting(
         _texts,
         "LEVADA_TRUST",
         lambda text: [_from_folder(path, Path.cwd()) for path in text.split(os.pathsep) if path],
+        everywhere=False,
     ),
 }
 """Every setting by name, in the order that `levada settings` shows them."""

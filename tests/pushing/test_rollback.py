@@ -45,6 +45,22 @@ def test_a_rollback_makes_the_version_before_live_again_and_says_who_and_why(she
     assert "@" in last.actor
 
 
+def test_a_run_does_not_bring_back_what_a_person_took_back(shelf: Shelf) -> None:
+    """A schedule would, within the hour: the push of that version does not hold any more."""
+    shelf.push(1)
+    shelf.push(2)
+    back(shelf)
+    with pytest.raises(ComponentError, match=r"version 2 of flights was taken back by .+@.+ on .+: AUC fell at noon"):
+        shelf.push(2)
+    assert shelf.pointer()["version"] == 1
+    shelf.push(3)  # another goes on
+    with pytest.raises(ComponentError, match="was taken back"):
+        shelf.push(2)
+    back(shelf, to=2)
+    shelf.push(2)
+    assert shelf.pointer()["version"] == 2
+
+
 def test_a_second_rollback_goes_further_back_and_to_takes_one_back(shelf: Shelf) -> None:
     for number in (1, 2, 3):
         shelf.push(number)

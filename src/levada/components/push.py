@@ -14,7 +14,8 @@ from levada.errors import ComponentError, LevadaError
 from levada.pushing.moves import go_live
 from levada.pushing.placement import alone
 from levada.pushing.retention import check_keep, remove_old
-from levada.registry import Promotion, Release
+from levada.pushing.way_back import taken_back
+from levada.registry import Promotion, Release, Version
 from levada.signing import policy_of
 
 SECONDS_BETWEEN_WORDS = 5
@@ -42,9 +43,10 @@ def push(
     With `checked`, what `validate_serving` says of this model, a model that cannot be served is not pushed, and the
     requests that were asked come along to warm the version up (not with a push that was ordered).
 
-    Raises ComponentError for a model that the blessing does not cover or that is not safe to load, for a folder that
-    holds another model or other things, and for `keep` below 2; StoreError where the folder cannot be written;
-    SignatureError if the model cannot be signed; RegistryError if the registry refuses it.
+    Raises ComponentError for a model that the blessing does not cover or that is not safe to load, for a version that
+    a rollback took back, for a folder that holds another model or other things, and for `keep` below 2; StoreError
+    where the folder cannot be written; SignatureError if the model cannot be signed; RegistryError if the registry
+    refuses it.
     """
     check_keep(keep)
     name = _covered(model, blessing)
@@ -63,6 +65,7 @@ def push(
         pushed.write_pending(name, model.fingerprint, to)
         ctx.summary(PENDING)
         return pushed
+    _refuse_taken_back(ctx, version)
     release = Release(version, model.record, blessing.challenged, reason, ctx.run_id)
     removed: list[int] = []
     warmup = checked.warmup if checked is not None else None
@@ -82,6 +85,17 @@ def push(
     gone = f" · removed {', '.join(str(number) for number in removed)}" if removed else ""
     ctx.summary(f"{to}/{version.version}" + (gone if moved.pointed else " serves this model already"))
     return pushed
+
+
+def _refuse_taken_back(ctx: Context, version: Version) -> None:
+    """Raise ComponentError for a version that a person took back: the next scheduled run must not bring it back."""
+    taken = taken_back(ctx.registry.promotions(version.model), version)
+    if taken is not None:
+        name, when = version.model, taken.time[:16].replace("T", " ")
+        raise ComponentError(
+            f"version {version.version} of {name} was taken back by {taken.actor} on {when} UTC: {taken.reason}.",
+            hint=f"A run does not bring it back: levada rollback {name} --to {version.version} does. Or train another.",
+        )
 
 
 def _remove_old(ctx: Context, folder: ServingFolder, name: str, keep: int) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from levada.artifact import ArtifactRecord
 from levada.errors import LevadaError, StoreError
 from levada.journal import Journal, Tail
+from levada.pushing.way_back import taken_back
 from levada.registry import Order, Promotion, Registry, Release, Version
 from levada.store import Store
 
@@ -53,6 +54,10 @@ def _void(registry: Registry, order: Order, later: list[Order]) -> str:
     other = next((item for item in later if _supersedes(item, order)), None)
     if other is not None:
         return f"the push of run {other.run} came after it"
+    version = registry.version(order.model, order.fingerprint)
+    taken = taken_back(registry.promotions(order.model), version) if version is not None else None
+    if taken is not None:
+        return f"{taken.actor} has taken that version back"
     champion = registry.champion(order.model)
     if champion is None or champion.fingerprint == order.fingerprint:
         return ""

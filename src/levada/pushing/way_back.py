@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from levada.registry import Promotion
+from levada.registry import Promotion, Version
 
 
 def way_back(promotions: Sequence[Promotion]) -> list[Promotion]:
@@ -27,3 +28,14 @@ def way_back(promotions: Sequence[Promotion]) -> list[Promotion]:
 
 def _same(left: Promotion, right: Promotion) -> bool:
     return (left.fingerprint, left.version) == (right.fingerprint, right.version)
+
+
+def taken_back(promotions: Sequence[Promotion], version: Version) -> Promotion | None:
+    """Return the rollback that took a version back, None if none did or a person has brought it back since."""
+    after = [later for earlier, later in pairwise(promotions) if _is(earlier, version)]
+    is_live = bool(promotions) and _is(promotions[-1], version)
+    return after[-1] if after and not is_live and after[-1].how == "rollback" else None
+
+
+def _is(promotion: Promotion, version: Version) -> bool:
+    return (promotion.fingerprint, promotion.version) == (version.fingerprint, version.version)

@@ -160,25 +160,29 @@ def _compare(
         elif digest(path) != entry.sha256:
             said = f"{address} has the sha256 {digest(path)[:12]}… instead of {entry.sha256[:12]}…."
             yield _finding(item, address, said)
-    for path in sorted(there.keys() - wanted.files.keys() - {DOCUMENT, SIGNATURE}):
-        address = folder.store.uri_of(f"{version}/{path}")
-        yield _finding(item, address, f"{address} ({there[path]:,} bytes) is not part of {item.name}.", "added")
-    address = folder.store.uri_of(f"{version}/{DOCUMENT}")
     try:
         described = folder.described(version)
     except StoreError as error:
-        yield _finding(item, address, error.message)
+        yield _finding(item, folder.store.uri_of(f"{version}/{DOCUMENT}"), error.message)
         return
+    # Requests to warm a version up come with the push, not with the model: the signature vouches for them.
+    sizes = {entry[0]: entry[1] for entry in (described or {}).get("files", [])}
+    along = {path for path in there.keys() - wanted.files.keys() if sizes.get(path) == there[path]}
+    for path in sorted(there.keys() - wanted.files.keys() - along - {DOCUMENT, SIGNATURE}):
+        address = folder.store.uri_of(f"{version}/{path}")
+        yield _finding(item, address, f"{address} ({there[path]:,} bytes) is not part of {item.name}.", "added")
+    address = folder.store.uri_of(f"{version}/{DOCUMENT}")
     if described is None:
         yield _finding(item, address, f"{address} is missing.", "missing")
         return
-    sizes = {entry[0]: entry[1] for entry in described.get("files", [])}
     differ = [
         name
         for name in sorted(described.keys() | wanted.document.keys())
         if name not in ("entry", "files", "model", "version") and described.get(name) != wanted.document.get(name)
     ]
-    if sizes != {path: entry.size for path, entry in wanted.files.items()}:
+    if {path: size for path, size in sizes.items() if path not in along} != {
+        path: entry.size for path, entry in wanted.files.items()
+    }:
         differ.append("files")
     if differ:
         yield _finding(item, address, f"{address} says other than the model in the store: {', '.join(differ)}.")
