@@ -6,7 +6,7 @@ The signature has one keyword tensor per feature, so TensorFlow Serving's row fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.model import Model, ModelDocument, Tensor
@@ -16,6 +16,8 @@ from levada.models.signatures import WIDE
 
 if TYPE_CHECKING:
     import keras
+
+    from levada.models.feed import Arrays
 
 ENTRY = "saved_model"
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
@@ -43,23 +45,9 @@ def save_keras(
     import keras as keras_
     import tensorflow as tf
 
-    tensors = tuple(inputs) if inputs is not None else _inputs_of(model)
-    call = _caller(model, tensors)
-
-    def serve(**features: Any) -> dict[str, Any]:
-        return _outputs_of(call(features), output)
-
-    specs = {
-        tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name)
-        for tensor in tensors
-    }
-    function: Any = tf.function(serve, autograph=False)
-    concrete: Any = function.get_concrete_function(**specs)
-    _refuse_python(concrete.graph.as_graph_def())
-    outputs = tuple(
-        Tensor(name, spec.dtype.name, (-1, *spec.shape[1:]), classes=tuple(classes) if len(spec.shape) == 2 else ())
-        for name, spec in concrete.structured_outputs.items()
-    )
+    tensors = tuple(inputs) if inputs is not None else inputs_of(model)
+    function, concrete = traced(caller(model, tensors), tensors, output)
+    outputs = outputs_of(concrete, classes)
     archive: Any = keras_.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint("serve", function)
@@ -68,6 +56,53 @@ def save_keras(
     framework = f"keras {keras_.__version__}, tensorflow {tf.__version__}"
     out.describe(ModelDocument("saved_model", ENTRY, tensors, outputs, fingerprint, framework))
     return out
+
+
+def traced(call: Callable[[dict[str, Any]], Any], inputs: tuple[Tensor, ...], output: str) -> tuple[Any, Any]:
+    """Return what serves a call of tensors by name: a `tf.function` of them, and its trace for any number of rows.
+
+    Raises ModelError for outputs without names, and a call of Python.
+    """
+    import tensorflow as tf
+
+    def serve(**features: Any) -> dict[str, Any]:
+        return _outputs_of(call(features), output)
+
+    specs = {
+        tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name)
+        for tensor in inputs
+    }
+    function: Any = tf.function(serve, autograph=False)
+    concrete: Any = function.get_concrete_function(**specs)
+    _refuse_python(concrete.graph.as_graph_def())
+    return function, concrete
+
+
+def outputs_of(concrete: Any, classes: Sequence[str | int]) -> tuple[Tensor, ...]:
+    """Return the outputs of a trace as callers see them. Raises ModelError for one whose rows have no fixed size."""
+    return tuple(
+        Tensor(
+            name,
+            spec.dtype.name,
+            (-1, *_fixed("gives", name, spec.shape[1:])),
+            classes=tuple(classes) if len(spec.shape) == 2 else (),
+        )
+        for name, spec in concrete.structured_outputs.items()
+    )
+
+
+def served_by(model: Any, inputs: tuple[Tensor, ...], output: str) -> Callable[[Arrays], Arrays]:
+    """Return what a Keras model answers to arrays by input, as a model that was saved would: arrays by output."""
+    import tensorflow as tf
+
+    _, concrete = traced(caller(model, inputs), inputs, output)
+    dtypes: dict[str, Any] = {tensor.name: tf.as_dtype(tensor.dtype) for tensor in inputs}
+
+    def answer(arrays: Arrays) -> Arrays:
+        given = concrete(**{name: tf.constant(array, dtypes[name]) for name, array in arrays.items()})
+        return {name: value.numpy() for name, value in given.items()}
+
+    return answer
 
 
 def _refuse_python(graph: Any) -> None:
@@ -82,7 +117,11 @@ def _refuse_python(graph: Any) -> None:
         )
 
 
-def _inputs_of(model: Any) -> tuple[Tensor, ...]:
+def inputs_of(model: Any) -> tuple[Tensor, ...]:
+    """Return one input per `keras.Input`, as callers see it.
+
+    Raises ModelError for a model without, and for an input whose rows have no fixed size.
+    """
     symbolic = getattr(model, "inputs", None)
     if not symbolic:
         raise ModelError(
@@ -98,7 +137,18 @@ def _inputs_of(model: Any) -> tuple[Tensor, ...]:
 
 
 def _shape_of(item: Any, padded: set[str]) -> tuple[int, ...]:
-    return (-1, *item.shape[1:]) if item.name in padded else _rows_of(item.shape[1:])
+    sizes = _fixed("takes", item.name, item.shape[1:])
+    return (-1, *sizes) if item.name in padded else _rows_of(sizes)
+
+
+def _fixed(side: str, name: str, sizes: Any) -> tuple[int, ...]:
+    if any(size is None for size in sizes):
+        shape = ["rows", *("open" if size is None else size for size in sizes)]
+        raise ModelError(
+            f"the model {side} '{name}' of the shape [{', '.join(str(size) for size in shape)}]: a row has one size.",
+            hint="Fix it: keras.Input((length,)), with lists filled up, or images resized, to that length.",
+        )
+    return tuple(sizes)
 
 
 def _rows_of(shape: Any) -> tuple[int, ...]:
@@ -111,8 +161,11 @@ def _wide(dtype: str) -> str:
     return WIDE.get(dtype, dtype)
 
 
-def _caller(model: Any, tensors: tuple[Tensor, ...]) -> Any:
-    """Return a function of the features by name that calls the model in the form and dtypes that it wants."""
+def caller(model: Any, tensors: tuple[Tensor, ...]) -> Callable[[dict[str, Any]], Any]:
+    """Return a function of the features by name that calls the model in the form and dtypes that it wants.
+
+    Raises ModelError for a feature that the model has no input for.
+    """
     import tensorflow as tf
 
     symbolic = {item.name: item for item in getattr(model, "inputs", None) or ()}
