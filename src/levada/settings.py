@@ -32,6 +32,7 @@ FILE = "pyproject.toml"
 ENVIRONMENT = "LEVADA_ENV"
 
 Cache = Literal["read-write", "read", "off"]
+Verify = Literal["always", "sizes"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Settings:
     beam: tuple[str, ...] = ()
     jobs: int | None = None
     cache: Cache = "read-write"
+    verify: Verify = "always"
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -231,6 +233,12 @@ def _cache(value: Any) -> Cache:
     return value
 
 
+def _verify(value: Any) -> Verify:
+    if value not in ("always", "sizes"):
+        raise ValueError('must be "always" or "sizes"')
+    return value
+
+
 def _secret(value: Any) -> Secret:
     secret = _as_secret(value)
     if secret is None:
@@ -276,6 +284,7 @@ SETTINGS: dict[str, Setting] = {
     "beam": Setting(_texts),
     "jobs": Setting(_jobs, "LEVADA_JOBS", int),
     "cache": Setting(_cache, "LEVADA_CACHE"),
+    "verify": Setting(_verify, "LEVADA_VERIFY"),
 }
 """Every setting by name, in the order that `levada settings` shows them."""
 
