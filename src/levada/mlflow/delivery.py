@@ -68,8 +68,10 @@ def deliver_pending(store: Store, tracking_uri: str) -> Report:
 
     MLflow is not imported if the store has no run. Runs that still go on are left to their own process.
     """
+    if not tracking_uri:
+        return Report(trouble=NOWHERE)
     backlog = Backlog(store, tracking_uri)
-    if not tracking_uri or not store.list("runs"):
+    if not store.list("runs"):
         return Report()
     try:
         backlog.connect()
