@@ -24,7 +24,7 @@ from levada.result import Result
 from levada.store import Store
 from levada.store.objects import Objects
 from levada.verification import verify
-from tests.arithmetic import Number, add, make, number
+from tests.arithmetic import Number, add, make
 from tests.inline import begin, plan_of, run_nodes, value_of
 from tests.stores import again, s3_address, store  # noqa: F401
 
@@ -238,7 +238,9 @@ def heavy(ctx: Context) -> Heavy:
 
 @component
 def double(ctx: Context, weight: Heavy) -> Number:
-    return number(ctx, 2 * weight.value())
+    made = ctx.output(Number)
+    made.put(2 * weight.value())
+    return made
 
 
 def trained() -> None:
