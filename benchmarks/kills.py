@@ -245,7 +245,9 @@ def main() -> int:
 
         hits, found = interrupt_runs(home / "interrupts", arguments.interrupts, rng)
         faults += found
-        say(f"{arguments.interrupts} interrupts", *(f"{count:4} {where}" for where, count in hits.most_common()), *found)
+        say(
+            f"{arguments.interrupts} interrupts", *(f"{count:4} {where}" for where, count in hits.most_common()), *found
+        )
     say(f"{len(faults)} faults" + (f", see {home}" if faults else ""))
     if not faults:
         shutil.rmtree(home)
