@@ -350,7 +350,4 @@ def test_a_pointer_of_another_form_is_said_to_be_damaged(tmp_path: Path) -> None
 
 
 def test_push_waits_behind_its_blessing_by_itself() -> None:
-    from levada.component import Options
-
-    options: Options = push._options  # pyright: ignore[reportPrivateUsage]
-    assert options.required_inputs == ("blessing",)
+    assert push.options.required_inputs == ("blessing",)
