@@ -71,11 +71,13 @@ clean:  ## remove what was made: .venv, caches, the built docs (not the store)
 
 # uv installs in seconds what pip takes minutes for, and checks every hash of the lock. Its version is the lock's.
 $(READY): pyproject.toml requirements.lock | $(UV)
-	@echo "Installing what requirements.lock names into .venv ..."
+	@echo "Installing the $$(grep -c '^[a-z0-9].*==' requirements.lock) packages of requirements.lock into .venv: 4 GB." \
+		"It takes half a minute to several, by machine and connection: at the end all is compiled, without a word."
 	$(UV) pip sync --python $(BIN)/python --require-hashes --compile-bytecode $$([ -t 2 ] || echo --quiet) requirements.lock
 	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --quiet --editable .
 	$(BIN)/python -m compileall -q $(wildcard $(CODE))
 	touch $@
+	echo "Done: .venv is ready."
 
 $(UV):
 	@python=

@@ -19,6 +19,8 @@ from typing import Any
 
 from measure import BIN, Timing, median, once
 
+from levada.store.documents import sealed
+
 PIPELINE = '''
 from __future__ import annotations
 from levada import Artifact, Context, component, pipeline
@@ -77,30 +79,24 @@ def again(first: Path, moment: datetime, cached: bool, failed: bool) -> None:
         target = folder / path.relative_to(first)
         target.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text()
-        if "nodes" in path.parts[-2:-1]:
-            result: dict[str, Any] = json.loads(text.replace(first.name, run_id) if not cached else text)
-            if cached:
-                result |= {"status": "cached", "seconds": 0.0}
-            target.write_text(json.dumps(result))
+        if path.suffix != ".json":
+            target.write_text(text.replace(first.name, run_id))
             continue
-        text = text.replace(first.name, run_id)
-        if path.name == "run.json":
-            form = json.loads(text) | {"time": moment.isoformat(timespec="milliseconds")}
-            text = json.dumps(form)
+        is_result = path.parent.name == "nodes"
+        form: dict[str, Any] = json.loads(text if is_result and cached else text.replace(first.name, run_id))
+        del form["sha256"]  # its seal, which it gets anew
+        if is_result and cached:
+            form |= {"status": "cached", "seconds": 0.0}
+        elif path.name == "run.json":
+            form |= {"time": moment.isoformat(timespec="milliseconds")}
         elif path.name == "end.json":
-            form = json.loads(text)
             total = sum(form["counts"].values())
-            form["counts"] = {
-                "done": 0 if cached else total,
-                "cached": total if cached else 0,
-                "failed": 0,
-                "skipped": 0,
-            }
+            ran, hits = (0, total) if cached else (total, 0)
+            form |= {"counts": {"done": ran, "cached": hits, "failed": 0, "skipped": 0}}
             form |= {"time": moment.isoformat(timespec="milliseconds")}
             if failed:
                 form |= {"status": "failed", "exit_code": 1}
-            text = json.dumps(form)
-        target.write_text(text)
+        target.write_bytes(sealed(json.dumps(form).encode()))
 
 
 def main() -> None:

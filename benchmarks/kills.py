@@ -1,8 +1,9 @@
-"""Runs killed with -9 at random moments: `.venv/bin/python benchmarks/kills.py 100`
+"""Runs killed with -9 at random moments: `.venv/bin/python benchmarks/kills.py 100 --interrupts 40`
 
 A series runs one pipeline in a fresh store until a run comes to its end. Each run is killed at a moment drawn from the
 time that an undisturbed one takes. After every kill the next command (`levada sync`, itself killed now and then) must
 close the run; what is checked each time and at the end of a series is in `faults_after_a_kill`, `faults_at_the_end`.
+`--interrupts` then stops as many runs with signals that can be answered, as `benchmarks/interrupts.py` does.
 """
 
 from __future__ import annotations
@@ -228,6 +229,7 @@ def main() -> int:
     parser.add_argument("kills", type=int, nargs="?", default=100, help="how often, over all pipelines")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pipelines", nargs="+", default=["digits", "flights"], help=f"also: {LIGHT}")
+    parser.add_argument("--interrupts", type=int, default=0, help="how often Ctrl-C or SIGTERM besides")
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
     home = Path(tempfile.mkdtemp(prefix="kills-of-levada-"))
@@ -238,6 +240,14 @@ def main() -> int:
         hits, found = kill_runs(home / name, words, share, rng)
         faults += found
         say(f"{name}: {hits.total()} kills", *(f"{count:4} {where}" for where, count in hits.most_common()))
+    if arguments.interrupts:
+        from interrupts import interrupt_runs  # which begins where this ends
+
+        hits, found = interrupt_runs(home / "interrupts", arguments.interrupts, rng)
+        faults += found
+        say(
+            f"{arguments.interrupts} interrupts", *(f"{count:4} {where}" for where, count in hits.most_common()), *found
+        )
     say(f"{len(faults)} faults" + (f", see {home}" if faults else ""))
     if not faults:
         shutil.rmtree(home)

@@ -10,7 +10,7 @@ from pathlib import Path
 from levada.settings import SETTINGS
 
 LEVADA = str(Path(sys.executable).parent / "levada")
-OURS = {"LEVADA_ENV", "LEVADA_VERIFY", *(setting.variable for setting in SETTINGS.values())}
+OURS = {"LEVADA_ENV", *(setting.variable for setting in SETTINGS.values())}
 
 
 def levada(

@@ -31,6 +31,7 @@ mlflow_username = "levada"
 mlflow_password = {env = "MLFLOW_PASSWORD"}
 jobs = 8
 cache = "read"
+verify = "sizes"
 """
 
 
@@ -61,6 +62,7 @@ def test_an_environments_table_goes_before_the_base(tmp_path: Path) -> None:
     assert origin_of(prod, "jobs") == "[tool.levada.env.prod] in pyproject.toml"
     assert origin_of(prod, "beam") == "[tool.levada] in pyproject.toml"
     assert origin_of(prod, "env") == "--env"
+    assert (base.store.verify, prod.store.verify) == ("always", "sizes")
 
 
 def test_a_variable_goes_before_the_tables_and_the_command_line_before_it(
@@ -136,6 +138,7 @@ def test_a_local_store_has_its_database_beside_it_and_another_has_none(tmp_path:
         ("[tool.levada]\njobs = 0\n", "[tool.levada]: 'jobs' must be a whole number of at least 1.", 2, ""),
         ("[tool.levada]\njobs = true\n", "[tool.levada]: 'jobs' must be a whole number of at least 1.", 2, ""),
         ("[tool.levada]\ncache = 'write'\n", '\'cache\' must be "read-write", "read" or "off".', 2, ""),
+        ("[tool.levada]\nverify = 'never'\n", '\'verify\' must be "always" or "sizes".', 2, ""),
         ("[tool.levada]\ncode = 'work'\n", "[tool.levada]: 'code' must be a list of texts.", 2, ""),
         (
             '[tool.levada]\ncode = ["."]\n',

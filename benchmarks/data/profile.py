@@ -140,6 +140,7 @@ def write(folder: Path, batches: Any) -> None:
 def by_levada(folder: str) -> dict[str, Any]:
     """Profile examples and write the statistics, as the component does."""
     import numpy as np  # noqa: F401
+    import pyarrow.compute  # noqa: F401
     import pyarrow.parquet as pq
 
     from levada.artifact import Making

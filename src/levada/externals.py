@@ -24,6 +24,7 @@ from levada.draw import current
 from levada.errors import DataError, PlanError
 from levada.extensions import installed, load_one
 from levada.fanout import Many
+from levada.lease import newest_runs
 from levada.plan import Binding, External, Output, Sequence
 from levada.registry import NAME, Registry
 from levada.store import INSIDE, Store, artifact_digest
@@ -136,7 +137,8 @@ def _resolve_previous(rest: str, type_: str, store: Store, root: Path) -> Resolu
     pipeline, _, place = rest.partition("/")
     node, _, output = place.rpartition(":")
     latest: ArtifactRecord | None = None
-    for key in reversed(store.list("runs")):
+    for run_id in newest_runs(store):
+        key = f"runs/{run_id}"
         facts, end = store.read_json(f"{key}/run.json"), store.read_json(f"{key}/end.json")
         if not facts or not end or facts.get("pipeline") != pipeline or end.get("status") != "finished":
             continue

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from typing import Any
 
 from levada.errors import StoreError
@@ -97,6 +98,19 @@ def ended(store: Store, run_id: str) -> End | None:
     """Return how a run ended, None while it goes on."""
     form = store.read_json(f"runs/{run_id}/end.json")
     return End(**form) if form else None
+
+
+def newest_runs(store: Store) -> Iterator[str]:
+    """Yield the ids of all runs, newest first: an id starts with its second, and within one the records tell."""
+
+    def began(run_id: str) -> str:
+        facts: dict[str, Any] = store.read_json(f"runs/{run_id}/run.json") or {}
+        return str(facts.get("time", ""))
+
+    listed = [key.rsplit("/", 1)[1] for key in reversed(store.list("runs"))]
+    for _, together in groupby(listed, key=lambda run_id: run_id.rpartition("-")[0]):
+        ids = list(together)
+        yield from sorted(ids, key=began, reverse=True) if len(ids) > 1 else ids
 
 
 def open_leases(store: Store) -> list[Lease]:

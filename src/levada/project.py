@@ -65,8 +65,9 @@ class Project:
 
     @cached_property
     def store(self) -> Store:
-        location = self.settings.store
-        return Store(location if "://" in location else self.root / location, self.settings.store_options)
+        settings = self.settings
+        location = settings.store if "://" in settings.store else self.root / settings.store
+        return Store(location, settings.store_options, settings.verify)
 
     @cached_property
     def tracking_uri(self) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
-from levada.lease import ended
+from levada.lease import ended, newest_runs
 from levada.plan import Plan
 from levada.resolved import Resolved
 from levada.store import Store
@@ -43,10 +44,9 @@ class CutShort:
 
 def cut_short(store: Store, pipeline: str) -> CutShort | None:
     """Return a pipeline's last run if it was killed or failed, else None."""
-    for key in reversed(store.list("runs")[-_LOOKED_AT:]):
-        facts = store.read_json(f"{key}/run.json")
+    for run_id in islice(newest_runs(store), _LOOKED_AT):
+        facts = store.read_json(f"runs/{run_id}/run.json")
         if facts and facts["pipeline"] == pipeline:
-            run_id = key.rsplit("/", 1)[1]
             how = ended(store, run_id)
             if how and how.status in ("killed", "failed"):
                 return CutShort(run_id, how.status, facts.get("arguments") or {})

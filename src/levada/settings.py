@@ -33,6 +33,7 @@ ENVIRONMENT = "LEVADA_ENV"
 
 Cache = Literal["read-write", "read", "off"]
 Signatures = Literal["required", "optional"]
+Verify = Literal["always", "sizes"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Settings:
     signatures: Signatures = "required"
     sign_with: str = "~/.config/levada/signing.pem"
     trust: tuple[str, ...] = ()
+    verify: Verify = "always"
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -245,6 +247,12 @@ def _signatures(value: Any) -> Signatures:
     return value
 
 
+def _verify(value: Any) -> Verify:
+    if value not in ("always", "sizes"):
+        raise ValueError('must be "always" or "sizes"')
+    return value
+
+
 def _secret(value: Any) -> Secret:
     secret = _as_secret(value)
     if secret is None:
@@ -298,6 +306,7 @@ SETTINGS: dict[str, Setting] = {
         lambda text: [_from_folder(path, Path.cwd()) for path in text.split(os.pathsep) if path],
         everywhere=False,
     ),
+    "verify": Setting(_verify, "LEVADA_VERIFY"),
 }
 """Every setting by name, in the order that `levada settings` shows them."""
 

@@ -129,6 +129,9 @@ def test_names_and_paths_may_have_spaces_and_letters_of_any_language(project: Pa
     assert told(project, "logs", run_id, "zählung").strip().endswith("gezählt: größe 数")
     shown = told(project, "show", run_id)
     assert "prüfung" in shown and "größe" in shown
+    first, last = (key.rsplit("/", 1)[1] for key in Store(str(project / "lager für alles")).list("runs")[:2])
+    assert "no difference: same plan, same code" in told(project, "diff", first, last)
+    assert "spalte ü" in told(project, "report", "last", "profile")
     assert "Everything is as it was made" in told(project, "verify")
     told(project, "graph", "prüfung", "-o", "bild für alle.svg")
     assert "zählung" in (project / "bild für alle.svg").read_text("utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from levada.cli.commands import execute
 from levada.errors import ProjectError
 from levada.settings import SETTINGS
 from levada.starter import make_project, package_of
@@ -65,6 +66,24 @@ def test_a_new_project_runs_and_passes_its_own_tests(tmp_path: Path) -> None:
         "tumour_watch/pipelines/__init__.py",
         "tumour_watch/pipelines/training.py",
     }
+
+
+def test_what_the_starter_needs_beyond_a_base_install_is_the_next_thing_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its model is ONNX. The project asks for it itself, so installing the project is enough."""
+    monkeypatch.chdir(tmp_path)
+    assert execute(["init", "with-all"]) == 0
+    assert "pip install" not in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # to Python a module that is not there
+    assert execute(["init", "demo"]) == 0
+    assert capsys.readouterr().out.splitlines()[2:4] == [
+        "next   cd demo",
+        '       pip install -e ".[dev]"   its model is kept as ONNX, which the extra levada[onnx] brings',
+    ]
+    assert tomllib.loads((tmp_path / "demo" / "pyproject.toml").read_text())["project"]["dependencies"] == [
+        "levada[onnx]"
+    ]
 
 
 def test_every_file_has_its_own_form(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from levada.artifacts import Model
-from levada.components import profile
+from levada.components import fit_features, profile
 from levada.errors import DataError, ModelError
 from levada.features import AsIs, Buckets, Cross, Features, Hashed, Image, Kind, Number, Text, Time, Words
 from levada.models import save_sklearn
@@ -74,16 +74,27 @@ def test_fitting_a_pipeline_leaves_the_state_from_statistics(workshop: Workshop)
     np.testing.assert_array_equal(transformer.transform(rows), before)
 
 
-@pytest.mark.parametrize("kind", [Number(indicator=True, column="gap"), Time(("hour",), column="t")])
-def test_what_does_not_convert_is_said(workshop: Workshop, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "said", "advice"),
+    [
+        ({"x": Number(indicator=True, column="gap")}, "its feature 'x_missing'", "leave out indicator"),
+        ({"w": Words(), "x": Cross(of=("w", "w"), encode="one_hot")}, "its feature 'x'", "It is a cross"),
+        ({"n": Number(), "x": Text(column="w")}, "its feature 'x'", "It is text"),
+        ({"x": Time(("hour",), column="t")}, "which no model input can be", "make numbers of them"),
+    ],
+)
+def test_what_does_not_convert_is_said(workshop: Workshop, kinds: dict[str, Kind], said: str, advice: str) -> None:
+    """By the feature's name, and what to do, not as the converter's own dump."""
     from sklearn.linear_model import LinearRegression
     from sklearn.pipeline import make_pipeline
 
-    features = Features({"x": kind})
-    estimator: Any = make_pipeline(fitted(workshop, features).transformer(), LinearRegression())
+    features, examples = Features(kinds), workshop.examples(TABLE, "train")
+    state = workshop.call(fit_features, examples, workshop.call(profile, examples), features=features)
+    estimator: Any = make_pipeline(state.fitted.transformer(), LinearRegression())
     estimator.fit(TABLE.select(features.columns).to_pandas(), np.arange(120.0))
-    with pytest.raises(ModelError, match=r"cannot be converted to ONNX|which no model input can be"):
+    with pytest.raises(ModelError, match=said) as caught:
         workshop.make(Model, lambda out: save_sklearn(estimator, out, TABLE))
+    assert advice in caught.value.hint and len(str(caught.value).splitlines()) == 2
 
 
 @pytest.mark.parametrize(
@@ -94,7 +105,8 @@ def test_what_does_not_convert_is_said(workshop: Workshop, kind: Kind) -> None:
         ({"w": Words(oov=2)}, "several places for unknown ones"),
         ({"w": Text(bins=4, weight="count")}, "text as hashed"),
         ({"w": Words(), "code": Words(), "c": Cross(of=("w", "code"), bins=3, encode="one_hot")}, "'c' is hashed"),
-        ({"n": Buckets(encode="index")}, "no feature of this description goes into a matrix"),
+        ({"n": Buckets(encode="index")}, "'n' is an index, and goes into no matrix of scikit-learn"),
+        ({"w": Words(), "code": Words(), "c": Cross(of=("w", "code"))}, "'c' is an index, as a Cross is by itself"),
     ],
 )
 def test_what_scikit_learn_has_not_is_refused(workshop: Workshop, kinds: dict[str, Kind], said: str) -> None:

@@ -13,6 +13,8 @@ from levada.history import History
 from levada.history.moments import ago, since, size_of, took
 from levada.history.outline import outcome
 from levada.lease import End, begin, end
+from levada.mlflow.cursor import Cursors
+from levada.resumption import cut_short
 from levada.store import Store
 from tests import arithmetic
 from tests.inline import plan_of, run_plan
@@ -58,7 +60,7 @@ def test_what_means_several_runs_is_answered_with_all_of_them(history: History) 
 
 
 def test_runs_of_one_second_are_in_the_order_in_which_they_started(tmp_path: Path) -> None:
-    """Their ids end at random."""
+    """Their ids end at random; whoever asks for the last one is told the same."""
     store = Store(tmp_path)
     for ending, milliseconds in (("bbbb", 100), ("cccc", 900), ("aaaa", 500)):
         run_id = f"20261124-100000-{ending}"
@@ -66,6 +68,11 @@ def test_runs_of_one_second_are_in_the_order_in_which_they_started(tmp_path: Pat
     history = History(store)
     assert [run.id[-4:] for run in history.newest()] == ["cccc", "aaaa", "bbbb"]
     assert [run.id[-4:] for run in history.before(history.find("aaaa"))] == ["bbbb"]
+    for ending, status in (("bbbb", "failed"), ("aaaa", "finished"), ("cccc", "killed")):
+        end(store, f"20261124-100000-{ending}", End(status, 0, 1.0, "2026-11-24T10:00:01.000+00:00"))
+    last = cut_short(store, "p")
+    assert last is not None and last.run_id.endswith("cccc")
+    assert [run_id[-4:] for run_id in Cursors(store, "sqlite:///x.db").pending()] == ["bbbb", "aaaa", "cccc"]
 
 
 @pytest.mark.parametrize("word", ["../../etc/passwd", "..", "", "aaa/../aaaa"])

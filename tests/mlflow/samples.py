@@ -243,8 +243,8 @@ def plan_of(graph: Any, **arguments: Any) -> Plan:
 
 
 def run_plan(plan: Plan, store: Store, uri: str | None, **options: Any) -> tuple[Outcome, MlflowReader | None]:
-    """Run a plan as `levada run` does, told to MLflow live if there is an address."""
-    reader = MlflowReader(store, uri) if uri else None
+    """Run a plan as `levada run` does, told to MLflow live unless the address is None; an empty one names none."""
+    reader = MlflowReader(store, uri) if uri is not None else None
     request = Request(
         plan=plan,
         store=store,

@@ -12,7 +12,7 @@ from levada import Context, component
 from levada.artifacts import PushedModel
 from levada.components import push
 from levada.journal import Tail
-from levada.mlflow.delivery import deliver_pending
+from levada.mlflow.delivery import NOWHERE, deliver_pending
 from levada.mlflow.orders import has_orders, settle_orders
 from levada.registry import Registry, Version
 from levada.store import Store
@@ -90,6 +90,20 @@ def test_a_push_waits_for_a_registry_that_is_away_and_any_later_run_completes_it
     assert kinds(store, outcome.run_id)[-3:] == ["run_finished", "promoted", "push_settled"]
     assert not has_orders(store)
     assert deliver_pending(store, uri).said == ()
+
+
+def test_without_any_mlflow_a_push_leaves_its_order_at_once_and_says_what_to_set(
+    store: Store, uri: str, folder: Path
+) -> None:
+    """Nobody is waited for who will never come; the MLflow that is named later gives the number."""
+    outcome, reader = run_plan(plan_of(served, to=str(folder)), store, "")
+    assert outcome.results["push"].summary.startswith("pending")
+    assert reader is not None and reader.notes == [NOWHERE]
+    _, reader = run_plan(plan_of(chain, length=1), store, "")
+    assert reader is not None and reader.notes == [NOWHERE]  # the order still waits
+    assert "is done: version 1 is live there" in deliver_pending(store, uri).said[0]
+    _, reader = run_plan(plan_of(chain, length=2), store, "")
+    assert reader is not None and reader.notes == []
 
 
 def test_the_runs_page_says_that_its_push_is_pending(

@@ -708,6 +708,20 @@ def test_a_process_that_ends_ends_its_session(box: Box) -> None:
 
 
 @pytest.mark.slow
+def test_trouble_with_mlflow_is_said_once_in_a_session(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Whatever is told it: calls, a pipeline, the end; nothing fails."""
+    (tmp_path / "mlflow.db").write_bytes(b"this is no database" * 100)
+    monkeypatch.setattr(Project, "tracking_uri", f"sqlite:///{tmp_path}/mlflow.db")
+    with box.session():
+        box.steps.double(box.steps.write(said="t"))
+        box.steps.letters(said="p")
+        box.steps.write(said="u")
+    assert capsys.readouterr().err.count("note: ") == 1
+
+
+@pytest.mark.slow
 def test_mlflow_has_a_session_as_one_run_with_a_child_for_each_node(
     box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,17 @@ def test_figures_pictures_and_remarks_stand_in_the_table(sides: list[Side]) -> N
     assert "\x1b[" in report_text(profile_report(sides, title="t"), 200, colours=True)
 
 
+def test_each_side_shows_its_own_most_frequent_values_most_frequent_first(tmp_path: Path) -> None:
+    """Also where the other side, being small, has larger shares; a picture that both share orders by one of them."""
+    train = pa.table({"zip": [f"{row % 3000:05}" for row in range(6000)] + ["often"] * 9, "n": [2, 2, 3] * 2003})
+    small = pa.table({"zip": ["a"] * 5 + ["b"] * 6 + ["c"] * 4, "n": [3, 3, 2] * 5})
+    text = report_text(profile_report(sides_of(statistics_of(tmp_path, train=train, eval=small)), title="t"), 200)
+    lines = text.splitlines()
+    zip_, n = (next(at for at, line in enumerate(lines) if line.startswith(name)) for name in ("zip", "n "))
+    assert "often 0.1 %" in lines[zip_] and "b 40 % · a 33.3 %" in lines[zip_ + 1]
+    assert "2 66.7 % · 3 33.3 %" in lines[n] and "3 66.7 % · 2 33.3 %" in lines[n + 1]
+
+
 def test_what_steers_a_terminal_is_shown_by_its_code(tmp_path: Path) -> None:
     statistics = statistics_of(tmp_path, train=pa.table({STEERS: [STEERS] * 5}))
     report = profile_report(sides_of(statistics), title=STEERS, about=[STEERS])

@@ -303,6 +303,72 @@ def test_wrong_options_are_told_at_once(options: dict[str, Any], told: str) -> N
         csv("x.csv", **options)
 
 
+@pytest.mark.parametrize(
+    ("text", "options", "told"),
+    [
+        (
+            "a\ntrue\n1\n",
+            {},
+            "holds numbers (1 of 2 values), and this line has 'true'.\n  x.csv:2   true\nIf 1 and 0 mean",
+        ),
+        (
+            "a\ntrue\nfalse\n1\n",
+            {},
+            "holds true and false (2 of 3 values), and this line has '1'.\n  x.csv:4   1\nIf 1",
+        ),
+        (
+            "a,b\ntrue,1\n0,0\n",
+            {"columns": {"b": "bool"}},
+            "holds true and false, and this line has '0'.\n  x.csv:3   0,0",
+        ),
+        (
+            "a\n" + "true\n" * 2000 + "1\n",
+            {},
+            "holds true and false (bool), and this line has '1'.\n  x.csv:2002   1\nIf 1",
+        ),
+    ],
+)
+def test_a_one_among_true_and_false_is_told_unless_it_is_declared_to_be_one(
+    text: str, options: dict[str, Any], told: str, tmp_path: Path, small_blocks: None
+) -> None:
+    """Undeclared, 1 and 0 are numbers; the reader can take them for all columns or for none."""
+    said = fault(text, tmp_path, **options)
+    assert told in said and "declare columns={'a': 'bool'}" in said
+    declared = dict.fromkeys(text.partition("\n")[0].split(","), "bool")
+    assert {str(type_) for type_ in read_text(text, tmp_path, columns=declared).schema.types} == {"bool"}
+
+
+@pytest.mark.parametrize(
+    ("values", "line", "said"),
+    [
+        (
+            ["2024-01-01T00:00:00+02:00", "2024-01-01T00:00:00Z", "2024-01-01T00:00:00"],
+            4,
+            "It has no offset from UTC, and others",
+        ),
+        (
+            ["2024-01-01T00:00:00", "2024-01-01", "2024-01-01 00:00:00Z"],
+            4,
+            "It has an offset from UTC, and others have none",
+        ),
+        (
+            ["2024-01-01T00:00:00Z"] * 500 + ["2024-01-01T00:00:00"],
+            502,
+            "It has no offset from UTC, and others have one",
+        ),
+        (["x", "2024-01-01T00:00:00Z", "2024-01-01"], 2, "Fix the line; or say that 'x' means missing"),
+    ],
+)
+def test_times_with_an_offset_and_without_are_told_apart(
+    values: list[str], line: int, said: str, tmp_path: Path, small_blocks: None
+) -> None:
+    """Two clocks in one column; text only where it is declared, or most of it is none."""
+    text = "\n".join(["t", *values]) + "\n"
+    told = fault(text, tmp_path)
+    assert f"x.csv:{line}   " in told and said in told
+    assert read_text(text, tmp_path, columns={"t": "string"})["t"].to_pylist() == values
+
+
 @pytest.mark.parametrize("text", ["a\n9223372036854775808\n1\n", "a\n1\n1.5\n-9223372036854775809\n"])
 def test_a_whole_number_beyond_int64_is_told_and_not_rounded(text: str, tmp_path: Path) -> None:
     """An identifier that became a float would be another one."""

@@ -109,7 +109,10 @@ def test_whole_numbers_are_counted_as_python_counts_them(pairs: list[tuple[int, 
         ("text == b'x'", "is neither a number nor a text"),
         ("1 < 2", "names no column"),
         ("n ** 2 > 1", "Pow has no place"),
-        ("n = 3", "is no expression"),
+        ("n = 3", "is no expression: invalid syntax.\nEquality is =="),
+        ("n => 3", "Write >= and <="),
+        ("n <> 3", "Unlike is !="),
+        ("n > 3 && n < 5", "Write and, or"),
         ("f'{n}' == '3'", "JoinedStr has no place"),
     ],
 )
@@ -126,6 +129,25 @@ def test_columns_that_do_not_go_together_are_told_with_their_types(text: str) ->
         parse(text).evaluate(BATCH)
     assert f"`{text}` " in str(raised.value)
     assert "Card" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("text > 3", "The column is text and 3 is not: compare it with a text, as '3'."),
+        ("text in [1, 2]", "The column is text and 1 is not: compare it with a text, as '1'."),
+        ("n == 'one'", "The column holds numbers and 'one' is a text: leave out the quotes."),
+        ("flag == 'true'", "The column holds true and false and 'true' is a text: leave out the quotes."),
+        ("at < '2024-13-01'", "The column holds times and '2024-13-01' is none (month must be in 1..12): write it as"),
+        ("at > 5", "The column holds times and 5 is none: write it as '2024-05-01' or '2024-05-01T10:30'."),
+        ("text + 1 > 2", "`+` does not go with string and int64"),
+        ("matches(text, '[0-9')", "Invalid regular expression: missing ]"),
+    ],
+)
+def test_what_does_not_go_together_comes_with_what_to_write(text: str, advice: str) -> None:
+    with pytest.raises(DataError) as raised:
+        parse(text).evaluate(BATCH)
+    assert raised.value.hint.startswith(advice)
 
 
 def test_what_overflows_is_an_error_and_no_other_number() -> None:

@@ -237,9 +237,18 @@ def test_a_check_of_ones_own_looks_at_rows_or_statistics(call: Any) -> None:
 
 
 def test_a_rule_about_an_unknown_column_says_what_there_is(call: Any) -> None:
-    for asked in (not_null("fere"), unique("fere"), fresh("fere", within="1d"), rule("fere > 1"), rule("`fere` > 1")):
-        with pytest.raises(DataError, match=r"column 'fere', which the data does not have.\nDid you mean fare"):
-            checked(call, [asked], train=pa.table({"fare": [1]}))
+    for asked, name in (
+        (not_null("fere"), "not_null('fere')"),
+        (unique("fere"), "unique('fere')"),
+        (fresh("fere", within="1d"), "fresh('fere')"),
+        (rule("fere > 1"), "rule('fere > 1')"),
+        (rule("`fere` > 1"), "rule('`fere` > 1')"),
+        (check(checks.small, columns=["fere"]), "check(small)"),
+    ):
+        with pytest.raises(DataError) as caught:
+            checked(call, [not_null("fare"), asked], train=pa.table({"fare": [1]}))
+        said = f"{name} is about column 'fere', which the data does not have.\nDid you mean fare?"
+        assert str(caught.value) == said
 
 
 def test_examples_of_other_data_are_refused(call: Any) -> None:

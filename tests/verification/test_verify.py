@@ -26,7 +26,7 @@ from levada.store import Store
 from levada.store.objects import Objects
 from levada.verification import verify
 from tests.arithmetic import Number, add, make
-from tests.inline import begin, plan_of, run_nodes
+from tests.inline import begin, plan_of, run_nodes, value_of
 from tests.stores import again, s3_address, store  # noqa: F401
 
 RUN = "20260101-000001-abcd"
@@ -224,6 +224,26 @@ def ask(ctx: Context, model: Model) -> None:
     ctx.metric("bytes", len((model.path / "weights.bin").read_bytes()))
 
 
+class Heavy(Number):
+    """A number that says it is bulky."""
+
+    bulky = True
+
+
+@component
+def heavy(ctx: Context) -> Heavy:
+    made = ctx.output(Heavy)
+    made.put(5)
+    return made
+
+
+@component
+def double(ctx: Context, weight: Heavy) -> Number:
+    made = ctx.output(Number)
+    made.put(2 * weight.value())
+    return made
+
+
 def trained() -> None:
     ask(fit(rows()))
 
@@ -269,6 +289,18 @@ def test_sizes_are_enough_for_bulky_artifacts_where_a_project_says_so(tmp_path: 
         else:
             with pytest.raises(StoreError, match="was changed outside Levada"):
                 store.fetch(record)
+
+
+def test_what_a_store_settles_for_holds_in_a_nodes_own_process(tmp_path: Path) -> None:
+    """The setting is the store's, not the shell's: the process is told."""
+    plan = plan_of(lambda: double.with_options(process="own")(heavy()), name="weights")
+    made = run_nodes(plan, Store(tmp_path), RUN)["heavy"].outputs["output"]
+    damage(Store(tmp_path), f"{Store(tmp_path).key_of(made.uri)}/number.json", b"7")
+    insisting = run_nodes(plan, Store(tmp_path), "20260101-000002-abcd", fresh=("double",))["double"]
+    assert insisting.failure is not None and "was changed outside Levada" in insisting.failure.message
+    settling = Store(tmp_path, verify="sizes")
+    result = run_nodes(plan, settling, "20260101-000003-abcd", fresh=("double",))["double"]
+    assert value_of(result, settling) == 14
 
 
 def test_a_file_that_was_added_is_noticed_before_use(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ class Examples(Artifact):
         import pyarrow.parquet as pq
 
         file = self.path / QUARANTINE
-        return pq.read_table(file) if file.is_file() else Rejects().table()
+        return pq.ParquetFile(file).read() if file.is_file() else Rejects().table()
 
     def check_columns(self, columns: Iterable[str]) -> None:
         """Raise DataError if a column is not there, with the names of those that are."""

@@ -27,6 +27,7 @@ from levada.beam.scheduler import Scheduler, alone
 from levada.node import close_node, open_node, run_item, run_node
 from levada.plan import Node, Plan
 from levada.result import Result
+from levada.settings import Verify
 from levada.store import Store
 
 
@@ -39,7 +40,11 @@ class Task:
     store: str
     code: CodePackage
     store_options: dict[str, Any] = field(default_factory=dict[str, Any])
+    verify: Verify = "always"
     packages: tuple[str, ...] = ()
+
+    def open_store(self) -> Store:
+        return Store(self.store, self.store_options, self.verify)
 
 
 # Live objects of runs that this process drives, by run id: a DoFn cannot carry them.
@@ -58,7 +63,7 @@ class _Worker(beam.DoFn):
             self._settle_in()
         self._plan = Plan.loads(self._task.plan)
         live = _live.get(self._task.run_id) if at_home else None
-        self._store, self._stopped = live or (Store(self._task.store, self._task.store_options), lambda: False)
+        self._store, self._stopped = live or (self._task.open_store(), lambda: False)
 
     def _settle_in(self) -> None:
         """Make a worker process elsewhere ready: the project's code, and its own stdout out of harm's way."""
@@ -154,7 +159,8 @@ def run_job(
     check_options(options)
     shipped = {} if stays_in_memory(options) else packages
     pickle_by_value(shipped)
-    task = Task(plan.dumps(), run_id, store.uri, CodePackage.of(shipped), store.options, tuple(shipped))
+    code = CodePackage.of(shipped)
+    task = Task(plan.dumps(), run_id, store.uri, code, store.options, store.verify, tuple(shipped))
     _live[run_id] = (store, stopped)
     try:
         pipeline = new_pipeline(options)

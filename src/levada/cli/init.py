@@ -31,7 +31,7 @@ def init(name: Path) -> int:
     steps: list[tuple[str, str]] = []
     if folder != Path.cwd():
         steps.append((f"cd {shlex.quote(str(name))}", ""))
-    if importlib.util.find_spec("skl2onnx") is None:
+    if any(importlib.util.find_spec(needed) is None for needed in ("onnx", "onnxruntime", "skl2onnx")):
         steps.append(('pip install -e ".[dev]"', "its model is kept as ONNX, which the extra levada[onnx] brings"))
     steps.append((f"levada run {package}", "from data to a served model"))
     steps.append(("pytest", "the same, as a test"))

@@ -74,9 +74,9 @@ def run_and_show(project: Project, request: Request, debug: bool, as_json: bool)
 def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool) -> int:
     project.make_importable()
     asked = _ask_for_approvals(project, request)
-    mlflow = MlflowReader(project.store, project.tracking_uri) if project.tracking_uri else None
+    mlflow = MlflowReader(project.store, project.tracking_uri)
     others = guests(request)
-    readers: list[Reader] = [*([mlflow] if mlflow else []), *others]
+    readers: list[Reader] = [mlflow, *others]
     out = cast("TextIO", UntilClosed(sys.stdout))  # the stream of now: while nodes run, sys.stdout is where they write
     if as_json:
         from levada.terminal.lines import JsonReader
@@ -95,7 +95,7 @@ def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool
         _print_tracebacks(outcome)
     from levada.terminal.summary import show_summary
 
-    notes = [*asked, *(mlflow.notes if mlflow else []), *(guest.trouble for guest in others if guest.trouble)]
+    notes = [*asked, *mlflow.notes, *(guest.trouble for guest in others if guest.trouble)]
     history = History(project.store)
     if request.resume and (record := history.get(request.run_id)) is not None and not record.facts.get("resumes"):
         name = request.plan.pipeline

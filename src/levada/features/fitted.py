@@ -53,7 +53,7 @@ class Fitted:
         """Return the features as a fitted scikit-learn `ColumnTransformer` over a DataFrame of the raw columns.
 
         An embedding is hot places there. Raises DataError for hashes and images, which scikit-learn has nothing equal
-        for.
+        for, and for an index that no cross uses: it would have no effect.
         """
         from levada.features.sklearn_columns import transformer_of
 

@@ -182,7 +182,7 @@ def take_tables(where: Where, groups: list[Group]) -> Iterator[tuple[str, Any]]:
         key = key_of(where, group)
         content = store.read(key)
         assert content is not None, f"the job has left no {key}"
-        yield group.split, pq.read_table(io.BytesIO(content))
+        yield group.split, pq.ParquetFile(io.BytesIO(content)).read()
         store.delete(key)
 
 

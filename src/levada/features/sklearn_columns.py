@@ -21,25 +21,39 @@ LOWEST = -3.0e38
 def transformer_of(fitted: Fitted) -> Any:
     """Return a fitted ColumnTransformer over a DataFrame of the raw columns; see `Fitted.transformer`.
 
-    It gives the numbers of `layers.matrix()`, an embedding as hot places; what is described as an index is left out.
+    It gives the numbers of `layers.matrix()`, an embedding as hot places. An index is no number: it has a place only as
+    part of a cross.
     """
     import pandas as pd
     from sklearn.frozen import FrozenEstimator
 
     from levada.features.sklearn_transformers import FittedColumns, register_converters
 
+    _check_indices(fitted)
     register_converters()
     parts: list[tuple[str, Any, Any]] = []
     for name, kind in fitted.features.kinds.items():
         if kind.encoding != "index":
             parts += _parts(name, kind, fitted)
-    if not parts:
-        raise DataError("no feature of this description goes into a matrix.", hint="Number() gives numbers.")
     frozen = [(name, FrozenEstimator(made), columns) for name, made, columns in parts]
     transformer: Any = FittedColumns(frozen, sparse_threshold=0)
     rows = pd.DataFrame({name: pd.Series(_samples(tensor.dtype)) for name, tensor in fitted.inputs.items()})
     transformer.learn_columns(rows)
     return transformer
+
+
+def _check_indices(fitted: Fitted) -> None:
+    """Raise DataError for an index that would have no effect; in Keras, `linear` and own layers take it."""
+    kinds = fitted.features.kinds
+    crosses = [kind for kind in kinds.values() if isinstance(kind, Cross) and kind.encoding != "index"]
+    used = {part for cross in crosses for part in cross.of}
+    for name, kind in kinds.items():
+        if kind.encoding == "index" and name not in used:
+            default = ", as a Cross is by itself" if isinstance(kind, Cross) else ""
+            raise DataError(
+                f"feature '{name}' is an index{default}, and goes into no matrix of scikit-learn: it would do nothing.",
+                hint=f"Write {type(kind).__name__}(..., encode='one_hot'), or leave it out.",
+            )
 
 
 def _samples(dtype: str) -> list[Any]:

@@ -6,11 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import islice
 
 from levada.errors import StoreError, did_you_mean
 from levada.history.moments import on_the_clock
 from levada.history.run import RunRecord
+from levada.lease import newest_runs
 from levada.registry import Registry
 from levada.store import Store
 
@@ -28,17 +29,8 @@ class History:
 
     @cached_property
     def ids(self) -> list[str]:
-        """The ids of all runs, oldest first: an id starts with its second, and within one the records tell."""
-        listed = [key.rsplit("/", 1)[1] for key in self.store.list("runs")]
-        ordered: list[str] = []
-        for _, together in groupby(listed, key=lambda run_id: run_id.rpartition("-")[0]):
-            ids = list(together)
-            ordered += sorted(ids, key=self._time_of) if len(ids) > 1 else ids
-        return ordered
-
-    def _time_of(self, run_id: str) -> str:
-        run = self.get(run_id)
-        return str(run.facts.get("time", "")) if run else ""
+        """The ids of all runs, oldest first."""
+        return list(newest_runs(self.store))[::-1]
 
     @cached_property
     def _endings(self) -> Counter[str]:

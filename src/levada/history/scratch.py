@@ -12,7 +12,7 @@ class ScratchStore(Store):
     """`kept` with a folder over it: what is written goes there, what is not there is read from `kept`."""
 
     def __init__(self, kept: Store, folder: Path) -> None:
-        super().__init__(folder)
+        super().__init__(folder, verify=kept.verify)
         self._kept = kept
 
     def read(self, key: str) -> bytes | None:

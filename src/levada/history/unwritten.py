@@ -10,7 +10,7 @@ class Unwritten(Store):
     """`kept` as it is, with small objects written over it in memory. Nothing reaches the store itself."""
 
     def __init__(self, kept: Store) -> None:
-        super().__init__(kept.uri, kept.options)
+        super().__init__(kept.uri, kept.options, kept.verify)
         self._kept = kept
         self._own: dict[str, bytes] = {}
 

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from levada.journal import Event
+from levada.lease import newest_runs
 from levada.mlflow.connection import name_of
 from levada.store import Store
 
@@ -126,8 +127,7 @@ class Cursors:
     def pending(self) -> list[str]:
         """Return the runs that are not delivered whole, oldest first."""
         closed = self._closed()
-        runs = [key.rsplit("/", 1)[1] for key in self._store.list("runs")]
-        unsure = [run for run in runs if run not in closed]
+        unsure = [run for run in newest_runs(self._store) if run not in closed][::-1]
         found: list[str] = []
         finished: list[str] = []
         for run in unsure:

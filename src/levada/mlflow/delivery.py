@@ -29,6 +29,11 @@ _TICK = 0.5
 _LONGEST_PAUSE = 15  # below the 30 s for which a push believes that the registry is away
 _OTHERS = 30  # seconds to wait for another process that delivers older runs
 
+NOWHERE = (
+    "There is no MLflow, so models get no version numbers and pushes wait: name one by mlflow in [tool.levada], or by "
+    "MLFLOW_TRACKING_URI."
+)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -63,8 +68,10 @@ def deliver_pending(store: Store, tracking_uri: str) -> Report:
 
     MLflow is not imported if the store has no run. Runs that still go on are left to their own process.
     """
+    if not tracking_uri:
+        return Report(trouble=NOWHERE)
     backlog = Backlog(store, tracking_uri)
-    if not tracking_uri or not store.list("runs"):
+    if not store.list("runs"):
         return Report()
     try:
         backlog.connect()
@@ -79,15 +86,18 @@ def deliver_pending(store: Store, tracking_uri: str) -> Report:
     return Report(tuple(backlog.delivered), left, trouble, tuple(backlog.refused), tuple(backlog.said))
 
 
-def say_away(store: Store, why: str) -> None:
-    """Let nobody wait for the version number of a candidate that cannot be registered now."""
+def say_away(store: Store, why: str) -> bool:
+    """Let nobody wait for the version number of a candidate that cannot be registered now; False if there is none."""
     registry = Registry(store)
+    some = False
     with suppress(StoreError):  # a store that is away too says so by itself
         for folder in store.list("registry"):
             model = folder.rsplit("/", 1)[1]
             numbered = {key.rsplit("/", 1)[1] for key in store.list(f"{folder}/versions")}
             if any(key.rsplit("/", 1)[1] not in numbered for key in store.list(f"{folder}/candidates")):
                 registry.say_away(model, why)
+                some = True
+    return some
 
 
 def forget_away(store: Store) -> None:
@@ -103,6 +113,7 @@ class MlflowReader:
     `trouble` says in one sentence why MLflow was not told, empty if all is well; `refused` what it would never
     take; `notes` are these and whatever else the user should know, a line each. `page` is the run's page in MLflow,
     empty until it is there. MLflow is imported when the first node really starts, or at once if a push waits for it.
+    Without an address it only sees to it that no push waits for a number.
     """
 
     seconds = 0.25
@@ -126,14 +137,22 @@ class MlflowReader:
 
     def see(self, event: Event) -> None:
         """Take one event. The last one of a run returns when MLflow has it all, or is known to be away."""
+        if not self._backlog.uri:
+            self._see_nowhere(event)
+            return
         self._inbox.put(event)
-        if self._thread is None and self._backlog.uri and self._is_needed(event):
+        if self._thread is None and self._is_needed(event):
             # Of its own, so that a slow server holds up nothing and a silent one is asked again in quiet times.
             self._thread = threading.Thread(target=self._work, args=(event["run"],), name="levada-mlflow", daemon=True)
             self._thread.start()
         if event["kind"] == "run_finished" and self._thread is not None:
             self._ended_at = time.monotonic()
             self._thread.join()
+
+    def _see_nowhere(self, event: Event) -> None:
+        """Without any MLflow nobody gives numbers: say so before each node, any of which may be a push."""
+        if event["kind"] in ("run_started", "candidate") or (event["kind"] == "node_started" and self.trouble):
+            self.trouble = NOWHERE if say_away(self._backlog.store, NOWHERE) else ""
 
     def _is_needed(self, event: Event) -> bool:
         if event["kind"] == "run_started":

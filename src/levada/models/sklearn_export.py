@@ -5,7 +5,7 @@ A conversion is accepted only after both models have answered the same real rows
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -123,16 +123,62 @@ def _convert(estimator: Any, inputs: tuple[Tensor, ...]) -> Any:
     try:
         graph: Any = skl2onnx.to_onnx(estimator, initial_types=types, options=options, target_opset=_OPSETS)
     except Exception as error:  # converters raise whatever the estimator made them trip over
-        raise ModelError(
-            f"{type(estimator).__name__} cannot be converted to ONNX: {type(error).__name__}: {error}",
-            hint="Only ONNX is pushed (a pickle runs code). Linear models, trees and forests convert.",
-        ) from error
+        raise _inconvertible(estimator, dict(types), error) from error
     for tensor in inputs:
         if not tensor.columns:
             _take_scalars(graph.graph, tensor.name)
     if not hasattr(estimator, "classes_"):
         _give_scalars(graph.graph, "prediction")
     return graph
+
+
+def _inconvertible(estimator: Any, types: dict[str, Any], error: Exception) -> ModelError:
+    """Return the error for an estimator that does not convert: which of its columns' transformers is at fault."""
+    name = type(estimator).__name__
+    for feature, part, kinds in _parts(estimator):
+        if not _converts(part, [(column, types[column]) for column in kinds if column in types]):
+            advice = next((_ADVICE[kind] for kind in _kinds_within(part) if kind in _ADVICE), "")
+            return ModelError(
+                f"{name} cannot be converted to ONNX: there is nothing in ONNX for its feature '{feature}'.",
+                hint=advice or "Leave it out, or make numbers of it in a component before.",
+            )
+    first = next(iter(str(error).splitlines()), "")
+    return ModelError(
+        f"{name} cannot be converted to ONNX: {type(error).__name__}: {first}",
+        hint="Only ONNX is pushed (a pickle runs code). Linear models, trees and forests convert.",
+    )
+
+
+_ADVICE = {
+    "MissingIndicator": "It says what was missing (indicator=True): leave out indicator, they are filled anyway.",
+    "Combination": "It is a cross: leave it out, or combine the columns in a component before.",
+    "CountVectorizer": "It is text: only Keras models carry its words, or count them in a component before.",
+}
+"""What to do about a transformer that ONNX has nothing for, by its class."""
+
+
+def _parts(estimator: Any) -> Iterator[tuple[str, Any, list[str]]]:
+    """Yield the transformers of an estimator's columns: name, transformer, columns."""
+    from sklearn.compose import ColumnTransformer
+
+    for _, step in getattr(estimator, "steps", [("", estimator)]):
+        if isinstance(step, ColumnTransformer):
+            for name, part, columns in step.transformers_:
+                yield name, part, [columns] if isinstance(columns, str) else list(columns)
+
+
+def _kinds_within(part: Any) -> list[str]:
+    return [type(part).__name__, *(kind for _, step in getattr(part, "steps", ()) for kind in _kinds_within(step))]
+
+
+def _converts(part: Any, types: list[tuple[str, Any]]) -> bool:
+    import skl2onnx
+
+    try:
+        skl2onnx.to_onnx(part, initial_types=types, target_opset=_OPSETS)
+    except Exception:  # noqa: BLE001  as above
+        return False
+    return True
 
 
 def _take_scalars(graph: Any, name: str) -> None:

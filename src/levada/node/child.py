@@ -102,7 +102,7 @@ def _work(request: dict[str, Any], said: int) -> NoReturn:
 
 
 def _result(request: dict[str, Any]) -> Result:
-    store = Store(request["store"], decode(request["options"]))
+    store = Store(request["store"], decode(request["options"]), request["verify"])
     plan = Plan.from_json(store.read_json(f"runs/{request['run']}/plan.json"))
     view, node = view_of(request["run"], store), plan.node(request["node"])
     item = item_of(view, node, request["item"]) if node.is_mapped else None

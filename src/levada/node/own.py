@@ -95,6 +95,7 @@ def _request(view: RunView, this: Try) -> dict[str, Any]:
     return {
         "store": view.store.uri,
         "options": encode(dict(view.store.options)),
+        "verify": view.store.verify,
         "run": view.run_id,
         "node": this.node.id,
         "item": this.item_id,

@@ -20,6 +20,7 @@ from levada.notebook.kernel import notebook_name, quieten_libraries, shell
 
 if TYPE_CHECKING:
     from levada.component import Component
+    from levada.mlflow.delivery import MlflowReader
     from levada.notebook.recorded import Recorded
     from levada.pipeline import Pipeline
     from levada.plan import Node, Plan
@@ -89,6 +90,7 @@ class Session:
         project.make_importable()
         project.store.check_writable()
         self._code = RunningCode(project, say)
+        self._said: set[str] = set()
         notebook = notebook_name()
         command = f"notebook {notebook}" if notebook else "notebook"
         reference = f"session:{(notebook or 'notebook').replace(':', '-')}:{name}"
@@ -171,6 +173,7 @@ class Session:
                 result = self._known(component.name, node) or self._ended(component.name, node, resolved)
             except LevadaError as error:
                 raise error.with_traceback(None) from None
+            self._say_of_mlflow(self._mlflow)
         error = error_of(result, self._run.raised(result.node))
         if error is not None:
             raise error
@@ -309,6 +312,16 @@ class Session:
         self._run.end()
         for event in self._tail.poll():
             self._mlflow.see(event)
+        self._say_of_mlflow(self._mlflow)
+
+    def _say_of_mlflow(self, reader: MlflowReader) -> None:
+        """Say what MLflow was not told, and what else `levada run` would note; the same thing once in a session."""
+        from levada.notebook.progress import say
+
+        for note in reader.notes:
+            if note not in self._said:
+                self._said.add(note)
+                say(f"note: {note}")
 
     def _run_whole(self, plan: Plan) -> tuple[Outcome, dict[str, BaseException]]:
         from levada.mlflow.delivery import MlflowReader
@@ -319,6 +332,7 @@ class Session:
 
         refuse_cells(plan.nodes, self._beam_options, self._code.stale)
         project = self.project
+        mlflow = MlflowReader(project.store, project.tracking_uri)
         with ProgressLine(plan) as line:
             request = Request(
                 plan=plan,
@@ -331,10 +345,11 @@ class Session:
                 use_cache=project.settings.cache != "off",
                 write_cache=project.settings.cache == "read-write",
                 command=self._about.command,
-                readers=[line, MlflowReader(project.store, project.tracking_uri)],
+                readers=[line, mlflow],
             )
             IN_SIGHT.add(request.run_id)
             outcome = run(request)
+        self._say_of_mlflow(mlflow)
         return outcome, view_of(request.run_id, project.store).raised
 
     @contextmanager

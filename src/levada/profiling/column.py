@@ -14,6 +14,7 @@ from levada.profiling.correlation import Together
 from levada.profiling.distinct import Distinct, hash_any
 from levada.profiling.images import SAMPLED_IMAGES, Images
 from levada.profiling.order import Ordered, lengths_of, ordered
+from levada.profiling.short_texts import count_short
 from levada.profiling.texts import TextCounts
 from levada.profiling.times import Gaps
 from levada.tables.types import Kind, item_type, kind_of, plain_type
@@ -142,6 +143,9 @@ class ColumnProfile:
         return lists.flatten().drop_null()
 
     def _add_values(self, piece: int, values: pa.Array) -> None:
+        import pyarrow as pa
+
+        counted: tuple[pa.Array, Any] | None = None
         match self.item_kind:
             case "numeric":
                 values = self._add_numbers(piece, _as_numbers(values))
@@ -150,14 +154,18 @@ class ColumnProfile:
             case "timestamp":
                 values = self._add_times(piece, values)
             case "string":
-                self._add_texts(piece, values)
+                counted = None if pa.types.is_dictionary(values.type) else count_short(values)
+                self._add_texts(piece, values, counted)
             case "bytes":
                 values = self._add_bytes(piece, values)
             case _:
                 self.values += len(values)
                 return
         self.values += len(values)
-        self.distinct.add(values)
+        if counted is None:
+            self.distinct.add(values)
+        else:
+            self.distinct.add_counted(*counted)
 
     def _add_numbers(self, piece: int, values: pa.Array) -> pa.Array:
         """Take in numbers; returns those that are not NaN."""
@@ -204,7 +212,8 @@ class ColumnProfile:
         self.gaps.add(numbers)
         return ticks
 
-    def _add_texts(self, piece: int, values: pa.Array) -> None:
+    def _add_texts(self, piece: int, values: pa.Array, counted: tuple[pa.Array, Any] | None) -> None:
+        """Take in texts; `counted` are the different ones with how often each comes, if that is known."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -217,7 +226,10 @@ class ColumnProfile:
             self.texts.add(texts, each, counts)
         else:
             lengths = _lengths(pc.utf8_length(values))
-            self.texts.add(values, lengths)
+            if counted is None:
+                self.texts.add(values, lengths)
+            else:
+                self.texts.add(counted[0], _lengths(pc.utf8_length(counted[0])), counted[1])
         self.zeros += len(lengths) - int(np.count_nonzero(lengths))
         if self.kind == "string":
             self.lengths.add(piece, lengths)

@@ -140,7 +140,10 @@ def _whole_edges(low: float, high: float, bins: int) -> list[float]:
 
 
 def bars(columns: Columns, most: int) -> Bars | None:
-    """Return the most frequent values of all sides, by the largest share that a side has of them; numbers in order."""
+    """Return the most frequent values of all sides, by the largest share that a side has of them; numbers in order.
+
+    Each side's most frequent one is among them, as far as there is room.
+    """
     shares: dict[Value, list[float | None]] = {}
     for place, column in enumerate(columns):
         if column is not None and column.values:
@@ -148,7 +151,10 @@ def bars(columns: Columns, most: int) -> Bars | None:
                 shares.setdefault(value, [_otherwise(other) for other in columns])[place] = count / column.values
     if not shares:
         return None
-    chosen = sorted(shares, key=lambda value: -max(share or 0.0 for share in shares[value]))[:most]
+    by_share = sorted(shares, key=lambda value: -max(share or 0.0 for share in shares[value]))
+    firsts = {column.top[0][0] for column in columns if column is not None and column.values and column.top}
+    chosen = sorted(by_share, key=lambda value: value not in firsts)[:most]
+    chosen.sort(key=by_share.index)
     if len(shares) <= most and all(isinstance(value, int | float) for value in shares):
         chosen = sorted(shares)  # pyright: ignore[reportArgumentType]
     drawn = [

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from levada.errors import DataError, Position
-from levada.sources.csv_types import SORTS, Mixture, beyond_int64, is_beyond_int64, zone_remedy
+from levada.sources.csv_types import FALSE, NARROWEST, SORTS, TRUE, Mixture, beyond_int64, is_beyond_int64, zone_remedy
 from levada.sources.files import File
 from levada.sources.stretches import damaged
 
@@ -230,7 +230,7 @@ class CsvFile:
         else:
             place = f" in {elsewhere}" if elsewhere else ""
             said = f"column '{column}' holds {_words(type_)} ({type_}){place}, and this line has '{_cut(value)}'."
-        return self._at(line, said, _remedy(column, value, declared))
+        return self._at(line, said, _remedy(column, value, type_, is_declared=declared is not None))
 
     def beyond_int64(self, column: str, index: int) -> DataError | None:
         """Return the error for the first whole number that int64 does not hold; None if there is none."""
@@ -247,9 +247,17 @@ class CsvFile:
         pattern = re.compile(SORTS[sort])
         for line, text in self._column(index):
             if text not in null_texts and not pattern.match(text):
-                others = {"numbers": mixture.numbers, "dates": mixture.dates}.get(sort, mixture.booleans)
-                said = f"column '{column}' holds {sort} ({others:,} of {mixture.values:,} values), and this line has"
-                return self._at(line, f"{said} '{_cut(text)}'.", _remedy(column, text, None))
+                shares = f"{mixture.counts[sort]:,} of {mixture.values:,} values"
+                said = f"column '{column}' holds {sort} ({shares}), and this line has '{_cut(text)}'."
+                return self._at(line, said, _remedy(column, text, NARROWEST[sort]))
+        return None
+
+    def mixed_truth(self, column: str, index: int, null_texts: list[str]) -> DataError | None:
+        """Return the error for the first value of a column of true and false that says it otherwise; None if none."""
+        for line, text in self._column(index):
+            if text not in (*TRUE, *FALSE, *null_texts):
+                said = f"column '{column}' holds true and false, and this line has '{_cut(text)}'."
+                return self._at(line, said, _remedy(column, text, "bool"))
         return None
 
     def _column(self, index: int) -> Iterator[tuple[int, str]]:
@@ -314,11 +322,13 @@ class CsvFile:
 _NULL_CHARACTERS = 20
 
 
-def _remedy(column: str, value: str, declared: str | None) -> str:
-    zone = zone_remedy(column, value, declared)
+def _remedy(column: str, value: str, type_: str, *, is_declared: bool = False) -> str:
+    zone = zone_remedy(column, value, type_, is_declared=is_declared)
     if zone:
         return zone
-    text = f", or call the column text: columns={{'{column}': 'string'}}" if declared != "string" else ""
+    text = f", or call the column text: columns={{'{column}': 'string'}}" if type_ != "string" else ""
+    if (type_ == "bool" and value.strip() in ("0", "1")) or (type_.startswith("int") and value in (*TRUE, *FALSE)):
+        return f"If 1 and 0 mean true and false here, declare columns={{'{column}': 'bool'}}; else fix the line{text}."
     if len(value) > _NULL_CHARACTERS:  # nobody writes that for "missing"
         return f"Fix the line{text}."
     return f"Fix the line; or say that '{value}' means missing: csv(..., null_values=['{value}']){text}."

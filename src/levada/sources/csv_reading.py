@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from levada.errors import DataError
 from levada.sources.csv_faults import CsvFile
 from levada.sources.csv_sieve import Block, sieve
-from levada.sources.csv_types import Mixture, arrow_type, may_have_lost_digits, type_of
+from levada.sources.csv_types import FALSE, TRUE, Mixture, arrow_type, may_have_lost_digits, type_of
 from levada.tables.reading import Again, Reading
 from levada.tables.types import wider
 
@@ -60,6 +60,7 @@ class CsvReading:
         self._settled_in: dict[str, str] = dict(reading.hints.get("settled_in", {}))
         self._mixtures: dict[str, Mixture] = {}
         self._large: set[str] = set()
+        self._words: set[tuple[str, str]] = set()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows. Raises Again for a value of a wider type, DataError for what is malformed."""
@@ -81,12 +82,29 @@ class CsvReading:
                 mixture.add(batch.column(column.name), self._null_texts)
             elif str(column.type) == "double" and column.name not in self._options.columns:
                 self._look_at_size(file, column.name, batch.column(column.name))
+            elif (
+                str(column.type) == "bool" and column.name not in self._options.columns and self._reads_digits_as_truth
+            ):
+                self._look_at_words(file, column.name)
 
     def _look_at_size(self, file: CsvFile, name: str, column: pa.Array) -> None:
         """Raise DataError for whole numbers that became floats because int64 does not hold them: identifiers, say."""
         if name not in self._large and may_have_lost_digits(column):
             self._large.add(name)
             fault = file.beyond_int64(name, file.names(self._options).index(name))
+            if fault is not None:
+                raise fault
+
+    @property
+    def _reads_digits_as_truth(self) -> bool:
+        """Whether 1 and 0 are read as true and false, which the reader can do for all columns or for none."""
+        return "bool" in self._options.columns.values()
+
+    def _look_at_words(self, file: CsvFile, name: str) -> None:
+        """Raise DataError for a 1 or 0 in a column of true and false that is not declared, once a file."""
+        if (file.shown, name) not in self._words:
+            self._words.add((file.shown, name))
+            fault = file.mixed_truth(name, file.names(self._options).index(name), self._null_texts)
             if fault is not None:
                 raise fault
 
@@ -282,7 +300,8 @@ class CsvReading:
     def _convert_options(self, types: Mapping[str, Any]) -> Any:
         import pyarrow.csv as pacsv
 
-        return pacsv.ConvertOptions(column_types=dict(types), null_values=self._null_texts)
+        words = {} if self._reads_digits_as_truth else {"true_values": TRUE, "false_values": FALSE}
+        return pacsv.ConvertOptions(column_types=dict(types), null_values=self._null_texts, **words)
 
     @cached_property
     def _null_texts(self) -> list[str]:

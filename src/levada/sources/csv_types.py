@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from levada.errors import did_you_mean
@@ -21,15 +21,27 @@ TYPES = (
 )  # fmt: skip
 """The Arrow types that a column of a CSV file can be declared to have."""
 
+_DAY, _CLOCK = r"\d{4}-\d\d-\d\d", r"[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?"
+_OFFSET = r"(?:Z|[+-]\d\d(?::?\d\d)?)"
+
 SORTS = {
     "numbers": r"^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$",
-    "dates": r"^\s*\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?\s*$",
+    "dates": rf"^\s*{_DAY}(?:{_CLOCK})?\s*$",
+    "times with an offset": rf"^\s*{_DAY}{_CLOCK}{_OFFSET}\s*$",
     "true and false": r"^\s*(?i:true|false)\s*$",
 }
 """What a text column may turn out to be, but for a few values."""
 
-NARROWEST = {"numbers": "int64", "dates": "date32", "true and false": "bool"}
+NARROWEST = {
+    "numbers": "int64",
+    "dates": "date32",
+    "times with an offset": "timestamp[s, tz=UTC]",
+    "true and false": "bool",
+}
 """The type that a column of each sort begins with."""
+
+TRUE, FALSE = ["true", "True", "TRUE"], ["false", "False", "FALSE"]
+"""Truth in words; only where it is declared do 1 and 0 mean it too, for otherwise they are numbers."""
 
 GLANCE = 500
 WORTH_COUNTING = 0.1
@@ -45,22 +57,23 @@ def arrow_type(name: str) -> Any:
     return pa.timestamp(zoned[1], zoned[2]) if zoned else pa.type_for_alias(name)
 
 
-_ZONED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d.*(?:Z|[+-]\d\d:?\d\d|[+-]\d\d)\s*")
-
-
-def zone_remedy(column: str, value: str, declared: str | None) -> str:
+def zone_remedy(column: str, value: str, type_: str, *, is_declared: bool) -> str:
     """Return what to do about a time with a zone in a column without one, or the reverse; empty for other faults."""
-    found = re.fullmatch(r"timestamp\[(\w+)(, tz=UTC)?\]", declared or "")
-    if found is None or not re.match(r"\d{4}-\d\d-\d\d", value):
+    found = re.match(r"(date32|timestamp\[(\w+)(, tz=UTC)?)", type_)
+    if found is None or not re.match(_DAY, value.strip()):
         return ""
-    if found[2] is None and _ZONED.fullmatch(value):
-        return f"It has an offset from UTC: declare columns={{'{column}': 'timestamp[{found[1]}, tz=UTC]'}}."
-    if found[2] is not None and not _ZONED.fullmatch(value):
-        return (
-            f"It has no offset from UTC, as '2024-05-01T10:00:00+02:00' has one. If no value has one, declare "
-            f"columns={{'{column}': 'timestamp[{found[1]}]'}}."
-        )
-    return ""
+    has_offset, wants_offset = re.match(SORTS["times with an offset"], value) is not None, found[3] is not None
+    if has_offset == wants_offset:
+        return ""
+    if not is_declared:
+        said = "an offset from UTC, and others have none" if has_offset else "no offset from UTC, and others have one"
+        return f"It has {said}: fix the line, or call the column text: columns={{'{column}': 'string'}}."
+    if has_offset:
+        return f"It has an offset from UTC: declare columns={{'{column}': 'timestamp[{found[2] or 's'}, tz=UTC]'}}."
+    return (
+        f"It has no offset from UTC, as '2024-05-01T10:00:00+02:00' has one. If no value has one, declare "
+        f"columns={{'{column}': 'timestamp[{found[2]}]'}}."
+    )
 
 
 _WHOLE = re.compile(r"\s*[+-]?\d{19,}\s*")
@@ -109,16 +122,15 @@ def type_of(text: str) -> Any:
 
 @dataclass
 class Mixture:
-    """How many values of a text column look like something else; `numbers`, ... as SORTS names them."""
+    """How many values of a text column look like something else: each of SORTS by its name."""
 
     values: int = 0
-    numbers: int = 0
-    dates: int = 0
-    booleans: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SORTS, 0))
 
     def merge(self, other: Mixture) -> None:
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        self.values += other.values
+        for sort, count in other.counts.items():
+            self.counts[sort] += count
 
     def add(self, texts: pa.Array, null_texts: list[str]) -> None:
         """Count a batch: all of it if a glance at its beginning shows that something is there to count."""
@@ -126,26 +138,27 @@ class Mixture:
         import pyarrow.compute as pc
 
         texts = texts.filter(pc.invert(pc.is_in(texts, pa.array(null_texts))))
-        seen = _counts(texts.slice(0, GLANCE))
-        if max(seen) < WORTH_COUNTING * min(len(texts), GLANCE):
-            self.values += len(texts)
-            return
-        numbers, dates, booleans = _counts(texts)
         self.values += len(texts)
-        self.numbers += numbers
-        self.dates += dates
-        self.booleans += booleans
+        if max(_counts(texts.slice(0, GLANCE)).values()) >= WORTH_COUNTING * min(len(texts), GLANCE):
+            for sort, count in _counts(texts).items():
+                self.counts[sort] += count
 
     @property
     def sort(self) -> str | None:
-        """What at least half of the values are, but not all; None if there is no such thing."""
-        for sort, count in zip(SORTS, (self.numbers, self.dates, self.booleans), strict=True):
+        """What at least half of the values are, but not all; None if there is no such thing.
+
+        Times with an offset and dates without are two sorts: where they make up the half together, it is that of most.
+        """
+        for sort, count in self.counts.items():
             if self.values <= 2 * count < 2 * self.values:
                 return sort
+        moments = ("dates", "times with an offset")
+        if all(self.counts[sort] for sort in moments) and self.values <= 2 * sum(self.counts[sort] for sort in moments):
+            return max(moments, key=self.counts.__getitem__)
         return None
 
 
-def _counts(texts: pa.Array) -> list[int]:
+def _counts(texts: pa.Array) -> dict[str, int]:
     import pyarrow.compute as pc
 
-    return [pc.sum(pc.match_substring_regex(texts, pattern)).as_py() or 0 for pattern in SORTS.values()]
+    return {sort: pc.sum(pc.match_substring_regex(texts, pattern)).as_py() or 0 for sort, pattern in SORTS.items()}

@@ -246,7 +246,7 @@ class _Reading:
                 shown = shown if len(shown) <= SHOWN_VALUE else shown[: SHOWN_VALUE - 1] + "\u2026"
                 verb = "is declared" if name in self._declared else "holds"
                 said = f"column '{name}' {verb} {type_}, and this line has {shown}."
-                hint = zone_remedy(name, str(value), self._declared.get(name)) or (
+                hint = zone_remedy(name, str(value), self._declared.get(name, ""), is_declared=True) or (
                     f"Fix the line, declare what it is (columns={{'{name}': 'string'}}), or put such lines aside: "
                     "ingest(..., quarantine=N)."
                 )

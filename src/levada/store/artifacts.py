@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Artifact, ArtifactRecord, FileEntry
 from levada.errors import StoreError
@@ -18,22 +18,24 @@ from levada.store.inspection import Damage, inspect, remembered_digest
 from levada.store.objects import INSIDE, Objects
 from levada.store.temporary import private_folder
 
+if TYPE_CHECKING:
+    from levada.settings import Verify
+
 
 class Store(Objects):
     """A store: objects and artifacts below one location.
 
-    `verify` says what is compared before an artifact is used: digests "always", or only "sizes" of bulky types;
-    by default what the environment variable LEVADA_VERIFY says.
+    `verify` says what is compared before an artifact is used: digests "always", or only "sizes" of bulky types.
     """
 
     def __init__(
         self,
         location: str | Path,
         options: Mapping[str, Any] | None = None,
-        verify: Literal["always", "sizes"] | None = None,
+        verify: Verify = "always",
     ) -> None:
         super().__init__(location, options)
-        self.verify = verify or ("sizes" if os.environ.get("LEVADA_VERIFY") == "sizes" else "always")
+        self.verify: Verify = verify
 
     # -- documents ----------------------------------------------------------------------------------
 

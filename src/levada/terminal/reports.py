@@ -198,7 +198,8 @@ def _drawn(shape: Shape | None, place: int) -> str:
     if shape is None or part is None:
         return ""
     if isinstance(shape, Bars):
-        pairs = zip(shape.labels, part, strict=True)
+        # In the order of this side's shares; a page draws the bars of all sides in one.
+        pairs = sorted(zip(shape.labels, part, strict=True), key=lambda pair: -(pair[1] or 0.0))
         said = [f"{label} {percent(share)}" for label, share in pairs if share]
         return " · ".join([*said, *([f"+ {shape.others:,}"] if shape.others else [])])
     highest = max(max(other or [0.0]) for other in shape.shares if other is not None) or 1.0  # pyright: ignore[reportArgumentType]

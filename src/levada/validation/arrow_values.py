@@ -107,20 +107,36 @@ def _constant(value: Any, type_: Any) -> Any:
     import pyarrow as pa
 
     types = pa.types
-    if isinstance(value, str) and types.is_temporal(type_) and not types.is_duration(type_):
-        moment = (
-            datetime.fromisoformat(value) if not types.is_time(type_) else datetime.fromisoformat(f"2000-01-01T{value}")
-        )
-        if types.is_time(type_):
-            return moment.time()
-        return moment.date() if types.is_date(type_) else moment
+    if types.is_temporal(type_) and not types.is_duration(type_) and value is not None:
+        return _moment(value, type_)
     if types.is_boolean(type_) and value in (0, 1):
         return bool(value)
     if isinstance(value, int) and types.is_floating(type_):
         return float(value)
-    if types.is_string(type_) and not isinstance(value, str | None):
-        raise TypeError("text beside a number")
+    if (types.is_string(type_) or types.is_large_string(type_)) and not isinstance(value, str | None):
+        raise TypeError(f"the column is text and {value!r} is not: compare it with a text, as '{value}'")
+    if isinstance(value, str) and (types.is_integer(type_) or types.is_floating(type_) or types.is_boolean(type_)):
+        kind = "true and false" if types.is_boolean(type_) else "numbers"
+        raise TypeError(f"the column holds {kind} and {value!r} is a text: leave out the quotes")
+    if types.is_boolean(type_) and not isinstance(value, bool | None):
+        raise TypeError(f"the column holds true and false and {value!r} is neither: compare it with True or False")
     return value
+
+
+def _moment(value: Any, type_: Any) -> Any:
+    """Return a constant as a date or time; raises TypeError for what is none."""
+    import pyarrow as pa
+
+    is_clock = pa.types.is_time(type_)
+    try:
+        moment = datetime.fromisoformat(f"2000-01-01T{value}" if is_clock else value)
+    except (TypeError, ValueError) as error:
+        form = "'10:30'" if is_clock else "'2024-05-01' or '2024-05-01T10:30'"
+        why = f" ({error})" if isinstance(value, str) and "format" not in str(error) else ""
+        raise TypeError(f"the column holds times and {value!r} is none{why}: write it as {form}") from None
+    if is_clock:
+        return moment.time()
+    return moment.date() if pa.types.is_date(type_) else moment
 
 
 def arithmetic(operator: str, left: Any, right: Any) -> Any:

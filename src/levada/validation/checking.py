@@ -16,7 +16,7 @@ from levada.artifacts.statistics import Statistics
 from levada.errors import DataError
 from levada.validation.finding import Finding
 from levada.validation.rule_checks import Given, check_rule, needs_rows, unique_finding
-from levada.validation.rules import Custom, Holds, Rule, Unique
+from levada.validation.rules import Rule, Unique, check_known
 from levada.validation.schema_checks import find_departures, in_order
 from levada.validation.second_pass import SHOWN_ROWS, ask, find_duplicates, rows_at
 
@@ -51,9 +51,10 @@ def check(
     placed = [(finding.split or (filled[0] if filled else ""), finding) for finding in findings]
     anomalies: list[Anomaly] = []
     for rule in rules if filled else ():
+        check_known(rule, statistics.columns(filled[0]))
         if examples is None and needs_rows(rule, given):
             raise DataError(
-                f"the rule {_named(rule)} needs the rows, and check_data was given statistics alone.",
+                f"the rule {rule} needs the rows, and check_data was given statistics alone.",
                 hint="Pass them: check_data(statistics, schema, examples=data, rules=[...]).",
             )
         for split, finding in check_rule(rule, given):
@@ -71,18 +72,6 @@ def check(
             anomalies += _duplicates(rule, examples, filled, sensitive)
     anomalies = [*_answered(placed, examples, sensitive, progress), *anomalies]
     return in_order(anomalies)
-
-
-def _named(rule: Rule) -> str:
-    match rule:
-        case Holds():
-            return f"`{rule.expression}`"
-        case Custom():
-            return rule.function.__name__
-        case Unique():
-            return f"unique({', '.join(map(repr, rule.columns))})"
-        case _:
-            return type(rule).__name__
 
 
 def _same_rows(statistics: Statistics, examples: Examples, splits: Sequence[str]) -> None:

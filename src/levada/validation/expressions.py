@@ -52,21 +52,47 @@ class Expression:
             found = _Evaluation(columns).of(self.tree)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError, ValueError) as error:
             types = ", ".join(f"{name} is {batch.schema.field(name).type}" for name in self.columns)
-            raise DataError(f"`{self.text}` cannot be evaluated: {types}.", hint=_fault(error)) from None
+            raise DataError(f"`{self.text}` cannot be evaluated: {types}.", hint=_advice(error)) from None
         if not is_column(found) or not is_boolean(found):
             raise DataError(f"`{self.text}` is neither true nor false.", hint="Compare it with something.")
         return found
 
 
-def _fault(error: Exception) -> str:
+_SIGNS = {
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "equal": "==", "not_equal": "!=", "less": "<",
+    "less_equal": "<=", "greater": ">", "greater_equal": ">=", "and": "and", "or": "or", "invert": "not",
+    "binary_length": "len", "utf8_length": "len",
+}  # fmt: skip
+"""How expressions write what Arrow calls by another name."""
+
+_KERNEL = re.compile(r"Function '(?:utf8_)?(\w+?)(?:_checked|_kleene)?' has no kernel matching input types \((.*)\)")
+
+
+def _advice(error: Exception) -> str:
     """Return what is wrong with an expression, without any value of the data: Arrow's other words may have some."""
     import pyarrow as pa
 
     text = str(error).split("\n", 1)[0]
     if isinstance(error, pa.ArrowException):
-        known = r"Function '\w+' has no kernel matching input types|Invalid regular expression: "
-        return text if re.match(known, text) else ""
-    return f"{text[:1].upper()}{text[1:]}."
+        found = _KERNEL.match(text)
+        if found is not None:
+            types = " and ".join(found[2].split(", "))
+            return (
+                f"`{_SIGNS.get(found[1], found[1])}` does not go with {types}: declare the column's type at its source."
+            )
+        return text if text.startswith("Invalid regular expression: ") else ""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+_EXAMPLE = "Write for instance 'arrival > departure'."
+_OTHER_WORDS = {
+    r"=[<>]": "Write >= and <=.",
+    r"<>": "Unlike is !=.",
+    r"&&|\|\|": "Write and, or.",
+    r"!(?!=)": "Write not.",
+    r"(?<![=<>!])=(?!=)": "Equality is ==.",
+}
+"""What other languages write, and what to write here."""
 
 
 def parse(text: str) -> Expression:
@@ -82,8 +108,7 @@ def parse(text: str) -> Expression:
         tree = ast.parse(_BACKTICKS.sub(word, text).strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:
         what = error.msg if isinstance(error, SyntaxError) else str(error)
-        is_assignment = re.search(r"(?<![=<>!])=(?!=)", text) is not None
-        hint = "Equality is ==." if is_assignment else "Write for instance 'arrival > departure'."
+        hint = next((hint for found, hint in _OTHER_WORDS.items() if re.search(found, text)), _EXAMPLE)
         raise ParameterError(f"`{text}` is no expression: {what}.", hint=hint) from None
     for node in ast.walk(tree):
         _check(node, text)

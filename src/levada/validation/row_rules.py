@@ -15,7 +15,7 @@ from levada.validation.expressions import parse
 from levada.validation.finding import RowTest
 from levada.validation.row_tests import missing
 from levada.validation.rule_checks import marks_of, violations
-from levada.validation.rules import Custom, Holds, NotNull, Rule, Unique
+from levada.validation.rules import Custom, Holds, NotNull, Rule, Unique, check_known
 from levada.validation.second_pass import Repeated, without_key
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ def row_rules(rules: Iterable[Rule], examples: Examples, splits: Sequence[str]) 
     How much a rule would allow does not matter here. Raises ParameterError for a rule that is not about rows, DataError
     for a column that is not there.
     """
-    found = [question for rule in rules for question in _questions(rule, examples, splits)]
-    for question in found:
-        examples.check_columns(question.test.columns)
+    found: list[RowRule] = []
+    for rule in rules:
+        check_known(rule, examples.columns)
+        found += _questions(rule, examples, splits)
     return found
 
 

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.anomalies import Severity
 from levada.artifacts.statistics import Statistics
-from levada.errors import ComponentError, DataError, did_you_mean
+from levada.errors import ComponentError, DataError
 from levada.validation import row_tests
 from levada.validation.expressions import Expression, parse
 from levada.validation.finding import Finding, Judge, RowTest, counted, percent
@@ -50,7 +50,7 @@ class Given:
 
 
 def check_rule(rule: Rule, given: Given) -> Iterator[tuple[str, Finding]]:
-    """Yield what breaks a rule, each with its split ("" for all). Raises DataError for an unknown column."""
+    """Yield what breaks a rule, each with its split ("" for all). Its columns are there: `check_known`."""
     severity: Severity = "error" if rule.severity == "fail" else "warning"
     match rule:
         case NotNull():
@@ -84,17 +84,7 @@ def needs_rows(rule: Rule, given: Given) -> bool:
             return False
 
 
-def _known(given: Given, names: Iterable[str]) -> None:
-    columns = given.statistics.columns(given.splits[0])
-    for name in names:
-        if name not in columns:
-            shown = ", ".join(list(columns)[:8]) + (", ..." if len(columns) > 8 else "")
-            hint = did_you_mean(name, columns) or f"There are: {shown} ({len(columns)})."
-            raise DataError(f"a rule is about column '{name}', which the data does not have.", hint=hint)
-
-
 def _not_null(rule: NotNull, given: Given) -> Iterator[tuple[str, Finding]]:
-    _known(given, rule.columns)
     for split in given.splits:
         for name in rule.columns:
             column = given.statistics.column(name, split)
@@ -118,7 +108,6 @@ def _counted_duplicates(rule: Unique, given: Given) -> int | None:
     """Return how many rows repeat a value, from statistics; None if they do not tell."""
     if len(rule.columns) != 1 or len(given.splits) > 1:
         return None
-    _known(given, rule.columns)
     column = given.statistics.column(rule.columns[0], given.splits[0])
     if column.kind not in ("string", "numeric", "timestamp", "boolean") or not column.exact:
         return None
@@ -127,7 +116,6 @@ def _counted_duplicates(rule: Unique, given: Given) -> int | None:
 
 def _unique(rule: Unique, given: Given) -> Iterator[tuple[str, Finding]]:
     """Yield what statistics tell; what they do not is for `unique_finding`."""
-    _known(given, rule.columns)
     rows = _counted_duplicates(rule, given)
     if rows:
         yield "", unique_finding(rule, rows, None)
@@ -172,7 +160,6 @@ def _row_count(rule: RowCount, given: Given) -> Iterator[tuple[str, Finding]]:
 
 
 def _fresh(rule: Fresh, given: Given) -> Iterator[tuple[str, Finding]]:
-    _known(given, (rule.column,))
     ends = [_latest(rule.column, split, given) for split in given.splits]
     known = [end for end in ends if end is not None]
     if not known:
@@ -240,8 +227,6 @@ def _judge(label: str, allow: float) -> Judge:
 
 def _holds(rule: Holds, given: Given) -> Iterator[tuple[str, Finding]]:
     expression = parse(rule.expression)
-    _known(given, expression.columns)
-
     bad = violations(expression)
     column = expression.columns[0] if len(expression.columns) == 1 else ""
     label = rule.name or f"`{rule.expression}`"
@@ -276,7 +261,6 @@ def _custom(rule: Custom, given: Given) -> Iterator[tuple[str, Finding]]:
             yield "", Finding("", "CUSTOM_VALIDATION", what, label=label)
         return
     columns = rule.columns or tuple(given.statistics.columns(given.splits[0]))
-    _known(given, columns)
     column = columns[0] if len(columns) == 1 else ""
     for split in given.splits:
         yield (

@@ -15,12 +15,12 @@ They are parameters of the plan, so they are data themselves: functions are name
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from levada.errors import ParameterError
+from levada.errors import DataError, ParameterError, did_you_mean
 from levada.validation.expressions import parse
 
 Severe = Literal["fail", "warn"]
@@ -43,6 +43,9 @@ class NotNull(Rule):
     columns: tuple[str, ...]
     allow: float
 
+    def __str__(self) -> str:
+        return f"not_null({', '.join(map(repr, self.columns))})"
+
 
 @dataclass(frozen=True)
 class Unique(Rule):
@@ -53,6 +56,9 @@ class Unique(Rule):
 
     columns: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return f"unique({', '.join(map(repr, self.columns))})"
+
 
 @dataclass(frozen=True)
 class Fresh(Rule):
@@ -61,6 +67,9 @@ class Fresh(Rule):
     column: str
     within: timedelta
     at: datetime | None
+
+    def __str__(self) -> str:
+        return f"fresh({self.column!r})"
 
     def digest(self) -> str:
         """Return when the rule asks: what was fresh yesterday is asked again today, the cache notwithstanding."""
@@ -84,6 +93,9 @@ class Holds(Rule):
     allow: float
     name: str
 
+    def __str__(self) -> str:
+        return f"rule({self.expression!r})"
+
 
 @dataclass(frozen=True)
 class Custom(Rule):
@@ -94,6 +106,9 @@ class Custom(Rule):
     on: On
     allow: float
     name: str
+
+    def __str__(self) -> str:
+        return f"check({self.function.__name__})"
 
 
 def not_null(*columns: str, allow: float = 0.0, severity: Severe = "fail") -> Rule:
@@ -169,6 +184,30 @@ def check(
         raise ParameterError(f"check() wants a function, got {type(function).__name__}.")
     names = None if columns is None else _names("check", tuple(columns))
     return Custom(_severe(severity), function, names, on, _share("check", allow), name)
+
+
+def columns_of(rule: Rule) -> tuple[str, ...]:
+    """Return the columns that a rule names."""
+    match rule:
+        case NotNull(columns=columns) | Unique(columns=columns):
+            return columns
+        case Fresh(column=column):
+            return (column,)
+        case Holds(expression=expression):
+            return parse(expression).columns
+        case Custom(columns=columns):
+            return columns or ()
+        case _:
+            return ()
+
+
+def check_known(rule: Rule, columns: Collection[str]) -> None:
+    """Raise DataError, naming the rule, if it names a column that data with `columns` does not have."""
+    for name in columns_of(rule):
+        if name not in columns:
+            shown = ", ".join(list(columns)[:8]) + (", ..." if len(columns) > 8 else "")
+            hint = did_you_mean(name, columns) or f"There are: {shown} ({len(columns)})."
+            raise DataError(f"{rule} is about column '{name}', which the data does not have.", hint=hint)
 
 
 def _severe(severity: Severe) -> Severe:
