@@ -1,11 +1,12 @@
 """What pushing costs beyond the copy, and whether kills leave registry and serving folder in step.
 
     .venv/bin/python benchmarks/push.py              CPU seconds: sign and verify 100 MB, a rollback command
-    .venv/bin/python benchmarks/push.py --kills 100  commands killed with -9 at random moments
+    .venv/bin/python benchmarks/push.py --kills 100  processes that push, roll back and lose versions, killed with -9
 
-After each kill the next command runs to its end, and then: the pointer, the registry's last promotion and
-`models.config` name the same version, every version that lies in the folder is whole and signed, no temporary folder is
-left, and no version was promoted after itself (`out_of_step` in tests/pushing/shelf.py).
+After each kill what every command begins with is done, and then: the pointer, the registry's last promotion and
+`models.config` name the same version, every version that lies in the folder is whole and signed, and no version was
+promoted after itself (`out_of_step` in tests/pushing/shelf.py). After the next pushes no temporary folder is left
+either.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from measure import BIN, Timing, environment, median, once
+from measure import BIN, Timing, median, once
 
 LEVADA = BIN / "levada"
 MEGABYTES = 100
@@ -49,17 +49,6 @@ elif sys.argv[2] == "sha256":
         with file.open("rb") as read:
             hashlib.file_digest(read, "sha256")
 """
-
-
-COMMAND = """
-import sys
-import model_signing.hashing, model_signing.signing, onnx
-import levada.pushing.by_hand
-from levada.cli import main
-print("ready", flush=True)
-main(sys.argv[1:])
-"""
-"""A command whose libraries are loaded before it begins: what is killed is its work, not its start."""
 
 
 def cpu(command: list[str | Path], folder: Path) -> Timing:
@@ -101,70 +90,43 @@ def shelf_at(root: Path) -> object:
     return shelf
 
 
-def kill_commands(home: Path, kills: int, rng: random.Random) -> int:
-    """Kill commands at random moments; return how many faults that left."""
+def kill(home: Path, kills: int, rng: random.Random) -> int:
+    """Kill processes that push and roll back without end, at random moments; return how many faults that left."""
     from tests.pushing.shelf import Shelf
 
     shelf = shelf_at(home / "project")
     assert isinstance(shelf, Shelf)
     hits: Counter[str] = Counter()
     faults: list[str] = []
-    durations = {"push": 1.0, "rollback": 0.3}  # seconds of wall time of the last ones that ended
-    while hits["killed"] < kills:
-        words = command(rng, shelf.folder.location)
-        if rng.random() < 0.3:
-            shutil.rmtree(shelf.path / str(rng.choice((1, 2))), ignore_errors=True)
-        before = len(shelf.registry.moves("flights")), len(shelf.lived)
-        process = subprocess.Popen(
-            [BIN / "python", "-c", COMMAND, *words],
-            cwd=shelf.root,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        began = time.monotonic()
-        try:
-            process.wait(rng.uniform(0, durations[words[0]]))
-            if process.returncode == 0:
-                durations[words[0]] = 0.7 * durations[words[0]] + 0.3 * 1.1 * (time.monotonic() - began)
-            hits["ended before"] += 1
-            continue
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        hits["killed"] += 1
-        moved, promoted = len(shelf.registry.moves("flights")) - before[0], len(shelf.lived) - before[1]
-        unfinished = len(shelf.registry.unfinished_moves("flights"))
-        hits[f"{moved} moves intended, {promoted} promotions, {unfinished} unfinished"] += 1
-        once([LEVADA, "history", "flights"], shelf.root)  # the next command
-        left = [path.name for path in shelf.path.glob(".*.tmp-*")]
-        hits["temporary folders left by the kill"] += bool(left)
-        found = shelf.out_of_step()
-        once([LEVADA, "push", "flights", str(rng.choice((1, 2, 3))), "--to", shelf.folder.location], shelf.root)
+    for turn in range(kills):
+        child, moves = shelf.going_back_and_forth(turn)
+        time.sleep(rng.uniform(0, 0.2))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        unfinished = shelf.registry.unfinished_moves("flights")
+        hits["moves in all"] += len(shelf.registry.moves("flights")) - moves
+        hits["kills within a move"] += bool(unfinished)
+        pointer = shelf.live()
+        hits["  of them behind the pointer"] += any(pointer and pointer.version == move.version for move in unfinished)
+        hits["kills that left a temporary folder"] += bool(list(shelf.path.glob(".*.tmp-*")))
+        found = [line for line in shelf.out_of_step() if "is missing" not in line]  # it also removes versions
+        for number in (1, 2, 3):
+            shelf.push_by_hand(number)
         found += shelf.out_of_step()
         found += [f"{path.name} is left" for path in shelf.path.glob(".*.tmp-*")]
         for fault in found:
-            print(f"  kill {hits['killed']} of {' '.join(words)}: {fault}", flush=True)
+            print(f"  kill {turn}: {fault}", flush=True)
         faults += found
-    for what, count in sorted(hits.items()):
+    print(f"{kills:5} kills")
+    for what, count in hits.items():
         print(f"{count:5} {what}")
     print(f"{len(faults)} faults")
     return len(faults)
 
 
-def command(rng: random.Random, folder: str) -> list[str]:
-    """Return a command that moves the pointer, whatever is live."""
-    number = str(rng.choice((1, 2, 3)))
-    if rng.random() < 0.5:
-        return ["rollback", "flights", "--to", number]
-    return ["push", "flights", number, "--to", folder]
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=0, help="how many commands to kill")
+    parser.add_argument("--kills", type=int, default=0, help="how many processes to kill")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="push-of-levada-"))
@@ -172,7 +134,7 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         if arguments.kills:
-            return 1 if kill_commands(home, arguments.kills, random.Random(arguments.seed)) else 0
+            return 1 if kill(home, arguments.kills, random.Random(arguments.seed)) else 0
         figures(home)
         return 0
     finally:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import random
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 from levada.artifacts import Blessing, Model, PushedModel
 from levada.artifacts.pushed import Pointer, ServingFolder
 from levada.components import push
-from levada.errors import SignatureError
+from levada.errors import RegistryError, SignatureError
 from levada.models import ModelDocument, Tensor
+from levada.pushing.by_hand import push_by_hand, roll_back, step_back
 from levada.pushing.moves import finish_all_moves
 from levada.registry import Registry, Version
 from levada.signing import check_folder, policy_of
@@ -114,3 +119,35 @@ class Shelf(Workshop):
         if any(left == right for left, right in itertools.pairwise(self.lived)):
             said.append(f"a version was promoted after itself: {self.lived}")
         return said
+
+    def push_by_hand(self, number: int) -> None:
+        push_by_hand(self.store, NAME, number, self.folder.location, root=self.root)
+
+    def going_back_and_forth(self, seed: int) -> tuple[int, int]:
+        """Start a process that pushes, goes back and loses versions for as long as it lives.
+
+        Returns its id, once it is on its way, and how many moves there were before.
+        """
+        before = len(self.registry.moves(NAME))
+        child = os.fork()
+        if child == 0:
+            try:
+                self._back_and_forth(random.Random(seed))
+            finally:
+                os._exit(1)
+        while len(self.registry.moves(NAME)) == before:  # however slow the machine is
+            assert os.waitpid(child, os.WNOHANG) == (0, 0), "it ended by itself"
+            time.sleep(0.01)
+        return child, before
+
+    def _back_and_forth(self, dice: random.Random) -> None:
+        while True:
+            if dice.random() < 0.3:
+                shutil.rmtree(self.path / str(dice.choice((1, 2))), ignore_errors=True)
+            try:
+                if dice.random() < 0.5:
+                    self.push_by_hand(dice.choice((1, 2, 3)))
+                else:
+                    roll_back(self.store, step_back(self.store, NAME, root=self.root), "", root=self.root)
+            except RegistryError:
+                continue  # there was nothing before
