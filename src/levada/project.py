@@ -29,6 +29,7 @@ COUNTED = (
     "drift",
     "evaluation",
     "features",
+    "measurement",
     "models",
     "profiling",
     "schemas",

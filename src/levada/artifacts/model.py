@@ -2,7 +2,9 @@
 
     model.json       format, entry, inputs, outputs, fingerprint, framework: readable without any ML library
     saved_model/     a TensorFlow SavedModel, or
+    model.tflite     a LiteRT graph, or
     model.onnx       an ONNX graph
+    lookups.json     what is done to some columns before such a graph, where it cannot carry texts
     training.json    how it was trained, with a number an epoch for each metric, where `levada.training` did it
     network.json     which function of the project made the network, and all else that training it again takes
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 DOCUMENT = "model.json"
 TRAINING = "training.json"
 NETWORK = "network.json"
-FORMATS = ("saved_model", "onnx")
+FORMATS = ("saved_model", "litert", "onnx")
 DTYPES = ("string", "int64", "float32", "float64", "bool")
 
 
@@ -108,6 +110,10 @@ class ModelDocument:
 
     `entry` is the file or folder to load, from the document's own folder ("." where they are one folder, as in a
     serving directory). `fingerprint` is a sha256 in hex; `framework` says what wrote it ("keras 3.15.1").
+
+    `lookups` is the file beside the entry with what is done before the graph ("" if nothing is). `quantization` says
+    how weights were made smaller ("" if they were not). `differences` has the largest absolute difference of each
+    output from the model that this one was made from, over `compared` real rows (0 if it was not compared).
     """
 
     format: str
@@ -116,6 +122,10 @@ class ModelDocument:
     outputs: tuple[Tensor, ...]
     fingerprint: str
     framework: str
+    lookups: str = ""
+    quantization: str = ""
+    differences: Mapping[str, float] = field(default_factory=dict[str, float])
+    compared: int = 0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -123,7 +133,7 @@ class ModelDocument:
         return tuple(dict.fromkeys(column for tensor in self.inputs for column in tensor.takes))
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        form: dict[str, Any] = {
             "format": self.format,
             "entry": self.entry,
             "inputs": [tensor.to_json() for tensor in self.inputs],
@@ -131,6 +141,13 @@ class ModelDocument:
             "fingerprint": self.fingerprint,
             "framework": self.framework,
         }
+        if self.lookups:
+            form["lookups"] = self.lookups
+        if self.quantization:
+            form["quantization"] = self.quantization
+        if self.compared:
+            form |= {"differences": dict(self.differences), "compared": self.compared}
+        return form
 
     @staticmethod
     def from_json(form: Mapping[str, Any]) -> ModelDocument:
@@ -143,6 +160,10 @@ class ModelDocument:
             tuple(Tensor.from_json(item) for item in form["outputs"]),
             form["fingerprint"],
             form["framework"],
+            form.get("lookups", ""),
+            form.get("quantization", ""),
+            form.get("differences", {}),
+            form.get("compared", 0),
         )
 
     def write(self, folder: Path) -> None:

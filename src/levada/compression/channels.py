@@ -8,6 +8,7 @@ something reads its channels in a way that is not known here: an addition, a con
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,15 +23,10 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_ALIKE = frozenset(
-    (
-        "Activation AlphaDropout BatchNormalization Dropout ELU GELU GaussianDropout GaussianNoise Identity LeakyReLU ReLU "
-        "AveragePooling1D AveragePooling2D AveragePooling3D GlobalAveragePooling1D GlobalAveragePooling2D "
-        "GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D MaxPooling1D MaxPooling2D "
-        "MaxPooling3D SpatialDropout1D SpatialDropout2D SpatialDropout3D UpSampling1D UpSampling2D UpSampling3D "
-        "ZeroPadding1D ZeroPadding2D ZeroPadding3D "
-        "Elu Gelu HardSigmoid HardSilu LeakyRelu Relu Relu6 Selu Sigmoid Silu Softplus Softsign Tanh"
-    ).split()
+_ALIKE = re.compile(
+    r"Activation|BatchNormalization|Identity|(Alpha|Gaussian)?Dropout|GaussianNoise|SpatialDropout[123]D"
+    r"|(Global)?(Average|Max)Pooling[123]D|(UpSampling|ZeroPadding)[123]D"
+    r"|ELU|Elu|GELU|Gelu|HardSigmoid|HardSilu|LeakyReLU|LeakyRelu|ReLU|Relu6?|Selu|Sigmoid|Silu|Softplus|Softsign|Tanh"
 )
 """Layers and operations that treat each channel by itself, so that one may go."""
 
@@ -84,7 +80,7 @@ def prune_channels(share: float, *, epochs: int = 10, rate: float | None = None)
 
 @dataclass
 class Group:
-    """The channels of one layer, and who reads them: `readers` are layers, each with how many numbers a channel has there."""
+    """The channels of one layer, and the layers that read them, each with how many numbers a channel has there."""
 
     layer: Any
     norms: list[Any] = field(default_factory=list[Any])
@@ -194,7 +190,7 @@ def _passed(operation: Any, tensor: Any) -> int:
     kind = type(operation).__name__
     if kind == "Flatten":
         return math.prod(tensor.shape[1:-1]) if None not in tensor.shape[1:-1] else 0
-    if kind not in _ALIKE or _activation(operation) in _ACROSS:
+    if not _ALIKE.fullmatch(kind) or _activation(operation) in _ACROSS:
         return 0
     if kind == "BatchNormalization":
         return int(operation.axis in (-1, len(tensor.shape) - 1))

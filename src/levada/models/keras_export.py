@@ -6,7 +6,7 @@ The signature has one keyword tensor per feature, so TensorFlow Serving's row fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.model import Model, ModelDocument, Tensor
@@ -16,6 +16,8 @@ from levada.models.signatures import WIDE
 
 if TYPE_CHECKING:
     import keras
+
+    from levada.models.feed import Arrays
 
 ENTRY = "saved_model"
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
@@ -43,23 +45,9 @@ def save_keras(
     import keras as keras_
     import tensorflow as tf
 
-    tensors = tuple(inputs) if inputs is not None else _inputs_of(model)
-    call = _caller(model, tensors)
-
-    def serve(**features: Any) -> dict[str, Any]:
-        return _outputs_of(call(features), output)
-
-    specs = {
-        tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name)
-        for tensor in tensors
-    }
-    function: Any = tf.function(serve, autograph=False)
-    concrete: Any = function.get_concrete_function(**specs)
-    _refuse_python(concrete.graph.as_graph_def())
-    outputs = tuple(
-        Tensor(name, spec.dtype.name, (-1, *spec.shape[1:]), classes=tuple(classes) if len(spec.shape) == 2 else ())
-        for name, spec in concrete.structured_outputs.items()
-    )
+    tensors = tuple(inputs) if inputs is not None else inputs_of(model)
+    function, concrete = traced(model, tensors, output)
+    outputs = outputs_of(concrete, classes)
     archive: Any = keras_.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint("serve", function)
@@ -68,6 +56,50 @@ def save_keras(
     framework = f"keras {keras_.__version__}, tensorflow {tf.__version__}"
     out.describe(ModelDocument("saved_model", ENTRY, tensors, outputs, fingerprint, framework))
     return out
+
+
+def traced(model: Any, inputs: tuple[Tensor, ...], output: str) -> tuple[Any, Any]:
+    """Return what serves a Keras model: a `tf.function` of named tensors, and its trace for any number of rows.
+
+    Raises ModelError for inputs that the model does not have, outputs without names, and a call of Python.
+    """
+    import tensorflow as tf
+
+    call = _caller(model, inputs)
+
+    def serve(**features: Any) -> dict[str, Any]:
+        return _outputs_of(call(features), output)
+
+    specs = {
+        tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name)
+        for tensor in inputs
+    }
+    function: Any = tf.function(serve, autograph=False)
+    concrete: Any = function.get_concrete_function(**specs)
+    _refuse_python(concrete.graph.as_graph_def())
+    return function, concrete
+
+
+def outputs_of(concrete: Any, classes: Sequence[str | int]) -> tuple[Tensor, ...]:
+    """Return the outputs of a trace as callers see them."""
+    return tuple(
+        Tensor(name, spec.dtype.name, (-1, *spec.shape[1:]), classes=tuple(classes) if len(spec.shape) == 2 else ())
+        for name, spec in concrete.structured_outputs.items()
+    )
+
+
+def served_by(model: Any, inputs: tuple[Tensor, ...], output: str) -> Callable[[Arrays], Arrays]:
+    """Return what a Keras model answers to arrays by input, as a model that was saved would: arrays by output."""
+    import tensorflow as tf
+
+    _, concrete = traced(model, inputs, output)
+    dtypes: dict[str, Any] = {tensor.name: tf.as_dtype(tensor.dtype) for tensor in inputs}
+
+    def answer(arrays: Arrays) -> Arrays:
+        given = concrete(**{name: tf.constant(array, dtypes[name]) for name, array in arrays.items()})
+        return {name: value.numpy() for name, value in given.items()}
+
+    return answer
 
 
 def _refuse_python(graph: Any) -> None:
@@ -82,7 +114,8 @@ def _refuse_python(graph: Any) -> None:
         )
 
 
-def _inputs_of(model: Any) -> tuple[Tensor, ...]:
+def inputs_of(model: Any) -> tuple[Tensor, ...]:
+    """Return one input per `keras.Input`, as callers see it; raises ModelError for a model without."""
     symbolic = getattr(model, "inputs", None)
     if not symbolic:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""A loaded model: tables in, named arrays out. SavedModel by TensorFlow, ONNX by ONNX Runtime."""
+"""A loaded model: tables in, named arrays out, whatever runtime answers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from levada.artifacts.model import ModelDocument, Tensor
 from levada.errors import ModelError
 from levada.models.feed import arrays_of, count_rows
+from levada.models.runtimes import open_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,13 @@ class Predictor:
     def __init__(self, document: ModelDocument, call: Callable[[Arrays], Arrays]) -> None:
         self.document = document
         self._call = call
+
+    def answer(self, arrays: Arrays) -> Arrays:
+        """Return what the model says to arrays by input, as `arrays_of` makes them: its runtime's own, unchecked.
+
+        This is what a request costs: what is done before the graph, and the graph.
+        """
+        return self._call(arrays)
 
     def predict(self, rows: Rows, *, batch: int = BATCH) -> Arrays:
         """Return each output by name, one row for each row of `rows`.
@@ -45,53 +53,14 @@ class Predictor:
         return {tensor.name: np.concatenate([part[tensor.name] for part in parts]) for tensor in self.document.outputs}
 
 
-def load_predictor(folder: Path) -> Predictor:
+def load_predictor(folder: Path, *, threads: int | None = None) -> Predictor:
     """Return the model of a folder that has a `model.json`: an artifact's, or a served version's.
 
-    Raises ModelError if it cannot be loaded, or if the library that runs it is not installed.
+    `threads` is how many of them one call may use; without it the runtime decides. Raises ModelError if the model
+    cannot be loaded, or if the library that runs it is not installed.
     """
     document = ModelDocument.read(folder)
-    load = _load_onnx if document.format == "onnx" else _SavedModel
-    try:
-        return Predictor(document, load(folder / document.entry, document))
-    except ImportError as error:
-        extra = "onnx" if document.format == "onnx" else "tensorflow"
-        raise ModelError(
-            f"a model of format {document.format} needs {error.name}, which is not installed.",
-            hint=f"Install it: pip install 'levada[{extra}]'.",
-        ) from None
-    except OSError as error:
-        raise ModelError(f"{folder / document.entry} cannot be loaded: {error}") from None
-
-
-class _SavedModel:
-    """A SavedModel's `serving_default`, with the loaded object, whose variables the signature holds only weakly."""
-
-    def __init__(self, path: Path, document: ModelDocument) -> None:
-        import tensorflow as tf
-
-        self._constant = tf.constant
-        self._loaded: Any = tf.saved_model.load(str(path))
-        self._signature = self._loaded.signatures["serving_default"]
-        self._dtypes: dict[str, Any] = {tensor.name: tf.as_dtype(tensor.dtype) for tensor in document.inputs}
-
-    def __call__(self, arrays: Arrays) -> Arrays:
-        # Through tf.constant, since a dict of numpy string arrays is not accepted everywhere.
-        given = self._signature(**{name: self._constant(array, self._dtypes[name]) for name, array in arrays.items()})
-        return {name: value.numpy() for name, value in given.items()}
-
-
-def _load_onnx(path: Path, document: ModelDocument) -> Callable[[Arrays], Arrays]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001  ONNX Runtime's own have no common public class
-        raise ModelError(f"{path} cannot be loaded: {error}") from None
-    names = [tensor.name for tensor in document.outputs]
-    return lambda arrays: dict(zip(names, session.run(names, arrays), strict=True))
+    return Predictor(document, open_model(folder, document, threads))
 
 
 def _checked(document: ModelDocument, given: Arrays) -> Arrays:

@@ -11,13 +11,12 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from levada.artifact import Making
 from levada.artifacts.model import NETWORK, Model
 from levada.errors import LevadaError, ModelError
-from levada.models.keras_export import save_keras
+from levada.models.fingerprint import of_keras
+from levada.models.keras_export import outputs_of, traced
 from levada.training import faults
 from levada.training.description import Rows, Training
 from levada.training.warm import keyed, weights_in
@@ -92,10 +91,8 @@ def restored(model: Model, training: Training) -> Any:
 
 def fingerprint_of(network: Any, training: Training) -> str:
     """Return the fingerprint that a network has as a model."""
-    with TemporaryDirectory() as folder:
-        out = Model(Making(Path(folder), folder, "model"))
-        save_keras(network, out, inputs=training.inputs, output=training.output, classes=training.classes)
-        return out.fingerprint
+    _, concrete = traced(network, training.inputs, training.output)
+    return of_keras(network, concrete, training.inputs, outputs_of(concrete, training.classes))
 
 
 def _another(training: Training) -> ModelError:
