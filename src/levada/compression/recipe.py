@@ -5,6 +5,7 @@ prune(0.8) >> cluster(16) >> quantize("dynamic")
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,11 @@ class Chain(Recipe):
 
     def __str__(self) -> str:
         return " → ".join(map(str, self.parts))
+
+
+def joined(steps: Sequence[Recipe]) -> Recipe:
+    """Return steps as one recipe."""
+    return Chain(tuple(steps)) if len(steps) > 1 else steps[0]
 
 
 def share(call: str, value: float) -> float:
