@@ -29,7 +29,8 @@ from levada.features import (
     Time,
     Words,
 )
-from levada.features.civil import parts_of, seconds_of, transitions
+from levada.features.civil import seconds_of, transitions
+from levada.models.calendar import parts_of
 from levada.values import canonical, decode, encode
 from tests.models.workshop import Workshop
 

@@ -15,9 +15,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from levada.features.civil import parts_of
 from levada.features.fitted import State, size_of, width_of
 from levada.features.kinds import PERIODS, AsIs, Buckets, Cross, Hashed, Image, Kind, Number, Text, Time, Words
+from levada.models.calendar import parts_of
 
 PUNCTUATION = r"""[!"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']"""
 """What is removed of a text, the characters that Keras' TextVectorization removes."""
@@ -38,6 +38,10 @@ class FeatureLayer(keras.layers.Layer):
 
     def compute_output_spec(self, values: Any, training: bool = False) -> Any:
         return keras.KerasTensor((None, width_of(self.kind, self.state)), "float32")
+
+    def before_graph(self) -> dict[str, Any] | None:
+        """Return what does the same before a graph that has no such operations (`levada.models.lookups`), if needed."""
+        return None
 
     def _cut(self, values: Any) -> Any:
         """Return the items that this feature uses; another one of the column may use more."""
@@ -78,6 +82,11 @@ class AsIsLayer(FeatureLayer):
 
 class TimeLayer(FeatureLayer):
     """Gives parts of times, by the clock of a zone."""
+
+    def before_graph(self) -> dict[str, Any] | None:
+        state = {name: self.state[name] for name in ("moments", "offsets", "start", "span")}
+        parts = [[part, PERIODS.get(part, 0)] for part in self.kind.parts]
+        return {"kind": "clock", "parts": parts, "cyclic": self.kind.cyclic, **state}
 
     def call(self, values: Any, training: bool = False) -> Any:
         absent = tf.math.logical_not(tf.math.is_finite(values))
@@ -146,14 +155,12 @@ class IndexLayer(FeatureLayer):
 
 
 class BucketsLayer(IndexLayer):
-    """Finds a number's interval by binary search."""
+    """Finds a number's interval: how many boundaries are not above it, which every runtime can count."""
 
     def call(self, values: Any, training: bool = False) -> Any:
         cuts = tf.constant(self.state["cuts"], values.dtype)
-        # NaN is in no interval; before the search sees it, it becomes a number, and after it place 0.
-        absent = tf.math.is_nan(values)
-        found = tf.searchsorted(cuts, tf.where(absent, cuts[0], values), side="right")
-        return tf.where(absent, 0, found + 1)
+        found = tf.reduce_sum(tf.cast(values[:, None] >= cuts, "int32"), 1)
+        return tf.where(tf.math.is_nan(values), 0, found + 1)
 
 
 class WordsLayer(IndexLayer):
@@ -163,12 +170,18 @@ class WordsLayer(IndexLayer):
         super().__init__(column, kind, state, name=name)
         self.lookup = _table(state["words"], kind.oov)
 
+    def before_graph(self) -> dict[str, Any] | None:
+        return _places(self.state["words"], self.kind.oov, self.length)
+
     def call(self, values: Any, training: bool = False) -> Any:
         return tf.cast(self.lookup(_as_words(self._cut(values))), "int32")
 
 
 class HashedLayer(IndexLayer):
     """Hashes words."""
+
+    def before_graph(self) -> dict[str, Any] | None:
+        return _places((), self.kind.bins, self.length)
 
     def call(self, values: Any, training: bool = False) -> Any:
         words = _as_words(self._cut(values))
@@ -257,6 +270,19 @@ def _scalar(value: float, dtype: Any) -> Any:
 
 def _table(words: Sequence[str], unknown: int) -> Any:
     return keras.layers.StringLookup(vocabulary=list(words), num_oov_indices=unknown, mask_token="", oov_token=UNKNOWN)
+
+
+def _places(words: Sequence[str], unknown: int, items: int) -> dict[str, Any]:
+    """Return places as `_table` has them, as data: 0 is missing, then what is unknown, then the words."""
+    first = 1 + unknown
+    return {
+        "kind": "places",
+        "words": list(words),
+        "first": first,
+        "missing": 0,
+        "unknown": [1, unknown],
+        "items": items,
+    }
 
 
 def _as_words(values: Any) -> Any:

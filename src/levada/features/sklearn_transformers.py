@@ -17,9 +17,9 @@ from sklearn.compose import ColumnTransformer
 
 from levada.artifacts.model import Tensor
 from levada.errors import DataError
-from levada.features.civil import parts_of
 from levada.features.fitted import State
 from levada.features.kinds import PERIODS, Time
+from levada.models.calendar import parts_of
 from levada.models.feed import arrays_of
 
 PUNCTUATION = str.maketrans("", "", "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from levada.artifacts.model import Model, Tensor
+from levada.artifacts.model import Model, ModelDocument, Tensor
 from levada.errors import ModelError, ParameterError, did_you_mean
 from levada.models.comparison import check_answers, differences
 from levada.models.feed import arrays_of, count_rows
-from levada.models.keras_export import inputs_of, save_keras, served_by
+from levada.models.fingerprint import Fingerprint, of_onnx
+from levada.models.keras_export import inputs_of, outputs_of, save_keras, served_by, traced
+from levada.models.keras_split import split
+from levada.models.lookups import FILE as LOOKUPS
 from levada.models.predictor import load_predictor
+from levada.models.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     import keras
@@ -62,7 +67,7 @@ def export_keras(
     if format == "saved_model":
         save_keras(network, out, inputs=tensors, output=output, classes=classes)
     else:
-        raise ModelError(f"the format {format} is not there yet.")
+        _convert(network, out, tensors, format, output, classes, quantize, representative)
     wanted = served_by(network, tensors, output)(arrays_of(tensors, rows))
     given = load_predictor(out.path).predict(rows)
     allowed = tolerance if tolerance is not None else None if quantize else TOLERANCE
@@ -73,6 +78,80 @@ def export_keras(
     out.describe(replace(out.document, differences=found, compared=count_rows(rows)))
     out.properties["largest_difference"] = max(found.values(), default=0.0)
     return out
+
+
+def _convert(
+    network: Any,
+    out: Model,
+    inputs: tuple[Tensor, ...],
+    format_: Format,
+    output: str,
+    classes: Sequence[str | int],
+    quantize: Quantization,
+    representative: Any,
+) -> None:
+    """Write a graph of one file, what is done before it, and `model.json`."""
+    import keras as keras_
+    import tensorflow as tf
+
+    runtime = RUNTIMES[format_]
+    cut = split(network, inputs, runtime.title)
+    function, concrete = traced(cut.call, cut.inputs, output)
+    outputs = outputs_of(concrete, classes)
+    _refuse_open_sizes(outputs, runtime.title)
+    fingerprint = Fingerprint(inputs, outputs)
+    if format_ == "litert":
+        from levada.models.litert_export import ENTRY, add_litert, write_litert
+
+        calibrating = None
+        if quantize == "int8":
+            calibrating = arrays_of(inputs, representative)
+            calibrating = cut.lookups(calibrating) if cut.lookups else calibrating
+        refused = write_litert(out.path / ENTRY, concrete, network.variables, quantize, calibrating)
+        _check_refused(refused, network, runtime.title)
+        add_litert(fingerprint, out.path / ENTRY)
+    else:
+        from levada.models.onnx_export import ENTRY, write_onnx
+
+        graph, refused = write_onnx(out.path / ENTRY, function, cut.inputs)
+        _check_refused(refused, network, runtime.title)
+        fingerprint.add("graph", of_onnx(graph, cut.inputs, outputs).encode())
+    if cut.lookups is not None:
+        cut.lookups.write(out.path / LOOKUPS)
+        fingerprint.add("lookups", (out.path / LOOKUPS).read_bytes())
+    framework = f"keras {keras_.__version__}, tensorflow {tf.__version__}"
+    lookups = LOOKUPS if cut.lookups is not None else ""
+    out.describe(
+        ModelDocument(format_, ENTRY, inputs, outputs, fingerprint.hexdigest(), framework, lookups, quantize)
+    )
+
+
+def _refuse_open_sizes(outputs: tuple[Tensor, ...], title: str) -> None:
+    pass
+
+
+def _check_refused(refused: list[tuple[str, str]], network: Any, title: str) -> None:
+    """Raise ModelError for operations that a runtime has not: which, in which layer, and what else there is."""
+    if not refused:
+        return
+    layers: list[Any] = network._flatten_layers(include_self=False, recursive=True)
+    known = sorted(((layer.name, type(layer).__name__) for layer in layers), key=lambda each: -len(each[0]))
+    found = dict.fromkeys((operation, _layer_of(scope, known)) for operation, scope in refused)
+    listed = ", ".join(f"{operation}{f' in {layer}' if layer else ''}" for operation, layer in list(found)[:4])
+    raise ModelError(
+        f"{title} has no operation for {listed}{', ...' if len(found) > 4 else ''}.",
+        hint="Write it with operations that it has (keras.ops of numbers mostly are); or serve the model as "
+        'it is: format="saved_model".',
+    )
+
+
+def _layer_of(scope: str, known: list[tuple[str, str]]) -> str:
+    """Return the innermost layer in the name of a node: Keras numbers names that come twice."""
+    for part in reversed(scope.split("/")):
+        for name, kind in known:
+            if part == name or re.fullmatch(rf"{re.escape(name)}_\d+", part):
+                return f"layer '{name}' ({kind})"
+    return ""
 
 
 def _check(format_: str, quantize: str, representative: Any) -> None:

@@ -46,7 +46,7 @@ def save_keras(
     import tensorflow as tf
 
     tensors = tuple(inputs) if inputs is not None else inputs_of(model)
-    function, concrete = traced(model, tensors, output)
+    function, concrete = traced(caller(model, tensors), tensors, output)
     outputs = outputs_of(concrete, classes)
     archive: Any = keras_.export.ExportArchive()
     archive.track(model)
@@ -58,14 +58,12 @@ def save_keras(
     return out
 
 
-def traced(model: Any, inputs: tuple[Tensor, ...], output: str) -> tuple[Any, Any]:
-    """Return what serves a Keras model: a `tf.function` of named tensors, and its trace for any number of rows.
+def traced(call: Callable[[dict[str, Any]], Any], inputs: tuple[Tensor, ...], output: str) -> tuple[Any, Any]:
+    """Return what serves a call of tensors by name: a `tf.function` of them, and its trace for any number of rows.
 
-    Raises ModelError for inputs that the model does not have, outputs without names, and a call of Python.
+    Raises ModelError for outputs without names, and a call of Python.
     """
     import tensorflow as tf
-
-    call = _caller(model, inputs)
 
     def serve(**features: Any) -> dict[str, Any]:
         return _outputs_of(call(features), output)
@@ -92,7 +90,7 @@ def served_by(model: Any, inputs: tuple[Tensor, ...], output: str) -> Callable[[
     """Return what a Keras model answers to arrays by input, as a model that was saved would: arrays by output."""
     import tensorflow as tf
 
-    _, concrete = traced(model, inputs, output)
+    _, concrete = traced(caller(model, inputs), inputs, output)
     dtypes: dict[str, Any] = {tensor.name: tf.as_dtype(tensor.dtype) for tensor in inputs}
 
     def answer(arrays: Arrays) -> Arrays:
@@ -144,8 +142,11 @@ def _wide(dtype: str) -> str:
     return WIDE.get(dtype, dtype)
 
 
-def _caller(model: Any, tensors: tuple[Tensor, ...]) -> Any:
-    """Return a function of the features by name that calls the model in the form and dtypes that it wants."""
+def caller(model: Any, tensors: tuple[Tensor, ...]) -> Callable[[dict[str, Any]], Any]:
+    """Return a function of the features by name that calls the model in the form and dtypes that it wants.
+
+    Raises ModelError for a feature that the model has no input for.
+    """
     import tensorflow as tf
 
     symbolic = {item.name: item for item in getattr(model, "inputs", None) or ()}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.model import ModelDocument
 from levada.errors import ModelError
+from levada.models.lookups import Lookups
 
 if TYPE_CHECKING:
     from levada.models.feed import Arrays
@@ -139,6 +140,10 @@ def open_model(folder: Path, document: ModelDocument, threads: int | None = None
         runtime.load()
     entry = folder / document.entry
     try:
-        return runtime.open(entry, document, threads)
+        call = runtime.open(entry, document, threads)
     except OSError as error:
         raise ModelError(f"{entry} cannot be loaded: {error}") from None
+    if not document.lookups:
+        return call
+    lookups = Lookups.read(folder / document.lookups)
+    return lambda arrays: call(lookups(arrays))
