@@ -164,7 +164,7 @@ def without_teacher(recipe: Recipe) -> Recipe:
 
 def runtime_for(recipes: Sequence[Recipe], wanted: str) -> Format:
     """Return a runtime. Raises ParameterError for one that is none, or that a recipe cannot be exported for."""
-    runtime = next((name for name in TITLES if name == wanted), None)
+    runtime: Format | None = next((name for name in TITLES if name == wanted), None)
     if runtime is None:
         hint = did_you_mean(wanted, TITLES) or f"Wanted {' or '.join(map(repr, TITLES))}."
         raise ParameterError(f"compress(runtime={wanted!r}): there is no such runtime.", hint=hint)

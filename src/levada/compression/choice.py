@@ -57,7 +57,8 @@ def why_chosen(
     if holding == 1:
         first = f"{chosen.name} is the only one of {len(candidates)} candidates that keeps every limit"
     else:
-        first = f"{chosen.name} is the {'smallest' if prefer == 'size' else 'fastest'} of {holding} candidates that keep every limit"
+        best = "smallest" if prefer == "size" else "fastest"
+        first = f"{chosen.name} is the {best} of {holding} candidates that keep every limit"
         first += f" (of {len(candidates)})" if holding < len(candidates) else ""
     cost, before = chosen.cost, baseline.cost
     numbers = (

@@ -223,8 +223,10 @@ class Study:
             nearest=nearest.name if nearest is not None else None,
             why=why,
             front=tuple(front_of([each for each in found if each.role != "uncompressed"], measure)),
-            notes=tuple(
-                [*self._selection(len(candidates)), *self._taught(candidates, measure), *dict.fromkeys(self.notes)]
+            notes=(
+                *self._selection(len(candidates)),
+                *self._taught(candidates, measure),
+                *dict.fromkeys(self.notes),
             ),
         )
 
