@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from levada.models.feed import Arrays
 
 ENTRY = "model.tflite"
-STEP = 32
-"""Rows that activations are calibrated on at a time."""
-
 _OPERATION = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 
 
@@ -68,9 +65,9 @@ def scopes_of(concrete: Any, operation: str) -> list[str]:
 
 def _calibrating(arrays: Arrays) -> Callable[[], Iterator[Any]]:
     def batches() -> Iterator[Any]:
-        rows = len(next(iter(arrays.values())))
-        for start in range(0, rows, STEP):
-            yield {name: array[start : start + STEP] for name, array in arrays.items()}
+        # Row by row: the calibrator lays its graph out anew for each input whose size is another than before.
+        for row in range(len(next(iter(arrays.values())))):
+            yield {name: array[row : row + 1] for name, array in arrays.items()}
 
     return batches
 
