@@ -56,11 +56,13 @@ class Wanted:
 
     @property
     def strict(self) -> Question:
-        """The question with intervals that allow for the choosing among all candidates (Bonferroni).
+        """The question as candidates are asked it: by intervals, these allow for the choosing among all (Bonferroni).
 
         A candidate that loses too much passes by chance as often as an interval is wrong on its upper side; with
         several there are several chances, and one is enough.
         """
+        if self.constraints.bound == "point":
+            return self.question
         confidence = 1 - (1 - self.question.confidence) / len(self.recipes)
         return replace(self.question, confidence=confidence)
 

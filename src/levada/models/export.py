@@ -121,9 +121,7 @@ def _convert(
         fingerprint.add("lookups", (out.path / LOOKUPS).read_bytes())
     framework = f"keras {keras_.__version__}, tensorflow {tf.__version__}"
     lookups = LOOKUPS if cut.lookups is not None else ""
-    out.describe(
-        ModelDocument(format_, ENTRY, inputs, outputs, fingerprint.hexdigest(), framework, lookups, quantize)
-    )
+    out.describe(ModelDocument(format_, ENTRY, inputs, outputs, fingerprint.hexdigest(), framework, lookups, quantize))
 
 
 def _refuse_open_sizes(outputs: tuple[Tensor, ...], title: str) -> None:

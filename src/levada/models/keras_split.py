@@ -11,7 +11,9 @@ from levada.errors import ModelError
 from levada.models.keras_export import caller
 from levada.models.lookups import Lookups
 
-_TEXT_LAYERS = "Words, Hashed and Time of levada.features, and Keras's StringLookup and Hashing, are done before the graph"
+_TEXT_LAYERS = (
+    "Words, Hashed and Time of levada.features, and Keras's StringLookup and Hashing, are done before the graph"
+)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,9 @@ def add_litert(fingerprint: Fingerprint, path: Path) -> None:
     _add(fingerprint, "graph", model)
 
 
-_SAID = frozenset({"name", "description", "metadata", "metadataBuffer", "signatureDefs", "version", "debugMetadataIndex"})
+_SAID = frozenset(
+    {"name", "description", "metadata", "metadataBuffer", "signatureDefs", "version", "debugMetadataIndex"}
+)
 
 
 def _add(fingerprint: Fingerprint, label: str, value: Any) -> None:

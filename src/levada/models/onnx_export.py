@@ -52,9 +52,7 @@ def _frozen(function: Any, inputs: tuple[Tensor, ...]) -> tuple[Any, dict[str, s
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    specs = [
-        tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name) for tensor in inputs
-    ]
+    specs = [tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name) for tensor in inputs]
 
     def positional(*values: Any) -> Any:
         return function(**{tensor.name: value for tensor, value in zip(inputs, values, strict=True)})

@@ -77,7 +77,7 @@ def _round_step(rough: float) -> float:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point: where, what it says, how it looks. `ring` draws attention to it."""
+    """A point: where, what it says, how it looks. `ring` draws attention to it, `label` is written beside it."""
 
     x: float
     y: float
@@ -86,6 +86,7 @@ class Mark:
     opacity: float = 0.85
     hollow: bool = False
     ring: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,11 @@ class Plot:
         parts = [element("circle", cx=x, cy=y, r=3.4, fill=fill, stroke=stroke, opacity=mark.opacity)]
         if mark.ring:
             parts.append(element("circle", cx=x, cy=y, r=7, fill="none", stroke=html.AMBER, stroke_width=2))
+        if mark.label:
+            near_edge = self.x.share(mark.x) > 0.94
+            parts.append(
+                _text(float(x) + (-8 if near_edge else 8), float(y) - 5, mark.label, "end" if near_edge else "start")
+            )
         return element("g", element("title", mark.said), *parts)
 
 
