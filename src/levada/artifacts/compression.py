@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from levada.artifact import Artifact
-from levada.artifacts.measured import Condition, Measure, Part, condition_of, part_of, short
+from levada.artifacts.measured import Condition, Estimate, Measure, Part, condition_of, part_of, short
 from levada.values import Json, json_text
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def table_of(document: CompressionDocument) -> dict[str, Json]:
     has_slices = any(each.slices for each in document.candidates)
     columns = [
         "",
-        *(column for name in names for column in (name, "drop", *(["worst slice"] if has_slices else []))),
+        *(column for name in names for column in (name, "change", *(["worst slice"] if has_slices else []))),
         "gzipped",
         "on disk",
         "p50",
@@ -229,6 +229,13 @@ def signed(drop: float) -> str:
     """Return a drop as the change that it is: a metric that fell by 0.01 is -0.010."""
     said = short(abs(drop))
     return f"±{said}" if not said.strip("0.") else f"{'-' if drop > 0 else '+'}{said}"
+
+
+def change_said(drop: Estimate) -> str:
+    """Return a drop with its interval, as the change that it is: `-0.010 [-0.015, -0.005]`."""
+    if drop.low is None or drop.high is None:
+        return signed(drop.value)
+    return f"{signed(drop.value)} [{signed(drop.high)}, {signed(drop.low)}]"
 
 
 def size_said(count: float) -> str:

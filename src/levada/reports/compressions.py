@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from levada.artifacts.compression import (
     Candidate,
     CompressionDocument,
+    change_said,
     signed,
     size_said,
     state_of,
@@ -17,6 +18,9 @@ from levada.artifacts.evaluation import percent_interval
 from levada.artifacts.measured import Condition, short
 from levada.html import AMBER, GREY, RED, TEAL, Html
 from levada.reports.scatter import Axis, Line, Mark, Plot
+
+_NEAR = 0.035
+"""Marks that are nearer, as a part of the picture, have their labels on both sides."""
 
 SLICES = 12
 """Slices in the table of those that lost most."""
@@ -81,10 +85,10 @@ class CompressionReport:
 
     def columns(self) -> list[str]:
         """Return the columns of the table of candidates."""
-        drops = [f"{name} drop, {self.interval}" for name in self.document.metrics]
+        drops = [f"change, {self.interval}" for _ in self.document.metrics]
         named = [column for pair in zip(self.document.metrics, drops, strict=True) for column in pair]
         worst = ["worst slice"] if self._has_slices else []
-        return ["", "model", *named, *worst, "gzipped", "on disk", "p50", "p99", "rows/s", "weights", "differs by", ""]
+        return ["", "model", "", *named, *worst, "gzipped", "on disk", "p50", "p99", "rows/s", "weights", "differs by"]
 
     @property
     def _has_slices(self) -> bool:
@@ -103,7 +107,7 @@ class CompressionReport:
         cells: list[str] = []
         for name in self.document.metrics:
             found, drop = each.whole.metrics.get(name), each.whole.drops.get(name)
-            cells += [short(found.value) if found else "–", f"{signed(drop.value)}{drop.interval}" if drop else "–"]
+            cells += [short(found.value) if found else "–", change_said(drop) if drop else "–"]
         if self._has_slices:
             worst = each.worst(self.document.metric)
             shown = worst is not None and worst.name not in self._hidden
@@ -116,7 +120,7 @@ class CompressionReport:
         cells += [size_said(cost.gzipped), size_said(cost.size), time_said(cost.p50), time_said(cost.p99)]
         cells += [f"{cost.throughput:,.0f}", f"{each.parameters:,}" if each.parameters else "–"]
         cells.append("–" if each.difference is None else f"{each.difference:.2g}")
-        return [str(place), each.name, *cells, state_of(self.document, each)]
+        return [str(place), each.name, state_of(self.document, each), *cells]
 
     def slice_rows(self) -> list[list[str]]:
         """Return the slices in which the model that is given on lost most in the first metric."""
@@ -129,7 +133,7 @@ class CompressionReport:
                 f"{part.rows:,}",
                 str(part.metrics[metric]),
                 short(part.champion[metric].value),
-                f"{signed(part.drops[metric].value)}{part.drops[metric].interval}",
+                change_said(part.drops[metric]),
             ]
             for part in ranked
         ]
@@ -172,6 +176,12 @@ def trade(document: CompressionDocument, cost: str) -> Html:
             hollow=each.role != "candidate",
             ring=each.name == document.chosen,
             label=str(place),
+            below=any(
+                abs(x.share(across[place]) - x.share(across[other])) < _NEAR
+                and abs(y.share(up[place]) - y.share(up[other])) < 2 * _NEAR
+                for other, _ in having
+                if other < place
+            ),
         )
         for place, each in having
     ]

@@ -77,7 +77,7 @@ def _round_step(rough: float) -> float:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point: where, what it says, how it looks. `ring` draws attention to it, `label` is written beside it."""
+    """A point: where, what it says, how it looks. `ring` draws attention to it, `label` is written beside it, or `below`."""
 
     x: float
     y: float
@@ -87,6 +87,7 @@ class Mark:
     hollow: bool = False
     ring: bool = False
     label: str = ""
+    below: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,10 +164,8 @@ class Plot:
         if mark.ring:
             parts.append(element("circle", cx=x, cy=y, r=7, fill="none", stroke=html.AMBER, stroke_width=2))
         if mark.label:
-            near_edge = self.x.share(mark.x) > 0.94
-            parts.append(
-                _text(float(x) + (-8 if near_edge else 8), float(y) - 5, mark.label, "end" if near_edge else "start")
-            )
+            side, anchor = (-8, "end") if self.x.share(mark.x) > 0.94 else (8, "start")
+            parts.append(_text(float(x) + side, float(y) + (13 if mark.below else -5), mark.label, anchor))
         return element("g", element("title", mark.said), *parts)
 
 
