@@ -20,6 +20,7 @@ from levada.artifacts.model import Tensor as Tensor
 from levada.artifacts.predictions import Predictions as Predictions
 from levada.artifacts.pushed import PushedModel as PushedModel
 from levada.artifacts.schema import Schema as Schema
+from levada.artifacts.serving_check import ServingCheck as ServingCheck
 from levada.artifacts.statistics import ColumnStatistics as ColumnStatistics
 from levada.artifacts.statistics import Statistics as Statistics
 from levada.artifacts.study import Study as Study

@@ -25,6 +25,7 @@ from levada.components.quarantine import Quarantined as Quarantined
 from levada.components.quarantine import quarantine as quarantine
 from levada.components.schema import infer_schema as infer_schema
 from levada.components.schema import schema_file as schema_file
+from levada.components.serving_checks import validate_serving as validate_serving
 from levada.components.tfrecord import export_tfrecord as export_tfrecord
 from levada.components.transform import fit_features as fit_features
 from levada.components.transform import transform as transform

@@ -93,6 +93,8 @@ def _measured(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     taken = _timed(lambda call: predictor.answer(many), request, FEWEST_BATCHES)
     found |= {"throughput": batch * len(taken) / sum(taken), "batch": batch, "batches": len(taken)}
     found |= {"peak_memory": _memory("VmHWM"), "total_cpu": time.process_time()}
+    if request["reference"]:
+        pack(folder / "reference.npz", load_predictor(Path(request["reference"])).predict(arrays, batch=batch))
     return found | {"runtime": f"{runtime.title} {runtime.version}".strip(), "threads": threads}
 
 

@@ -40,6 +40,7 @@ def measure(
     seconds: float = 2.0,
     timeout: float = TIMEOUT,
     expected: Mapping[str, Any] | None = None,
+    reference: Path | None = None,
     tolerance: float = 1e-4,
 ) -> Measured:
     """Load the model of a folder (with a `model.json`) in a fresh process, ask it about rows, and return what it cost.
@@ -48,7 +49,8 @@ def measure(
     or as many as fit into `seconds`, at least 20; then calls of `batch` rows, as many and as long, at least 3. All
     `rows` (an Arrow table, or arrays by column) are asked about once: `Measured.answers` is what the runtime says,
     from which metrics can be computed. With `expected` the answers must be those, by output, within `tolerance` (the
-    largest absolute difference; texts must be equal).
+    largest absolute difference; texts must be equal); with a `reference`, the folder of another model of the same
+    format, those that it gives in the same process once all has been measured.
 
     Raises ModelError if the model cannot be loaded, cannot answer, or answers otherwise than expected; ProcessError,
     with the end of its log, for a process that dies, or is not done after `timeout` seconds.
@@ -64,9 +66,13 @@ def measure(
         "batch": batch,
         "threads": threads,
         "timeout": timeout,
+        "reference": str(reference.absolute()) if reference is not None else None,
     }
     with tempfile.TemporaryDirectory(prefix="levada-measured-") as home:
         found, answers = _asked(Path(home), request, arrays, document.format, timeout)
+        if reference is not None:
+            wanted = unpack(Path(home) / "reference.npz")
+            check_answers(answers, wanted, tolerance, f"{found['runtime']} in a fresh process")
     if expected is not None:
         check_answers(answers, expected, tolerance, f"{found['runtime']} in a fresh process")
     size, gzipped = sizes_of(folder)

@@ -98,7 +98,6 @@ def _convert(
     cut = split(network, inputs, runtime.title)
     function, concrete = traced(cut.call, cut.inputs, output)
     outputs = outputs_of(concrete, classes)
-    _refuse_open_sizes(outputs, runtime.title)
     fingerprint = Fingerprint(inputs, outputs)
     if format_ == "litert":
         from levada.models.litert_export import ENTRY, add_litert, write_litert
@@ -122,10 +121,6 @@ def _convert(
     framework = f"keras {keras_.__version__}, tensorflow {tf.__version__}"
     lookups = LOOKUPS if cut.lookups is not None else ""
     out.describe(ModelDocument(format_, ENTRY, inputs, outputs, fingerprint.hexdigest(), framework, lookups, quantize))
-
-
-def _refuse_open_sizes(outputs: tuple[Tensor, ...], title: str) -> None:
-    pass
 
 
 def _check_refused(refused: list[tuple[str, str]], network: Any, title: str) -> None:

@@ -79,9 +79,14 @@ def traced(call: Callable[[dict[str, Any]], Any], inputs: tuple[Tensor, ...], ou
 
 
 def outputs_of(concrete: Any, classes: Sequence[str | int]) -> tuple[Tensor, ...]:
-    """Return the outputs of a trace as callers see them."""
+    """Return the outputs of a trace as callers see them. Raises ModelError for one whose rows have no fixed size."""
     return tuple(
-        Tensor(name, spec.dtype.name, (-1, *spec.shape[1:]), classes=tuple(classes) if len(spec.shape) == 2 else ())
+        Tensor(
+            name,
+            spec.dtype.name,
+            (-1, *_fixed("gives", name, spec.shape[1:])),
+            classes=tuple(classes) if len(spec.shape) == 2 else (),
+        )
         for name, spec in concrete.structured_outputs.items()
     )
 
@@ -113,7 +118,10 @@ def _refuse_python(graph: Any) -> None:
 
 
 def inputs_of(model: Any) -> tuple[Tensor, ...]:
-    """Return one input per `keras.Input`, as callers see it; raises ModelError for a model without."""
+    """Return one input per `keras.Input`, as callers see it.
+
+    Raises ModelError for a model without, and for an input whose rows have no fixed size.
+    """
     symbolic = getattr(model, "inputs", None)
     if not symbolic:
         raise ModelError(
@@ -129,7 +137,18 @@ def inputs_of(model: Any) -> tuple[Tensor, ...]:
 
 
 def _shape_of(item: Any, padded: set[str]) -> tuple[int, ...]:
-    return (-1, *item.shape[1:]) if item.name in padded else _rows_of(item.shape[1:])
+    sizes = _fixed("takes", item.name, item.shape[1:])
+    return (-1, *sizes) if item.name in padded else _rows_of(sizes)
+
+
+def _fixed(side: str, name: str, sizes: Any) -> tuple[int, ...]:
+    if any(size is None for size in sizes):
+        shape = ["rows", *("open" if size is None else size for size in sizes)]
+        raise ModelError(
+            f"the model {side} '{name}' of the shape [{', '.join(str(size) for size in shape)}]: a row has one size.",
+            hint="Fix it: keras.Input((length,)), with lists filled up, or images resized, to that length.",
+        )
+    return tuple(sizes)
 
 
 def _rows_of(shape: Any) -> tuple[int, ...]:

@@ -22,9 +22,11 @@ _OPERATION = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 def write_litert(
     path: Path, concrete: Any, variables: Sequence[Any], quantize: str, representative: Arrays | None
 ) -> list[tuple[str, str]]:
-    """Write the trace of a network as a LiteRT graph; return [] or the operations that LiteRT has not, with their layers.
+    """Write the trace of a network as a LiteRT graph.
 
-    `variables` are Keras's, of the network; `representative` are the graph's own inputs. Raises ModelError where the converter refuses for another reason.
+    Returns [], or the operations that LiteRT has not, with their nodes' names, which begin with the layers that made
+    them: then nothing is written. `variables` are Keras's, of the network; `representative` are the graph's own inputs.
+    Raises ModelError where the converter refuses for another reason.
     """
     import tensorflow as tf
 
@@ -84,7 +86,7 @@ def add_litert(fingerprint: Fingerprint, path: Path) -> None:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
     metadata = {entry.buffer for entry in model.metadata or ()}
     for place in metadata:
         model.buffers[place].data = None

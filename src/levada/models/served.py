@@ -8,11 +8,14 @@ from levada.artifacts.model import ModelDocument
 from levada.errors import ModelError
 
 
-def files_served(folder: Path) -> dict[str, Path]:
+def files_served(folder: Path, warmup: Path | None = None) -> dict[str, Path]:
     """Return where each file of a served version comes from, by its path there, in the order to write them in.
 
     A SavedModel's own files lie in the version's folder itself, as TensorFlow Serving wants it; a graph of one file has
-    beside it what is done before it. The last one is what nothing loads without. Raises ModelError if it is not there.
+    beside it what is done before it. `warmup` is a folder with requests that a version is warmed up with
+    (`ServingCheck.warmup`): its files keep their paths. The last file is what nothing loads without.
+
+    Raises ModelError if a file of the model is not there.
     """
     document = ModelDocument.read(folder)
     entry = folder / document.entry
@@ -24,6 +27,8 @@ def files_served(folder: Path) -> dict[str, Path]:
     missing = next((name for name in (last, *found) if name not in found or not found[name].is_file()), None)
     if missing is not None:
         raise ModelError(f"{folder} has no {missing}, so the model cannot be served.")
+    if warmup is not None and warmup.is_dir():
+        found |= {file.relative_to(warmup).as_posix(): file for file in sorted(warmup.rglob("*")) if file.is_file()}
     return {**{name: file for name, file in found.items() if name != last}, last: found[last]}
 
 
