@@ -33,7 +33,10 @@ class Live:
         return Live(build, [weight.numpy() for weight in network.weights])
 
     def network(self) -> Any:
-        """Return the Keras model, compiled, with these weights."""
+        """Return the Keras model, compiled, with these weights: the same each time, down to what dropout draws."""
+        import keras
+
+        keras.utils.set_random_seed(0)  # layers draw the seeds of their own when they are built
         network = self.build()
         for variable, array in zip(network.weights, self.weights, strict=True):
             variable.assign(array)

@@ -17,9 +17,11 @@ from levada.compression.constraints import WHO, Constraints
 from levada.compression.distillation import Distill
 from levada.compression.quantization import Quantize
 from levada.compression.recipe import Recipe, joined
-from levada.errors import DataError, LevadaError, ModelError, ParameterError, did_you_mean
+from levada.errors import ComponentError, DataError, LevadaError, ModelError, ParameterError, did_you_mean
 from levada.evaluation.asking import Asked, check_takes
 from levada.evaluation.assessing import Champion, Question, assess
+from levada.evaluation.catalogue import find_metrics
+from levada.evaluation.truth import output_of, task_of
 from levada.measurement import Measured, measure
 from levada.models.export import Format, Quantization
 
@@ -65,7 +67,7 @@ class Judge:
 
     def begin(self, model: Model, version: int | None) -> Judged:
         """Measure the model that is compressed: what all others are held against."""
-        check_takes(model.document, self.examples, WHO)
+        self.check(model)
         measured = self._measured(model)
         asked = self._asked(model, measured, WHO)
         self.baseline = Champion(asked, model.fingerprint, version)
@@ -80,6 +82,25 @@ class Judge:
             _candidate("uncompressed", "uncompressed", model, None, measured, results), model, results
         )
         return self.uncompressed
+
+    def check(self, model: Model) -> None:
+        """Raise for what cannot be judged, before anything is trained: columns, metrics and a task that are not there.
+
+        Raises DataError, ModelError and ComponentError as an evaluation does.
+        """
+        question = self.question
+        check_takes(model.document, self.examples, WHO)
+        self.examples.check_columns([question.label, *question.columns])
+        labels: Any = self.examples.table(question.split, [question.label])[question.label].drop_null().combine_chunks()
+        if not len(labels):
+            raise DataError(
+                f"split '{question.split}' has no rows with a '{question.label}', so nothing can be judged."
+            )
+        task = task_of(question.task, output_of(model.document, question.output), labels)
+        try:
+            find_metrics(task, question.metrics, {"max_drop": question.max_drop})
+        except ComponentError as error:
+            raise ComponentError(error.message.replace("evaluate(", "compress("), hint=error.hint) from None
 
     def judge(self, name: str, role: Role, model: Model, parameters: int | None) -> Judged:
         """Measure a model in a fresh process, and hold its answers there against the uncompressed model's."""

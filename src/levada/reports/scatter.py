@@ -77,7 +77,7 @@ def _round_step(rough: float) -> float:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point: where, what it says, how it looks. `ring` draws attention to it, `label` is written beside it, or `below`."""
+    """A point: where, what it says, how it looks. `ring` draws attention to it, `label` is written above or `below`."""
 
     x: float
     y: float
