@@ -39,7 +39,7 @@ def fitted(workshop: Workshop, examples: Examples, network: Any, **options: Any)
 
     context = workshop.context({"output": Model}, "train")
     fit_keras(context, network, examples, inputs=INPUTS, label="corner", classes=CORNERS, batch_size=100, **options)
-    return workshop._sealed(context, "output", context.outputs["output"])
+    return workshop.sealed(context, "output", context.outputs["output"])
 
 
 @pytest.fixture(scope="module")

@@ -54,9 +54,9 @@ def test_recipes_go_through_a_plan_and_say_what_they_do() -> None:
 
 def test_what_is_done_when_a_network_is_exported_comes_last_and_once() -> None:
     with pytest.raises(ParameterError, match="nothing can be done to it afterwards"):
-        quantize("dynamic") >> prune(0.5)
+        _ = quantize("dynamic") >> prune(0.5)
     with pytest.raises(ParameterError, match="Put it last, and once"):
-        quantize("dynamic") >> quantize("int8")
+        _ = quantize("dynamic") >> quantize("int8")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_is_done_when_a_network_is_exported_comes_last_and_once() -> None:
         (lambda: cluster(1), "wanted 2 to 256 values"),
         (lambda: quantize("dynamc"), "Did you mean dynamic"),  # pyright: ignore[reportArgumentType]
         (lambda: quantize("int8", rows=0), "wanted a whole number from 1 on"),
-        (lambda: distill(), "nothing says how the student is smaller"),
+        (distill, "nothing says how the student is smaller"),
         (lambda: distill(units=4, labels=1.0), "from 0 to below 1"),
         (lambda: check_recipes([]), "there is nothing to try"),
         (lambda: check_recipes([prune(0.5), prune(0.5)]), "prune 50 % is there twice"),
@@ -192,7 +192,9 @@ def test_by_the_value_the_drop_itself_counts_over_all_rows_and_in_the_worst_slic
     by_value = limits(bound="point")
     found = results(Estimate(0.005, -0.02, 0.03), Estimate(0.02, -0.05, 0.09))
     (whole, excess), (worst, worst_excess) = by_value.on_drops(found)
-    assert whole.holds and not excess and "0.01 is allowed (95 % interval of the drop -0.020 to 0.030)" in whole.sentence
+    assert (
+        whole.holds and not excess and "0.01 is allowed (95 % interval of the drop -0.020 to 0.030)" in whole.sentence
+    )
     assert not worst.holds and worst.slice == "seen=far" and worst_excess == pytest.approx(1.0)
     assert "where seen=far (700 rows) 0.900 against 0.910 of the uncompressed model" in worst.sentence
 

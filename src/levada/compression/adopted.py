@@ -9,20 +9,29 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.python.framework import convert_to_constants
 
 from levada.artifacts.model import Model
 
 
 class Computed(keras.layers.Layer):
-    """A SavedModel's `serving_default`: named tensors in, named tensors out."""
+    """A SavedModel's `serving_default`: named tensors in, named tensors out. Its weights are constants here."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        self._loaded: Any = tf.saved_model.load(path)
-        self._signature = self._loaded.signatures["serving_default"]
+        loaded: Any = tf.saved_model.load(path)  # its signature holds the variables only weakly
+        signature: Any = loaded.signatures["serving_default"]
+        frozen: Any = convert_to_constants.convert_variables_to_constants_v2(signature)
+        names = sorted(signature.structured_outputs)  # the order in which TensorFlow lays out a dict
+        order = [tensor.name.partition(":")[0] for tensor in frozen.inputs]
+
+        def compute(given: dict[str, Any]) -> dict[str, Any]:
+            return dict(zip(names, frozen(*(given[name] for name in order)), strict=True))
+
+        self.__dict__["_compute"] = compute  # no attribute that Keras would follow
 
     def call(self, given: Any) -> Any:
-        return self._signature(**given)
+        return self.__dict__["_compute"](given)
 
 
 def adopted(model: Model) -> Any:

@@ -88,10 +88,8 @@ def _times(before: float, after: float, better: str, worse: str) -> str:
 def why_none(candidates: Sequence[Candidate]) -> list[str]:
     """Return why no candidate was chosen, the nearest first: what each misses."""
     ranked = nearest_first(candidates)
-    none = (
-        f"none of {len(candidates)} candidates keeps every limit" if len(candidates) > 1 else "the one candidate misses"
-    )
-    said = [none]
+    none = f"none of {len(candidates)} candidates keeps every limit"
+    said = [none if len(candidates) > 1 else "the one candidate misses something"]
     for each in ranked[:TOLD]:
         missed = [condition.sentence for condition in each.conditions if not condition.holds]
         more = f"; and {len(missed) - 2} more" if len(missed) > 2 else ""

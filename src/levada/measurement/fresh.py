@@ -46,7 +46,8 @@ def measure(
     """Load the model of a folder (with a `model.json`) in a fresh process, ask it about rows, and return what it cost.
 
     The runtime that serves its format answers, with `threads` threads a call. Of single rows `calls` calls are timed,
-    or as many as fit into `seconds`, at least 20; then calls of `batch` rows, as many and as long, at least 3. All
+    or as many as fit into `seconds`, at least 20; then calls of `batch` rows, at most 100 and
+    as long, at least 3. All
     `rows` (an Arrow table, or arrays by column) are asked about once: `Measured.answers` is what the runtime says,
     from which metrics can be computed. With `expected` the answers must be those, by output, within `tolerance` (the
     largest absolute difference; texts must be equal); with a `reference`, the folder of another model of the same
@@ -132,7 +133,6 @@ def _environment() -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "2",
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "PYTHONFAULTHANDLER": "1",
     }
 
 

@@ -13,7 +13,7 @@ from levada.models.comparison import check_answers, differences
 from levada.models.feed import arrays_of, count_rows
 from levada.models.fingerprint import Fingerprint, of_onnx
 from levada.models.keras_export import inputs_of, outputs_of, save_keras, served_by, traced
-from levada.models.keras_split import split
+from levada.models.keras_split import Split, split
 from levada.models.lookups import FILE as LOOKUPS
 from levada.models.predictor import load_predictor
 from levada.models.runtimes import RUNTIMES
@@ -21,6 +21,8 @@ from levada.models.runtimes import RUNTIMES
 if TYPE_CHECKING:
     import keras
     import pyarrow as pa
+
+    from levada.models.feed import Arrays
 
 Format = Literal["saved_model", "litert", "onnx"]
 Quantization = Literal["", "float16", "dynamic_int8", "int8"]
@@ -104,8 +106,7 @@ def _convert(
 
         calibrating = None
         if quantize == "int8":
-            calibrating = arrays_of(inputs, representative)
-            calibrating = cut.lookups(calibrating) if cut.lookups else calibrating
+            calibrating = _representative(inputs, representative, cut)
         refused = write_litert(out.path / ENTRY, concrete, network.variables, quantize, calibrating)
         _check_refused(refused, network, runtime.title)
         add_litert(fingerprint, out.path / ENTRY)
@@ -121,6 +122,28 @@ def _convert(
     framework = f"keras {keras_.__version__}, tensorflow {tf.__version__}"
     lookups = LOOKUPS if cut.lookups is not None else ""
     out.describe(ModelDocument(format_, ENTRY, inputs, outputs, fingerprint.hexdigest(), framework, lookups, quantize))
+
+
+def _representative(inputs: tuple[Tensor, ...], rows: Any, cut: Split) -> Arrays:
+    """Return what the graph is calibrated on: rows without missing or infinite numbers, which the converter dies of."""
+    import numpy as np
+
+    if count_rows(rows) == 0:
+        raise ModelError("representative= has no rows to calibrate on.", hint="Give some hundred that are trained on.")
+    try:
+        arrays = arrays_of(inputs, rows)
+    except ModelError as error:
+        raise ModelError(f"representative=: {error.message}", hint=error.hint) from None
+    given = cut.lookups(arrays) if cut.lookups else arrays
+    whole = np.ones(count_rows(rows), bool)
+    for array in given.values():
+        whole &= np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    if not whole.any():
+        raise ModelError(
+            f"representative= has {len(whole):,} rows, and each misses a number, or has an infinite one.",
+            hint="Give rows with all their numbers: what activations are like is measured on them.",
+        )
+    return {name: array[whole] for name, array in given.items()}
 
 
 def _check_refused(refused: list[tuple[str, str]], network: Any, title: str) -> None:

@@ -18,7 +18,7 @@ _TEXT_LAYERS = (
 
 @dataclass(frozen=True)
 class Split:
-    """`lookups` make from a model's inputs those of the graph, `inputs`, and `call` is the graph, on tensors by name."""
+    """`lookups` make from a model's inputs those of the graph, `inputs`; `call` is the graph, on tensors by name."""
 
     lookups: Lookups | None
     inputs: tuple[Tensor, ...]

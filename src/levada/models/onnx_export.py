@@ -32,7 +32,7 @@ def write_onnx(path: Path, function: Any, inputs: tuple[Tensor, ...]) -> tuple[A
                 input_names=list(given),
                 output_names=list(made),
                 opset=OPSET,
-                custom_op_handlers={"Log1p": (_log1p, [])},
+                custom_op_handlers={"Log1p": (_log1p, []), "SelectV2": (_where, [])},
             )
     except Exception as error:  # the converter raises whatever an operation made it trip over
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -85,6 +85,11 @@ def _log1p(context: Any, node: Any, name: str, arguments: Any) -> None:
     one = context.make_const(f"{name}/one", np.array(1, np.float32))
     node.type = "Log"
     context.insert_new_node_on_input(node, "Add", [node.input[0], one.output[0]])
+
+
+def _where(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """A choice, by ONNX's own operation: by products with 0 and 1, as the converter has it, NaN is in both."""
+    node.type = "Where"
 
 
 @contextmanager
