@@ -201,7 +201,7 @@ def test_a_model_is_a_version_only_if_its_folder_says_what_it_is(store: Store, u
     outcome, reader = run_plan(plan_of(strange), store, uri)
     assert outcome.status == "finished"
     assert reader is not None
-    assert "wanted a format of saved_model or onnx, got 'pickle'" in reader.refused
+    assert "wanted a format of saved_model, litert, onnx, got 'pickle'" in reader.refused
     assert versions_of(client) == []
 
 

@@ -42,7 +42,7 @@ def validate_serving(
     tolerance: float = 1e-5,
     warm_up: int = 16,
     threads: int = 1,
-    calls: int = 1000,
+    calls: int = 300,
     timeout: float = TIMEOUT,
 ) -> ServingCheck:
     """Hold a model against what serving it asks for: TFX calls that infrastructure validation.
@@ -85,6 +85,8 @@ def validate_serving(
                 served,
                 asked,
                 calls=calls,
+                batch=min(rows, len(asked)),
+                seconds=1.0,
                 threads=threads,
                 timeout=timeout,
                 reference=model.path,

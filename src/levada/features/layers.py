@@ -55,7 +55,8 @@ class NumberLayer(FeatureLayer):
         values = self._cut(values)
         state, dtype = self.state, values.dtype
         absent = tf.math.is_nan(values)
-        infinite = tf.math.is_inf(values)
+        # Not is_inf, which LiteRT takes for a difference from infinity: that is NaN there, and never small.
+        infinite = tf.abs(values) > _scalar(dtype.max, dtype)
         ends = tf.where(values > 0, _scalar(state["greatest"], dtype), _scalar(state["least"], dtype))
         values = tf.where(infinite, ends, values)
         if state["low"] is not None:

@@ -2,6 +2,7 @@
 
     MLmodel            what MLflow reads: flavour, signature, ids
     model.py           the code that predicts (levada/mlflow/model_code/model.py, copied)
+    before_graph/      the code of what is done before the graph, where there is such (copied from levada/models)
     model/             the model's own files, as in the store
     model_card.md      the model's card, where it was evaluated with one
     requirements.txt   what predicting needs, in the versions that were here
@@ -20,13 +21,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from levada import models
 from levada.artifact import ArtifactRecord
 from levada.artifacts.evaluation import CARD
 from levada.errors import ModelError, StoreError
 from levada.mlflow.files import link_tree
 from levada.store import Store
 
-FORMATS = {"saved_model": ("tensorflow", "tensorflow-cpu"), "onnx": ("onnxruntime",)}
+FORMATS = {
+    "saved_model": ("tensorflow", "tensorflow-cpu"),
+    "litert": ("ai-edge-litert",),
+    "onnx": ("onnxruntime",),
+}
+_LOOKUPS = ("lookups.py", "calendar.py", "farmhash.py")
+"""The modules of levada.models that do what is done before a graph: the first imports the others, and nothing else."""
 _CODE = Path(__file__).parent / "model_code" / "model.py"
 
 _OUTPUT_TYPES = {"string": "string", "int64": "long", "float32": "float", "float64": "double", "bool": "boolean"}
@@ -43,7 +51,7 @@ def read_model(store: Store, record: ArtifactRecord) -> tuple[Path, dict[str, An
         raise ModelError(f"{record.uri} has no model.json: it is not a model that can be registered.")
     description = json.loads(path.read_text())
     if description.get("format") not in FORMATS:
-        raise ModelError(f"{path}: wanted a format of {' or '.join(FORMATS)}, got {description.get('format')!r}.")
+        raise ModelError(f"{path}: wanted a format of {', '.join(FORMATS)}, got {description.get('format')!r}.")
     return folder, description
 
 
@@ -60,6 +68,8 @@ def make_loadable(
     """Fill `target` with the files of a loadable model; the large ones are hard links where they can be."""
     link_tree((entry.path for entry in record.files), folder, target / "model")
     shutil.copyfile(_CODE, target / "model.py")
+    if description.get("lookups"):
+        _copy_lookups(target / "before_graph")
     if card:
         (target / CARD).write_text(card, encoding="utf-8")
     needed = requirements(str(description["format"]))
@@ -67,6 +77,15 @@ def make_loadable(
     environment = {"python": platform.python_version(), "dependencies": ["-r requirements.txt"]}
     _write_yaml(target / "python_env.yaml", environment)
     _write_yaml(target / "MLmodel", _mlmodel(record, description, name, model_id, run))
+
+
+def _copy_lookups(target: Path) -> None:
+    """Write what interprets `lookups.json` as a package of its own."""
+    target.mkdir()
+    for name in _LOOKUPS:
+        text = (Path(models.__file__).parent / name).read_text(encoding="utf-8")
+        here = "__init__.py" if name == _LOOKUPS[0] else name
+        (target / here).write_text(text.replace("from levada.models.", "from ."), encoding="utf-8")
 
 
 def requirements(format_: str) -> list[str]:

@@ -1,7 +1,8 @@
 """What is done to columns before a graph that cannot do it: places of words, hashes, parts of times.
 
-It is data, `lookups.json` beside the graph, and this is all that interprets it: no ML library is needed, and nothing of
-it is run as code. A step takes one input of the model and gives one input of the graph, under a name of its own.
+It is data, `lookups.json` beside the graph, and this is all that interprets it: no ML library is needed, nothing of
+Levada but the two modules that it imports, and nothing of the data is run as code. A step takes one input of the model
+and gives one input of the graph, under a name of its own.
 
     {"kind": "places", "takes": "carrier", "gives": "carrier_places", "words": ["UA", "DL"],
      "first": 2, "missing": 0, "unknown": [1, 1], "items": 0}
@@ -14,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from levada.errors import ModelError
 from levada.models.calendar import parts_of
 from levada.models.farmhash import fingerprint64
 
@@ -55,19 +55,14 @@ class Lookups:
 
     @staticmethod
     def read(path: Path) -> Lookups:
-        """Return what `write` wrote. Raises ModelError for a file that is not there, or says something else."""
+        """Return what `write` wrote. Raises OSError or ValueError for a file that is not there, or is another."""
+        form = json.loads(path.read_text(encoding="utf-8"))
         try:
-            form = json.loads(path.read_text(encoding="utf-8"))
             if form["format"] != FORMAT:
-                raise ModelError(
-                    f"{path} is of the format {form['format']}, and this Levada reads {FORMAT}.",
-                    hint="It was written by a newer Levada: install that one here.",
-                )
+                raise ValueError(f"it is of the format {form['format']}, written by a newer Levada")
             return Lookups(form["steps"], form["passed"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"{path} does not say what is done before the graph: {type(error).__name__}: {error}"
-            ) from None
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 class Places(dict[Any, int]):
@@ -96,7 +91,7 @@ class Places(dict[Any, int]):
         if self._count == 1:
             return self._first
         if not self._count:
-            raise ModelError(f"the model has no place for {word!r}, which its vocabulary does not have.")
+            raise ValueError(f"the model has no place for {word!r}, which its vocabulary does not have.")
         content = word if isinstance(word, bytes) else word.encode()
         return self._first + fingerprint64(content) % self._count
 

@@ -145,5 +145,17 @@ def open_model(folder: Path, document: ModelDocument, threads: int | None = None
         raise ModelError(f"{entry} cannot be loaded: {error}") from None
     if not document.lookups:
         return call
-    lookups = Lookups.read(folder / document.lookups)
-    return lambda arrays: call(lookups(arrays))
+    path = folder / document.lookups
+    try:
+        lookups = Lookups.read(path)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} does not say what is done before the graph: {error}") from None
+
+    def call_behind(arrays: Arrays) -> Arrays:
+        try:
+            given = lookups(arrays)
+        except ValueError as error:
+            raise ModelError(str(error)) from None
+        return call(given)
+
+    return call_behind

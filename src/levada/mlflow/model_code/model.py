@@ -1,11 +1,13 @@
-"""Predicts with the model in this folder: a SavedModel or an ONNX file, as its `model.json` describes it.
+"""Predicts with the model in this folder: a SavedModel, a LiteRT or an ONNX file, as its `model.json` describes it.
 
 A frame of raw features goes in, a frame with a column per output comes out. This file is part of the model: it
-needs mlflow, numpy, pandas and the model's own runtime (TensorFlow or ONNX Runtime), and not Levada.
+needs mlflow, numpy, pandas and the model's own runtime (TensorFlow, LiteRT or ONNX Runtime), and not Levada.
 """
 # pyright: basic, reportMissingTypeStubs=false, reportPrivateImportUsage=false
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import mlflow
@@ -22,8 +24,10 @@ class LevadaModel(mlflow.pyfunc.PythonModel):
         folder = Path(context.artifacts["model"])
         self.description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         entry = folder / self.description["entry"]
-        loaders = {"onnx": _load_onnx, "saved_model": _load_saved_model}
-        self.ask = loaders[self.description["format"]](entry)
+        loaders = {"litert": _load_litert, "onnx": _load_onnx, "saved_model": _load_saved_model}
+        graph = loaders[self.description["format"]](entry)
+        before = _load_lookups(folder, self.description.get("lookups"))
+        self.ask = graph if before is None else lambda asked: graph(before(asked))
 
     # Without this hint MLflow warns at every load; it checks nothing by it, the schema in MLmodel does.
     def predict(self, context, model_input: pd.DataFrame, params=None):
@@ -33,6 +37,27 @@ class LevadaModel(mlflow.pyfunc.PythonModel):
         index = model_input.index if isinstance(model_input, pd.DataFrame) else None
         columns = {item["name"]: _column(answered[item["name"]]) for item in self.description["outputs"]}
         return pd.DataFrame(columns, index=index)
+
+
+def _load_lookups(folder, name):
+    """Return what is done before the graph, by the code that lies beside the model; None where nothing is."""
+    if not name:
+        return None
+    package = folder.parent / "before_graph"
+    found = importlib.util.spec_from_file_location("before_graph", package / "__init__.py")
+    assert found is not None and found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules["before_graph"] = module
+    found.loader.exec_module(module)
+    return module.Lookups.read(folder / name)
+
+
+def _load_litert(path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(model_path=str(path)).get_signature_runner()
+    inputs = {name: details["dtype"] for name, details in runner.get_input_details().items()}
+    return lambda asked: runner(**{name: asked[name].astype(dtype, copy=False) for name, dtype in inputs.items()})
 
 
 def _load_onnx(path):
