@@ -125,8 +125,9 @@ class Judge:
 
     def _asked(self, model: Model, measured: Measured, who: str) -> Asked:
         """Return a model with what it answered, as an evaluation takes it."""
-        folder = self.folder / f"answers-{model.fingerprint[:16]}"
-        folder.mkdir(parents=True, exist_ok=True)
+        # Not by its fingerprint: two recipes can give the same file, where weights are too few to be quantized.
+        folder = self.folder / f"answers-{len(list(self.folder.glob('answers-*')))}"
+        folder.mkdir(parents=True)
         kept = Predictions(Making(folder, folder.as_posix(), "answers"))
         outputs = model.document.outputs
         kept.write(self.question.split, answers_table(measured.answers, outputs))
