@@ -23,6 +23,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "levada"))
 Call = Callable[..., Any]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _signing_key(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let pushes sign with a key of the tests' own, made on first use; processes that tests start inherit it."""
+    os.environ["LEVADA_SIGN_WITH"] = str(tmp_path_factory.mktemp("keys") / "signing.pem")
+
+
 @pytest.fixture
 def call(tmp_path: Path) -> Call:
     """Return a function that runs a component in a project at `tmp_path` and returns what it made.

@@ -14,7 +14,7 @@ from levada.artifact import ArtifactRecord
 from levada.errors import PlanError, RegistryError
 from levada.externals import Resolution, external, resolve
 from levada.plan import External
-from levada.registry import Promotion, Registry, Version
+from levada.registry import Promotion, Registry, Release, Version
 from levada.store import Store
 from tests.arithmetic import Number, read
 from tests.inline import plan_of
@@ -33,9 +33,8 @@ def version(fingerprint: str, number: int) -> Version:
 
 def promote(registry: Registry, fingerprint: str, number: int, challenged: str | None = None) -> Promotion:
     before = record(challenged) if challenged else None
-    promoted = registry.promote(
-        "flights", version(fingerprint, number), "serving", record(fingerprint), before, "run-1", "better"
-    )
+    release = Release(version(fingerprint, number), record(fingerprint), before, "better", "run-1")
+    promoted = registry.promote(release, "serving")
     assert promoted is not None
     return promoted
 
@@ -74,7 +73,7 @@ def test_an_equal_model_that_is_evaluated_later_does_not_take_the_place_of_the_f
     kept = registry.candidate("flights", "f1")
     assert kept is not None and (kept["record"], kept["metrics"]) == (made["run-1"].to_json(), {"auc": 0.8})
     registry.number(version("f1", 1))
-    registry.promote("flights", version("f1", 1), "serving", made["run-1"], None, "run-1", "better")
+    registry.promote(Release(version("f1", 1), made["run-1"], None, "better", "run-1"), "serving")
     store.delete("artifacts/x/train/run-1/output/weights")
     registry.propose("flights", "f1", {"fingerprint": "f1", "record": made["run-2"].to_json()})
     kept = registry.candidate("flights", "f1")
@@ -130,7 +129,7 @@ def test_a_model_that_is_live_is_not_promoted_again(store: Store) -> None:
     """Two pushes of it at the same time make one promotion."""
     registry = Registry(store)
     promote(registry, "f1", 1)
-    again = registry.promote("flights", version("f1", 1), "elsewhere", record("f1"), None, "run-2", "the same")
+    again = registry.promote(Release(version("f1", 1), record("f1"), None, "the same", "run-2"), "elsewhere")
     assert again is None
     assert [item.run for item in registry.promotions("flights")] == ["run-1"]
 

@@ -13,6 +13,7 @@
     │   └── NodeTimeoutError  it took longer than its timeout and was stopped
     ├── DataError         data that cannot be read, with file and line
     ├── ModelError        a model that cannot be saved, loaded or asked
+    │   └── SignatureError    a signature that is missing, wrong, or by a key that is not trusted
     ├── TrainingError     a training that cannot go on: its loss is no number, no memory is left
     ├── TuningError       a study of which nothing came: no trial worked, or none reported what it is judged by
     └── RegistryError     versions and aliases: the registry is away, or refuses
@@ -124,6 +125,10 @@ class DataError(LevadaError):
 
 class ModelError(LevadaError):
     """A model that cannot be saved, loaded or asked for a prediction."""
+
+
+class SignatureError(ModelError):
+    """A model that cannot be signed, or whose signature is missing, wrong, or by a key that is not trusted."""
 
 
 class TrainingError(LevadaError):

@@ -47,5 +47,10 @@ def version_in(key: str, document: Mapping[str, Any]) -> Version | None:
 
 
 def promotion_in(key: str, document: Mapping[str, Any]) -> Promotion | None:
-    """Return the promotion that a document of the registry is."""
-    return Promotion(**document) if key.startswith("registry/") and "/promotions/" in key else None
+    """Return the promotion that a document of the registry is; a folder's move counts as one to that folder."""
+    if not key.startswith("registry/"):
+        return None
+    if "/moves/" in key:
+        form = {name: value for name, value in document.items() if name not in ("number", "promotions")}
+        return Promotion(**form, before=None)
+    return Promotion(**document) if "/promotions/" in key else None

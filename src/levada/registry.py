@@ -3,6 +3,8 @@
     registry/<model>/candidates/<fingerprint>.json   an evaluated model, proposed by `evaluate`
     registry/<model>/versions/<fingerprint>.json     the number that the registry gave it
     registry/<model>/promotions/000001.json ...      what was live when, append-only
+    registry/<model>/moves/000001.json ...           a serving folder's pointer that is about to be moved, append-only
+    registry/<model>/moved/000001.json ...           that a move came to its end, written once
     registry/<model>/orders/000001.json ...          pushes that wait for the registry, append-only
     registry/<model>/settled/000001.json ...         what became of each order, written once
     registry/<model>/refused/<fingerprint>.json      why the registry will never number a candidate
@@ -46,7 +48,8 @@ class Promotion:
     """One move of the `champion` alias: what is live from then on.
 
     `champion` is the model's record; `challenged` the champion that it was judged against, if there was one.
-    `actor` says who moved it where it was not a run's push: "MLflow" for an alias that a person moved there.
+    `actor` says who moved it where it was not a run's push: "ana@laptop", or "MLflow" for an alias that a person moved
+    there. `kind` is "push", "rollback" or "alias".
     """
 
     model: str
@@ -60,6 +63,61 @@ class Promotion:
     challenged: dict[str, Any] | None
     before: int | None
     actor: str = ""
+    kind: str = "push"
+
+    @property
+    def how(self) -> str:
+        """How it went live: `kind`; promotions from before that was written down tell by their actor."""
+        return "alias" if self.actor == "MLflow" else self.kind
+
+    @property
+    def release(self) -> Release:
+        """What went live, as it may go live again."""
+        version = Version(self.model, self.fingerprint, self.version, "")
+        challenged = ArtifactRecord.from_json(self.challenged) if self.challenged else None
+        return Release(version, ArtifactRecord.from_json(self.champion), challenged, self.reason)
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is to go live, and on whose word: a run's push, or a person's (`actor`) push or rollback."""
+
+    version: Version
+    champion: ArtifactRecord
+    challenged: ArtifactRecord | None
+    reason: str
+    run: str = ""
+    actor: str = ""
+    kind: str = "push"
+
+
+@dataclass(frozen=True)
+class Move:
+    """That a folder's pointer is about to name a version. Whether it came to that, the pointer tells.
+
+    `promotions` is how many there were before: if there are as many still, the move was not recorded as a promotion.
+    """
+
+    number: int
+    model: str
+    version: int
+    fingerprint: str
+    destination: str
+    time: str
+    run: str
+    reason: str
+    champion: dict[str, Any]
+    challenged: dict[str, Any] | None
+    actor: str
+    kind: str
+    promotions: int
+
+    @property
+    def release(self) -> Release:
+        version = Version(self.model, self.fingerprint, self.version, "")
+        challenged = ArtifactRecord.from_json(self.challenged) if self.challenged else None
+        champion = ArtifactRecord.from_json(self.champion)
+        return Release(version, champion, challenged, self.reason, self.run, self.actor, self.kind)
 
 
 @dataclass(frozen=True)
@@ -192,39 +250,78 @@ class Registry:
     def _last_promotion(self, keys: list[str]) -> Promotion | None:
         return Promotion(**self._store.read_json(keys[-1])) if keys else None
 
-    def promote(
-        self,
-        model: str,
-        version: Version,
-        destination: str,
-        champion: ArtifactRecord,
-        challenged: ArtifactRecord | None,
-        run: str,
-        reason: str,
-        actor: str = "",
-    ) -> Promotion | None:
-        """Append a promotion: `champion` is live as `version` from now on; None if it is so already."""
+    def promote(self, release: Release, destination: str) -> Promotion | None:
+        """Append a promotion: this is live from now on, at `destination`; None if it is so already."""
+        version = release.version
         while True:
-            keys = self._store.list(f"{_folder(model)}/promotions")
+            keys = self._store.list(f"{_folder(version.model)}/promotions")
             before = self._last_promotion(keys)
             if before is not None and (before.fingerprint, before.version) == (version.fingerprint, version.version):
                 return None
             promotion = Promotion(
-                model=model,
+                model=version.model,
                 version=version.version,
                 fingerprint=version.fingerprint,
                 destination=destination,
                 time=now(),
-                run=run,
-                reason=reason,
-                champion=champion.to_json(),
-                challenged=challenged.to_json() if challenged else None,
+                run=release.run,
+                reason=release.reason,
+                champion=release.champion.to_json(),
+                challenged=release.challenged.to_json() if release.challenged else None,
                 before=before.version if before else None,
-                actor=actor,
+                actor=release.actor,
+                kind=release.kind,
             )
             content = json.dumps(asdict(promotion), ensure_ascii=False).encode()
-            if self._store.create(f"{_folder(model)}/promotions/{_next(keys):06d}.json", content):
+            if self._store.create(f"{_folder(version.model)}/promotions/{_next(keys):06d}.json", content):
                 return promotion
+
+    # -- moves of serving folders' pointers -----------------------------------------------------------
+
+    def intend(self, release: Release, destination: str) -> Move:
+        """Record that a folder's pointer is about to name a version."""
+        version = release.version
+        while True:
+            keys = self._store.list(f"{_folder(version.model)}/moves")
+            move = Move(
+                number=_next(keys),
+                model=version.model,
+                version=version.version,
+                fingerprint=version.fingerprint,
+                destination=destination,
+                time=now(),
+                run=release.run,
+                reason=release.reason,
+                champion=release.champion.to_json(),
+                challenged=release.challenged.to_json() if release.challenged else None,
+                actor=release.actor,
+                kind=release.kind,
+                promotions=self.promotions_made(version.model),
+            )
+            content = json.dumps(asdict(move), ensure_ascii=False).encode()
+            if self._store.create(f"{_folder(version.model)}/moves/{move.number:06d}.json", content):
+                return move
+
+    def moves(self, model: str) -> list[Move]:
+        """Return every move that was intended, oldest first."""
+        return [Move(**self._store.read_json(key)) for key in self._store.list(f"{_folder(model)}/moves")]
+
+    def unfinished_moves(self, model: str) -> list[Move]:
+        """Return the moves that were intended and of whose end nothing is known, oldest first."""
+        moved = {key.rsplit("/", 1)[1] for key in self._store.list(f"{_folder(model)}/moved")}
+        keys = self._store.list(f"{_folder(model)}/moves")
+        return [Move(**self._store.read_json(key)) for key in keys if key.rsplit("/", 1)[1] not in moved]
+
+    def finish_move(self, move: Move, status: str) -> None:
+        """Record that a move is `done`, or was `dropped` before the pointer named it."""
+        content = json.dumps({"status": status, "time": now()}).encode()
+        self._store.create(f"{_folder(move.model)}/moved/{move.number:06d}.json", content)
+
+    def destinations(self, model: str) -> list[str]:
+        """Return every folder that a model was pushed to, the champion's first, then the newest first."""
+        found = [promotion.destination for promotion in reversed(self.promotions(model))]
+        found += [move.destination for move in reversed(self.moves(model))]
+        return [where for where in dict.fromkeys(found) if where]
 
     # -- orders: pushes that wait ---------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ FILE = "pyproject.toml"
 ENVIRONMENT = "LEVADA_ENV"
 
 Cache = Literal["read-write", "read", "off"]
+Signatures = Literal["required", "optional"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class Settings:
     beam: tuple[str, ...] = ()
     jobs: int | None = None
     cache: Cache = "read-write"
+    signatures: Signatures = "required"
+    sign_with: str = "~/.config/levada/signing.pem"
+    trust: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -130,6 +134,10 @@ class _Reader:
                 raise self._wrong(title, name, message, "") from None
         if "store" in taken:
             taken["store"] = _from_folder(taken["store"], self.root)
+        if "sign_with" in taken:
+            taken["sign_with"] = _from_folder(taken["sign_with"], self.root)
+        if "trust" in taken:
+            taken["trust"] = tuple(_from_folder(path, self.root) for path in taken["trust"])
         if "mlflow" in taken:
             taken["mlflow"] = _database_from(taken["mlflow"], self.root)
         return taken
@@ -183,7 +191,7 @@ def _from_variables() -> dict[str, Any]:
 
 
 def _from_folder(store: str, folder: Path) -> str:
-    """Return a store's place, a relative folder made absolute."""
+    """Return the place of a store or a file, a relative one made absolute."""
     return store if "://" in store else str(folder / Path(store).expanduser())
 
 
@@ -228,6 +236,12 @@ def _jobs(value: Any) -> int:
 def _cache(value: Any) -> Cache:
     if value not in ("read-write", "read", "off"):
         raise ValueError('must be "read-write", "read" or "off"')
+    return value
+
+
+def _signatures(value: Any) -> Signatures:
+    if value not in ("required", "optional"):
+        raise ValueError('must be "required" or "optional"')
     return value
 
 
@@ -276,6 +290,14 @@ SETTINGS: dict[str, Setting] = {
     "beam": Setting(_texts),
     "jobs": Setting(_jobs, "LEVADA_JOBS", int),
     "cache": Setting(_cache, "LEVADA_CACHE"),
+    "signatures": Setting(_signatures, "LEVADA_SIGNATURES", everywhere=False),
+    "sign_with": Setting(_text, "LEVADA_SIGN_WITH", lambda text: _from_folder(text, Path.cwd()), everywhere=False),
+    "trust": Setting(
+        _texts,
+        "LEVADA_TRUST",
+        lambda text: [_from_folder(path, Path.cwd()) for path in text.split(os.pathsep) if path],
+        everywhere=False,
+    ),
 }
 """Every setting by name, in the order that `levada settings` shows them."""
 

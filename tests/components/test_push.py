@@ -12,16 +12,21 @@ from typing import Any
 
 import pytest
 
-from levada.artifacts import Blessing, Model, PushedModel
+from levada.artifacts import Blessing, Model, PushedModel, ServingCheck
 from levada.artifacts.pushed import ServingFolder
 from levada.components import push
-from levada.errors import ComponentError, RegistryError, StoreError
+from levada.errors import ComponentError, LevadaError, RegistryError, StoreError
 from levada.models import ModelDocument, Tensor, load_predictor
+from levada.models.requests import read_requests
 from levada.registry import Registry, Version
 from levada.store import Store
 from tests.models.workshop import Workshop
 
 pytest.importorskip("onnxruntime")
+
+
+GRAPH = b"\x08\x01"
+"""The protobuf of a SavedModel of schema version 1 without graphs."""
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def saved_model(workshop: Workshop, weights: bytes = b"weights", fingerprint: st
     def write(model: Model) -> None:
         (model.path / "saved_model" / "variables").mkdir(parents=True)
         (model.path / "saved_model" / "assets").mkdir()
-        (model.path / "saved_model" / "saved_model.pb").write_bytes(b"graph")
+        (model.path / "saved_model" / "saved_model.pb").write_bytes(GRAPH)
         (model.path / "saved_model" / "variables" / "variables.index").write_bytes(weights)
         (model.path / "saved_model" / "assets" / "words.txt").write_bytes(b"AA")
         tensors = (Tensor("p", "float32"),)
@@ -72,10 +77,13 @@ def test_a_saved_model_is_laid_out_as_tensorflow_serving_reads_it(workshop: Work
     assert [name for name in files(folder) if not name.startswith(".")] == [
         "4/assets/words.txt",
         "4/model.json",
+        "4/model.sig",
         "4/saved_model.pb",
         "4/variables/variables.index",
         "levada.json",
+        "models.config",
     ]
+    assert "model_version_policy { specific { versions: 4 } }" in (folder / "models.config").read_text()
     document = ModelDocument.read(folder / "4")
     assert document.entry == "." and document.inputs == model.document.inputs
     assert (artifact.version, artifact.destination) == (4, "serving/flights")
@@ -274,7 +282,7 @@ def test_a_half_written_version_and_other_leftovers_are_replaced(workshop: Works
     pushed(workshop, model)
     assert "1/variables/old" not in files(folder)
     assert not list(folder.glob(".*.tmp-*"))
-    assert (folder / "1/saved_model.pb").read_bytes() == b"graph"
+    assert (folder / "1/saved_model.pb").read_bytes() == GRAPH
 
 
 def test_a_push_that_is_cut_off_at_any_point_is_made_good_by_the_next(
@@ -301,7 +309,7 @@ def test_a_push_that_is_cut_off_at_any_point_is_made_good_by_the_next(
             except KeyboardInterrupt:
                 finished = False
         whole = (folder / "1").exists()
-        assert not whole or (folder / "1/saved_model.pb").read_bytes() == b"graph"
+        assert not whole or (folder / "1/saved_model.pb").read_bytes() == GRAPH
         artifact = pushed(workshop, model, to=f"serving/{cut}")
         assert artifact.holds(workshop.root)
         assert not list(folder.glob(".*.tmp-*"))
@@ -332,8 +340,10 @@ def test_an_object_store_gets_the_file_that_makes_a_version_loadable_last(
         "1/assets/words.txt",
         "1/variables/variables.index",
         "1/model.json",
+        "1/model.sig",
         "1/saved_model.pb",
         "levada.json",
+        "models.config",
     ]
     assert artifact.holds(workshop.root)
     folder = ServingFolder("memory://serving-last/flights")
@@ -350,7 +360,33 @@ def test_a_pointer_of_another_form_is_said_to_be_damaged(tmp_path: Path) -> None
 
 
 def test_push_waits_behind_its_blessing_by_itself() -> None:
-    from levada.component import Options
+    assert push.options.required_inputs == ("blessing", "checked")
 
-    options: Options = push._options  # pyright: ignore[reportPrivateUsage]
-    assert options.required_inputs == ("blessing",)
+
+# -- held against what serves it before ------------------------------------------------------------------
+
+
+def test_the_requests_of_a_check_come_along_and_are_signed_with_the_model(workshop: Workshop) -> None:
+    from levada.components import validate_serving
+
+    model = workshop.echo("p")
+    numbered(workshop, model, 1)
+    check = workshop.call(validate_serving, model, workshop.examples({"p": [0.1, 0.2, 0.3]}), warm_up=2)
+    artifact = workshop.call(push, model, blessing_of(workshop, model), to="serving/flights", checked=check)
+    served = workshop.root / "serving/flights/1"
+    kept = read_requests(served / "warmup.json", model.document.inputs)
+    assert kept["p"].tolist() == pytest.approx([0.1, 0.2])
+    assert artifact.holds(workshop.root)
+    load_predictor(served)
+    (served / "warmup.json").write_text("{}")
+    with pytest.raises(LevadaError, match=r"warmup\.json"):
+        load_predictor(served)
+
+
+def test_a_check_of_another_model_lets_nothing_through(workshop: Workshop) -> None:
+    model, other = workshop.echo("p"), workshop.echo("p", add=1.0)
+    check = workshop.make(
+        ServingCheck, lambda made: made.write(True, [], fingerprint=other.fingerprint, cost={}, requests=0)
+    )
+    with pytest.raises(ComponentError, match="checked= is on"):
+        workshop.call(push, model, blessing_of(workshop, model), to="serving/flights", checked=check)

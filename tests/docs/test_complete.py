@@ -39,6 +39,7 @@ PUBLIC = (
     "levada.artifacts",
     "levada.components",
     "levada.features",
+    "levada.measurement",
     "levada.models",
     "levada.reports",
     "levada.training",

@@ -19,7 +19,7 @@ from levada.garbage import Collection, Policy, collect
 from levada.lease import End, begin, end, give_up, take
 from levada.node import run_node
 from levada.plan import Plan
-from levada.registry import Registry, Version
+from levada.registry import Registry, Release, Version
 from levada.result import Result
 from levada.store import Store
 from levada.verification import verify
@@ -214,7 +214,7 @@ def test_promotions_keep_the_champion_and_what_it_challenged(store: Store) -> No
     """Also where the versions themselves are no longer known."""
     first, second = (ran(store, number, plan_of(sums, n=number), days=300) for number in (1, 2))
     champion, challenged = second["add"].outputs["output"], first["add"].outputs["output"]
-    Registry(store).promote("model", Version("model", "f2", 2, ""), "", champion, challenged, run_id(2), "better")
+    Registry(store).promote(Release(Version("model", "f2", 2, ""), champion, challenged, "better", run_id(2)), "")
     ran(store, 3, plan_of(sums, n=3))
     collect(store, NOW, delete=True)
     assert store.has(champion) and store.has(challenged)

@@ -15,7 +15,7 @@ from levada import Artifact, Context, component
 from levada.draw import drawing
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
-from levada.registry import Registry
+from levada.registry import Registry, Release
 from levada.run import Outcome, Request, run
 from levada.store import Store
 
@@ -111,7 +111,7 @@ def push(ctx: Context, model: Model, verdict: Verdict, *, to: str = "serving", p
     fingerprint = str(model.properties["fingerprint"])
     version = ctx.registry.await_version("flights", fingerprint, seconds=patience)
     assert version is not None
-    promotion = ctx.registry.promote("flights", version, to, model.record, None, ctx.run_id, "not worse than before")
+    promotion = ctx.registry.promote(Release(version, model.record, None, "not worse than before", ctx.run_id), to)
     if promotion is not None:
         ctx.emit(
             "promoted",

@@ -19,8 +19,9 @@ from levada.component import component
 from levada.context import Context
 from levada.errors import StoreError
 from levada.node import run_node
-from levada.registry import Registry, Version
+from levada.registry import Registry, Release, Version
 from levada.result import Result
+from levada.signing import policy_of, sign
 from levada.store import Store
 from levada.store.objects import Objects
 from levada.verification import verify
@@ -333,10 +334,11 @@ def served(tmp_path: Path) -> tuple[Store, ServingFolder, Result]:
     registry.propose("flights", "f1", {"model": "flights", "fingerprint": "f1", "record": record.to_json()})
     registry.number(version)
     folder = ServingFolder(str(tmp_path / "serving"))
-    registry.promote("flights", version, folder.location, record, None, RUN, "first")
-    form = {**document.to_json(), "files": [["model.onnx", 250]]}
+    registry.promote(Release(version, record, None, "first", RUN), folder.location)
+    form = {"model": "flights", "version": 1, **document.to_json(), "files": [["model.onnx", 250]]}
     folder.store.write("1/model.json", json.dumps(form).encode())
     folder.store.write("1/model.onnx", b"graph" * 50)
+    sign(tmp_path / "serving/1", policy_of())
     folder.point(Pointer("flights", 1, "f1", "", None))
     return store, folder, result
 

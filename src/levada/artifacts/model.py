@@ -221,6 +221,6 @@ class Model(Artifact):
 
     def load(self) -> Predictor:
         """Return the model, ready to predict; raises ModelError if it cannot be loaded."""
-        from levada.models.predictor import load_predictor
+        from levada.models.predictor import read_predictor
 
-        return load_predictor(self.path)
+        return read_predictor(self.path)

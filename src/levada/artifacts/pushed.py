@@ -1,13 +1,15 @@
 """A model at the place it is served from, laid out as TensorFlow Serving reads it.
 
     <to>/levada.json          which version is live: model, version, fingerprint, time, before
-    <to>/4/model.json         what the version takes and gives, and the size of each of its files
+    <to>/models.config        the same for TensorFlow Serving, where the live version is a SavedModel
+    <to>/4/model.json         whose version it is, what it takes and gives, and the size of each of its files
+    <to>/4/model.sig          the signature over all other files of the version
     <to>/4/variables/...
     <to>/4/saved_model.pb     written last; `model.onnx` for ONNX
 
 The directory's number is the version in the registry. TensorFlow Serving by itself serves the highest number and
-ignores everything whose name is not a number; Levada's server follows `levada.json`, so that going back
-is a change of one small file.
+ignores everything whose name is not a number; `models.config` names the version that is live, and Levada's server
+follows `levada.json`, so that going back is a change of one small file.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from levada.store import Store
 from levada.values import Json
 
 POINTER = "levada.json"
+TF_SERVING = "models.config"
+SIGNATURE = "model.sig"
 Files = dict[str, int]
 
 
@@ -64,8 +68,28 @@ class ServingFolder:
             ) from None
 
     def point(self, pointer: Pointer) -> None:
-        """Make a version the live one: readers see the old file or the new."""
+        """Make a version the live one: readers see the old file or the new.
+
+        `levada.json` is what counts, and is written first; `tell_tf_serving` repeats it for TensorFlow Serving.
+        """
         self.store.write(POINTER, (json.dumps(asdict(pointer), indent=2) + "\n").encode())
+        self.tell_tf_serving(pointer)
+
+    def tell_tf_serving(self, pointer: Pointer) -> None:
+        """Let `models.config` name the version that the pointer names; there is none where that is no SavedModel."""
+        described = self.described(pointer.version) or {}
+        there = self.store.read(TF_SERVING)
+        if described.get("format") == "saved_model":
+            wanted = models_config(pointer.model, self.location, pointer.version).encode()
+            if there != wanted:
+                self.store.write(TF_SERVING, wanted)
+        elif there is not None:
+            self.store.delete(TF_SERVING)
+
+    def versions(self) -> list[int]:
+        """Return the numbers of the folders that look like versions, ascending, whoever made them."""
+        names = (key.rsplit("/", 1)[-1] for key in self.store.list("") if key)
+        return sorted(int(name) for name in names if name.isascii() and name.isdigit() and name == str(int(name)))
 
     def described(self, version: int) -> dict[str, Any] | None:
         """Return the `model.json` of a version, None if there is none."""
@@ -87,6 +111,25 @@ class ServingFolder:
             return cast("int", system.size(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+
+def models_config(model: str, location: str, version: int) -> str:
+    """Return the text of a `ModelServerConfig` by which TensorFlow Serving serves one version, whatever lies beside it.
+
+    `location` is the folder of the versions as the server sees it.
+    """
+    quoted = json.dumps(location, ensure_ascii=False)
+    return (
+        f"# Written by Levada with every push and rollback. tensorflow_model_server --model_config_file={TF_SERVING}\n"
+        "model_config_list {\n"
+        "  config {\n"
+        f"    name: {json.dumps(model)}\n"
+        f"    base_path: {quoted}\n"
+        '    model_platform: "tensorflow"\n'
+        f"    model_version_policy {{ specific {{ versions: {version} }} }}\n"
+        "  }\n"
+        "}\n"
+    )
 
 
 def files_of(described: dict[str, Any] | None) -> Files:

@@ -15,6 +15,9 @@
     graph      a pipeline or a run as a picture
     ui         open MLflow on this project's runs and versions
     sync       deliver what MLflow has not been told yet
+    push       bring a version to where it is served
+    rollback   go back to the version that was live before
+    history    what was live when
     verify     check that everything in the store is as it was made
     gc         show or remove what nothing needs any more
     node       run one node of a run (what workers do)

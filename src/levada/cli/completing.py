@@ -77,6 +77,13 @@ def _things(session: Session, _: click.Context) -> Words:
         yield from ((f"{history.short(run.id)}/{node}", run.pipeline) for node in run.node_ids)
 
 
+def _models(session: Session, _: click.Context) -> Words:
+    from levada.registry import Registry
+
+    return [(model, "") for model in Registry(session.project.store).models()]
+
+
+MODEL = Completed("model", _models)
 PIPELINE = Completed("pipeline", _pipelines)
 RUN = Completed("run", _runs)
 NODE = Completed("node", _nodes)

@@ -44,9 +44,9 @@ def report(
     slices: tuple[str, ...],
     hide: tuple[str, ...],
 ) -> int:
-    r"""Show a report on statistics, anomalies, drift, a study, an evaluation.
+    r"""Show a report of a node on what it found.
 
-    Without NODE, of the first node that has one.
+    On statistics, anomalies, drift, a study, an evaluation. Without NODE, of the first node that has one.
 
     \b
     levada report last profile                        a table in the terminal

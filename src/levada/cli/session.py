@@ -33,11 +33,15 @@ class Session:
 
     def notice_killed(self) -> None:
         """End runs whose process is gone, and say so: every command that looks at runs begins with this."""
+        from levada.pushing.moves import finish_all_moves
         from levada.recovery import close_killed_runs
+        from levada.registry import Registry
 
         for killed in close_killed_runs(self.project.store):
             kept = f"{', '.join(killed.finished)} kept" if killed.finished else "nothing was finished"
             click.echo(f"note: run {killed.run_id} of {killed.pipeline} was killed; {kept}.", err=True)
+        for line in finish_all_moves(Registry(self.project.store)):
+            click.echo(f"note: {line}", err=True)
 
 
 def session_of(context: click.Context) -> Session:

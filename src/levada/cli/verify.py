@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target", default="", type=RUN, metavar="[RUN|models:/NAME/3|ARTIFACT]")
+@click.argument("target", default="", type=RUN, metavar="[RUN|MODEL|models:/NAME/3|FOLDER]")
 @click.option("--mend", is_flag=True, help="Put damaged files back from copies that are whole.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def verify(session: Session, target: str, mend: bool, as_json: bool) -> int:
     """Check that everything in the store is as it was made.
 
-    All of it, a run, a registered version, or an artifact. Every byte is read. Exits with 1 if something is
-    missing, changed, or there although nobody made it.
+    All of it, a run, what is served of a model, a registered version, a serving folder, or an artifact. Every byte is
+    read. Exits with 1 if something is missing, changed, or there although nobody made it.
     """
+    from levada.pushing.moves import finish_all_moves
     from levada.recovery import close_killed_runs
+    from levada.registry import Registry
+    from levada.signing import policy_of
     from levada.verification import verify as verify_store
 
     store = session.project.store
     close_killed_runs(store)
+    finish_all_moves(Registry(store))
     with ExitStack() as stack:
         seen: Callable[[int, int], None] = lambda done, total: None  # noqa: E731
         if sys.stderr.isatty() and not as_json:
@@ -45,7 +49,7 @@ def verify(session: Session, target: str, mend: bool, as_json: bool) -> int:
 
             seen = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
 
-        report = verify_store(store, target, seen, mend)
+        report = verify_store(store, target, seen, mend, policy_of(session.project.root))
     if as_json:
         click.echo(json.dumps(report.to_json(), indent=1))
     else:

@@ -7,10 +7,12 @@ from typing import Any
 
 from levada.artifacts.examples import Examples
 from levada.artifacts.model import Model, ModelDocument
+from levada.artifacts.pushed import SIGNATURE
 from levada.component import component
 from levada.context import Context
 from levada.errors import DataError, ModelError, ParameterError
 from levada.models.files import ModelFiles
+from levada.signing import check_served
 
 TRIED = 100
 
@@ -47,7 +49,8 @@ def import_model(
     matrices, labels = columns or {}, classes or []
     model = ctx.output(Model)
     if format_ == "levada":
-        shutil.copytree(path, model.path, dirs_exist_ok=True)
+        check_served(path)
+        shutil.copytree(path, model.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SIGNATURE))
         model.describe(ModelDocument.read(model.path))
     elif format_ == "keras":
         from levada.models.keras_import import import_keras

@@ -9,25 +9,52 @@ from levada import Context, component
 from levada.artifacts.evaluation import Blessing
 from levada.artifacts.model import Model
 from levada.artifacts.pushed import PushedModel, ServingFolder
-from levada.components.placement import alone, go_live
-from levada.errors import ComponentError
-from levada.registry import Version
+from levada.artifacts.serving_check import ServingCheck
+from levada.errors import ComponentError, LevadaError
+from levada.pushing.moves import go_live
+from levada.pushing.placement import alone
+from levada.pushing.retention import check_keep, remove_old
+from levada.pushing.way_back import taken_back
+from levada.registry import Promotion, Release, Version
+from levada.signing import policy_of
 
 SECONDS_BETWEEN_WORDS = 5
 PENDING = "pending: the registry is away; the next command completes it"
 
 
-@component(requires="blessing")
-def push(ctx: Context, model: Model, blessing: Blessing, *, to: str) -> PushedModel:
-    """Copy a blessed model to `<to>/<version>/`, make it the live one, and promote it to champion.
+@component(requires=("blessing", "checked"))
+def push(
+    ctx: Context,
+    model: Model,
+    blessing: Blessing,
+    *,
+    to: str,
+    keep: int | None = None,
+    checked: ServingCheck | None = None,
+) -> PushedModel:
+    """Copy a blessed model to `<to>/<version>/`, sign it, make it the live one, and promote it to champion.
 
     `to` is a folder, from the project's root if it is relative, or an fsspec URI. The version is the registry's;
-    it is waited for. A destination that already serves this fingerprint is left as it is. While the registry is
-    away nothing is written there: the push is ordered, and the next command that reaches the registry carries the
-    order out. Raises ComponentError for a model that the blessing does not cover, and where another model has the
-    version's folder; RegistryError if the registry refuses the model.
+    it is waited for. A destination that already serves this fingerprint is left as it is. Of the versions that lie
+    there the `keep` that were live last stay (all of them without it); the champion and the one before always do.
+    While the registry is away nothing is written there: the push is ordered, and the next command that reaches the
+    registry carries the order out.
+
+    With `checked`, what `validate_serving` says of this model, a model that cannot be served is not pushed, and the
+    requests that were asked come along to warm the version up (not with a push that was ordered).
+
+    Raises ComponentError for a model that the blessing does not cover or that is not safe to load, for a version that
+    a rollback took back, for a folder that holds another model or other things, and for `keep` below 2; StoreError
+    where the folder cannot be written; SignatureError if the model cannot be signed; RegistryError if the registry
+    refuses it.
     """
+    check_keep(keep)
     name = _covered(model, blessing)
+    if checked is not None and checked.model != model.fingerprint:
+        raise ComponentError(
+            f"push() was given the model {model.fingerprint[:12]}, and checked= is on {checked.model[:12]}.",
+            hint="Give validate_serving the very model that is pushed.",
+        )
     folder = ServingFolder.of(to, ctx.root)
     reason = "; ".join(blessing.reasons)
     version = ctx.registry.await_version(name, model.fingerprint, waiting=_patience(ctx, name))
@@ -38,18 +65,46 @@ def push(ctx: Context, model: Model, blessing: Blessing, *, to: str) -> PushedMo
         pushed.write_pending(name, model.fingerprint, to)
         ctx.summary(PENDING)
         return pushed
+    _refuse_taken_back(ctx, version)
+    release = Release(version, model.record, blessing.challenged, reason, ctx.run_id)
+    removed: list[int] = []
+    warmup = checked.warmup if checked is not None else None
     with alone(folder):
-        files, is_new = go_live(folder, name, version.version, model.fingerprint, model.path)
-        _promote(ctx, name, version, model, blessing, folder.location, reason)
+        moved = go_live(ctx.registry, folder, release, lambda: model.path, policy_of(ctx.root), warmup=warmup)
+        if keep is not None:
+            removed = _remove_old(ctx, folder, name, keep)
+    if moved.promotion is not None:
+        _announce(ctx, moved.promotion)
     pushed.write(
         model=name,
         version=version.version,
         fingerprint=model.fingerprint,
         destination=to,
-        files=files,
+        files=moved.files,
     )
-    ctx.summary(f"{to}/{version.version}" + ("" if is_new else " serves this model already"))
+    gone = f" · removed {', '.join(str(number) for number in removed)}" if removed else ""
+    ctx.summary(f"{to}/{version.version}" + (gone if moved.pointed else " serves this model already"))
     return pushed
+
+
+def _refuse_taken_back(ctx: Context, version: Version) -> None:
+    """Raise ComponentError for a version that a person took back: the next scheduled run must not bring it back."""
+    taken = taken_back(ctx.registry.promotions(version.model), version)
+    if taken is not None:
+        name, when = version.model, taken.time[:16].replace("T", " ")
+        raise ComponentError(
+            f"version {version.version} of {name} was taken back by {taken.actor} on {when} UTC: {taken.reason}.",
+            hint=f"A run does not bring it back: levada rollback {name} --to {version.version} does. Or train another.",
+        )
+
+
+def _remove_old(ctx: Context, folder: ServingFolder, name: str, keep: int) -> list[int]:
+    """Remove versions that are not kept. What is live is so by now: a folder that cannot be removed only warns."""
+    try:
+        return remove_old(ctx.registry, folder, name, keep)
+    except LevadaError as error:
+        ctx.log.warning("old versions stay in %s: %s", folder.location, error.message)
+        return []
 
 
 def _covered(model: Model, blessing: Blessing) -> str:
@@ -83,18 +138,14 @@ def _patience(ctx: Context, name: str) -> Callable[[], None]:
     return waiting
 
 
-def _promote(
-    ctx: Context, name: str, version: Version, model: Model, blessing: Blessing, destination: str, reason: str
-) -> None:
-    promotion = ctx.registry.promote(name, version, destination, model.record, blessing.challenged, ctx.run_id, reason)
-    if promotion is not None:
-        ctx.emit(
-            "promoted",
-            model=name,
-            version=version.version,
-            fingerprint=model.fingerprint,
-            alias="champion",
-            destination=destination,
-            before=promotion.before,
-            reason=reason,
-        )
+def _announce(ctx: Context, promotion: Promotion) -> None:
+    ctx.emit(
+        "promoted",
+        model=promotion.model,
+        version=promotion.version,
+        fingerprint=promotion.fingerprint,
+        alias="champion",
+        destination=promotion.destination,
+        before=promotion.before,
+        reason=promotion.reason,
+    )

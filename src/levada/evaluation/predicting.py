@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from levada.artifacts.model import ModelDocument
 from levada.artifacts.predictions import answers_table
 from levada.errors import ParameterError
-from levada.models.predictor import Predictor, load_predictor
+from levada.models.predictor import Predictor, read_predictor
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,7 @@ class Asker:
     @staticmethod
     def of_folder(folder: Path, keep: list[str]) -> Asker:
         """Return the model of an artifact's folder; raises ModelError if it cannot be loaded."""
-        return Asker(load_predictor(folder), keep)
+        return Asker(read_predictor(folder), keep)
 
     @property
     def columns(self) -> list[str]:

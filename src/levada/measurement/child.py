@@ -64,7 +64,7 @@ def main() -> None:
 
 def _measured(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     from levada.artifacts.model import ModelDocument
-    from levada.models.predictor import load_predictor
+    from levada.models.predictor import read_predictor
     from levada.models.runtimes import RUNTIMES
 
     model, threads, batch = Path(request["model"]), int(request["threads"]), int(request["batch"])
@@ -77,7 +77,7 @@ def _measured(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = moment.since("import")
     found["base_memory"] = _memory("VmRSS")
     moment = _Moment.now()
-    predictor = load_predictor(model, threads=threads)
+    predictor = read_predictor(model, threads=threads)
     found |= moment.since("load")
     singles = [{name: array[row : row + 1] for name, array in arrays.items()} for row in range(min(rows, DISTINCT))]
     moment = _Moment.now()
@@ -93,13 +93,12 @@ def _measured(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     taken = _timed(lambda call: predictor.answer(singles[call % len(singles)]), request, FEWEST)
     found |= {"p50": _quantile(taken, 0.5), "p99": _quantile(taken, 0.99), "calls": len(taken)}
     predictor.answer(many)
-    taken = _timed(
-        lambda call: predictor.answer(many), {**request, "calls": min(BATCHES, request["calls"] // 10)}, FEWEST_BATCHES
-    )
+    fewer = min(BATCHES, max(FEWEST_BATCHES, int(request["calls"]) // 10))
+    taken = _timed(lambda call: predictor.answer(many), {**request, "calls": fewer}, FEWEST_BATCHES)
     found |= {"throughput": batch * len(taken) / sum(taken), "batch": batch, "batches": len(taken)}
     found |= {"peak_memory": _memory("VmHWM"), "total_cpu": time.process_time()}
     if request["reference"]:
-        pack(folder / "reference.npz", load_predictor(Path(request["reference"])).predict(arrays, batch=batch))
+        pack(folder / "reference.npz", read_predictor(Path(request["reference"])).predict(arrays, batch=batch))
     return found | {"runtime": f"{runtime.title} {runtime.version}".strip(), "threads": threads}
 
 

@@ -46,11 +46,10 @@ def measure(
     """Load the model of a folder (with a `model.json`) in a fresh process, ask it about rows, and return what it cost.
 
     The runtime that serves its format answers, with `threads` threads a call. Of single rows `calls` calls are timed,
-    or as many as fit into `seconds`, at least 20; then calls of `batch` rows, a tenth as
-    many and at most 100, as long, at least 3. All
-    `rows` (an Arrow table, or arrays by column) are asked about once: `Measured.answers` is what the runtime says,
-    from which metrics can be computed. With `expected` the answers must be those, by output, within `tolerance` (the
-    largest absolute difference; texts must be equal); with a `reference`, the folder of another model of the same
+    or as many as fit into `seconds`, but 20 at least; then calls of `batch` rows: a tenth of that number, 3 to 100, as
+    long. All `rows` (an Arrow table, or arrays by column) are asked about once: `Measured.answers` is what the runtime
+    says, from which metrics can be computed. With `expected` the answers must be those, by output, within `tolerance`
+    (the largest absolute difference; texts must be equal); with a `reference`, the folder of another model of the same
     format, those that it gives in the same process once all has been measured.
 
     Raises ModelError if the model cannot be loaded, cannot answer, or answers otherwise than expected; ProcessError,

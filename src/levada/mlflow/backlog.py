@@ -15,6 +15,7 @@ from levada.mlflow.runs import RunDelivery
 from levada.mlflow.story import Story
 from levada.mlflow.versions import Versions
 from levada.plan import Plan
+from levada.pushing.moves import finish_all_moves
 from levada.registry import Registry
 from levada.store import Store
 
@@ -182,6 +183,7 @@ class Backlog:
         assert self.promotions is not None and self.approvals is not None
         with self.cursors.lock("orders", seconds=60) as mine:
             if mine:
+                self._said += finish_all_moves(self.registry)
                 self._said += settle_orders(self.store)
         for model in self.registry.models():
             try:

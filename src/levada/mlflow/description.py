@@ -5,15 +5,22 @@ A run's description is folded after some lines, so its first line is the verdict
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from levada.artifacts.evaluation import CARD
+from levada.history.live import Stretch
 from levada.journal import Event
 from levada.markdown import block, code, escaped, fitting, head, row, spaced
 from levada.mlflow.limits import DESCRIPTION, TAG, cut, finite, not_finite, shown
 from levada.mlflow.reports import report_files, report_links
 from levada.mlflow.story import NodeStory, Story, said_of
+
+_LIVED = 20
+"""How many promotions a registered model's page lists."""
+
+_WHY = 120
+"""Characters of the reason of a promotion."""
 
 _ITEMS = 20
 """How many items, or attempts, of a node are listed."""
@@ -288,10 +295,32 @@ def _value(value: Any) -> str:
     return escaped(str(value)) if value is not None else ""
 
 
-def model_description(pipeline: str, model: str) -> str:
-    """Return what a registered model's page says, above its versions."""
-    return (
+def model_description(pipeline: str, model: str, lived: Sequence[Stretch] = ()) -> str:
+    """Return what a registered model's page says, above its versions; `lived` is what was live when, oldest first."""
+    text = (
         f"Models of the pipeline **{escaped(pipeline)}**, registered by Levada when they were evaluated.\n\n"
         "`champion` is the version that is live, `challenger` the newest that passed its gate and is not live.\n\n"
         f'```python\nmlflow.pyfunc.load_model("models:/{model}@champion").predict(frame_of_raw_features)\n```'
     )
+    if not lived:
+        return text
+    top = [text, "", "**What was live when**", "", *head(["version", "since", "until", "by", "why"])]
+    rows = [
+        row(
+            [
+                f"[{item.version}](#/models/{model}/versions/{item.version})",
+                _minute(item.since),
+                _minute(item.until) if item.until else "now",
+                escaped(f"{item.by} ({item.kind})"),
+                escaped(cut(item.reason, _WHY)),
+            ]
+        )
+        for item in reversed(lived)
+    ]
+    kept = fitting(rows[:_LIVED], DESCRIPTION - len("\n".join(top)) - 80)
+    left = len(rows) - len(kept)
+    return "\n".join([*top, *kept, *(["", f"{left} before: `levada history {model}`"] if left else [])])
+
+
+def _minute(time: str) -> str:
+    return f"{time[:16].replace('T', ' ')} UTC"

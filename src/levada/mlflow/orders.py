@@ -5,7 +5,8 @@ from __future__ import annotations
 from levada.artifact import ArtifactRecord
 from levada.errors import LevadaError, StoreError
 from levada.journal import Journal, Tail
-from levada.registry import Order, Promotion, Registry, Version
+from levada.pushing.way_back import taken_back
+from levada.registry import Order, Promotion, Registry, Release, Version
 from levada.store import Store
 
 
@@ -53,6 +54,10 @@ def _void(registry: Registry, order: Order, later: list[Order]) -> str:
     other = next((item for item in later if _supersedes(item, order)), None)
     if other is not None:
         return f"the push of run {other.run} came after it"
+    version = registry.version(order.model, order.fingerprint)
+    taken = taken_back(registry.promotions(order.model), version) if version is not None else None
+    if taken is not None:
+        return f"{taken.actor} has taken that version back"
     champion = registry.champion(order.model)
     if champion is None or champion.fingerprint == order.fingerprint:
         return ""
@@ -75,18 +80,25 @@ def _drop(store: Store, registry: Registry, order: Order, why: str) -> list[str]
 
 def _carry_out(store: Store, registry: Registry, order: Order, version: Version) -> list[str]:
     from levada.artifacts.pushed import ServingFolder
-    from levada.components.placement import alone, go_live
+    from levada.pushing.moves import go_live
+    from levada.pushing.placement import alone
+    from levada.signing import policy_of
 
     record = ArtifactRecord.from_json(order.champion)
     path = store.fetch(record)
     folder = ServingFolder(order.destination)
+    challenged = ArtifactRecord.from_json(order.challenged) if order.challenged else None
     with alone(folder):
         why = _void(registry, order, [])  # another push may have been in the folder until now
         if why:
             return _drop(store, registry, order, why)
-        go_live(folder, order.model, version.version, order.fingerprint, path)
-        challenged = ArtifactRecord.from_json(order.challenged) if order.challenged else None
-        registry.promote(order.model, version, order.destination, record, challenged, order.run, order.reason)
+        go_live(
+            registry,
+            folder,
+            Release(version, record, challenged, order.reason, order.run),
+            lambda: path,
+            policy_of(),
+        )
     live = registry.champion(order.model)
     if live is not None and _is_by(order, live):
         _announce(

@@ -8,13 +8,15 @@ store, and another place than that is a person's doing.
 from __future__ import annotations
 
 from levada.artifact import ArtifactRecord
-from levada.errors import StoreError
+from levada.errors import LevadaError
+from levada.history.live import stretches
 from levada.journal import Tail
-from levada.mlflow.connection import Connection, without_secrets
+from levada.mlflow.connection import Connection, is_refusal, without_secrets
 from levada.mlflow.cursor import Cursors, Told
+from levada.mlflow.description import model_description
 from levada.mlflow.limits import VERSION_TAG, cut
 from levada.mlflow.versions import CHALLENGER, Versions
-from levada.registry import Promotion, Registry, Version
+from levada.registry import Promotion, Registry, Release, Version
 from levada.store import Store
 
 CHAMPION = "champion"
@@ -74,7 +76,19 @@ class Promotions:
             if self._versions.alias(model, CHALLENGER) == number:
                 self._client.delete_registered_model_alias(model, CHALLENGER)
         if done > told.promotions:
+            self._describe(model)
             self._cursors.save_told(model, Told(done, number or told.alias, told.orders))
+
+    def _describe(self, model: str) -> None:
+        """Write on the model's page what was live when, as the store's chain has it."""
+        try:
+            tags = self._client.get_registered_model(model).tags
+        except Exception as error:
+            if is_refusal(error):
+                return  # somebody removed it in MLflow
+            raise
+        text = model_description(str(tags.get("levada.pipeline", model)), model, stretches(self._store, model))
+        self._client.update_registered_model(model, text)
 
     def _is_to_come(self, promotion: Promotion) -> bool:
         """Whether this MLflow may still get a promoted version: not if it, or its record here, was deleted."""
@@ -117,39 +131,43 @@ class Promotions:
             )
             return
         version = Version(model, fingerprint, int(number), without_secrets(self._connection.uri))
-        served, where = self._serve(version)
         record = ArtifactRecord.from_json(candidate["record"])
-        promoted = self._registry.promote(
-            model, version, where, record, self._challenged(model, fingerprint, candidate), "", _WHY, MLFLOW
-        )
-        if promoted is not None:
+        challenged = self._challenged(model, fingerprint, candidate)
+        release = Release(version, record, challenged, _WHY, actor=MLFLOW, kind="alias")
+        served, where = self._serve(release)
+        self._registry.promote(release, where)  # unless the folder's move has done that
+        now = self._registry.champion(model)
+        if now is not None and now != champion:
             self.said.append(
                 f"{model}: version {number} is the champion, by the alias that was moved in MLflow (before: {live}). "
                 f"{served}".rstrip()
             )
 
-    def _serve(self, version: Version) -> tuple[str, str]:
+    def _serve(self, release: Release) -> tuple[str, str]:
         """Point the serving folder at a version that was live there before; return a sentence, and the folder.
 
         Anybody who can open MLflow's pages can move an alias, so this never brings a model there that no push
         brought through its gate.
         """
         from levada.artifacts.pushed import ServingFolder
-        from levada.components.placement import alone, point_back
+        from levada.pushing.moves import go_live
+        from levada.pushing.placement import alone, standing
+        from levada.signing import policy_of
 
+        version = release.version
         history = self._registry.promotions(version.model)
         where = next((item.destination for item in reversed(history) if item.destination), "")
         if not where:
             return "", ""
         known = [item for item in history if (item.fingerprint, item.destination) == (version.fingerprint, where)]
         if known:
-            folder = ServingFolder(where)
+            folder, policy = ServingFolder(where), policy_of()
             try:
-                if folder.described(version.version) is not None:
+                if standing(folder, version, policy, thorough=True) is not None:
                     with alone(folder):
-                        if point_back(folder, version.model, version.version, version.fingerprint):
-                            return f"{where} serves it now.", where
-            except (StoreError, OSError) as error:
+                        go_live(self._registry, folder, release, lambda: self._store.fetch(release.champion), policy)
+                    return f"{where} serves it now.", where
+            except (LevadaError, OSError) as error:
                 return f"{where} could not be changed: {error}", ""
         return f"{where} is unchanged: that version does not lie there. Push it to serve it.", ""
 

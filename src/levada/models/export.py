@@ -15,7 +15,7 @@ from levada.models.fingerprint import Fingerprint, of_onnx
 from levada.models.keras_export import inputs_of, outputs_of, save_keras, served_by, traced
 from levada.models.keras_split import Split, split
 from levada.models.lookups import FILE as LOOKUPS
-from levada.models.predictor import load_predictor
+from levada.models.predictor import read_predictor
 from levada.models.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def export_keras(
     else:
         _convert(network, out, tensors, format, output, classes, quantize, representative)
     wanted = served_by(network, tensors, output)(arrays_of(tensors, rows))
-    given = load_predictor(out.path).predict(rows)
+    given = read_predictor(out.path).predict(rows)
     allowed = tolerance if tolerance is not None else None if quantize else TOLERANCE
     if allowed is None:
         found = differences(given, wanted)

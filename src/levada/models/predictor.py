@@ -10,6 +10,7 @@ from levada.artifacts.model import ModelDocument, Tensor
 from levada.errors import ModelError
 from levada.models.feed import arrays_of, count_rows
 from levada.models.runtimes import open_model
+from levada.signing import check_served
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,9 +57,16 @@ class Predictor:
 def load_predictor(folder: Path, *, threads: int | None = None) -> Predictor:
     """Return the model of a folder that has a `model.json`: an artifact's, or a served version's.
 
-    `threads` is how many of them one call may use; without it the runtime decides. Raises ModelError if the model
-    cannot be loaded, or if the library that runs it is not installed.
+    A served version is held against its signature first. `threads` is how many of them one call may use; without it
+    the runtime decides. Raises SignatureError, naming the file, if it is not what was pushed; ModelError if it cannot
+    be loaded, or if the library that runs it is not installed.
     """
+    check_served(folder)
+    return read_predictor(folder, threads=threads)
+
+
+def read_predictor(folder: Path, *, threads: int | None = None) -> Predictor:
+    """Return the model of a folder whose files were checked already, as those of an artifact are."""
     document = ModelDocument.read(folder)
     return Predictor(document, open_model(folder, document, threads))
 

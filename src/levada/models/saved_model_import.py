@@ -16,8 +16,42 @@ from levada.store import file_digest
 ENTRY = "saved_model"
 SIGNATURE = "serving_default"
 
-REFUSED = frozenset({"ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc"})
-"""Operations that reach out of the graph: into files, into Python."""
+REFUSED = frozenset(
+    [
+        "ReadFile",
+        "WriteFile",
+        "MatchingFiles",
+        "MatchingFilesDataset",
+        "PyFunc",
+        "PyFuncStateless",
+        "EagerPyFunc",
+        "GeneratorDataset",
+        "WholeFileReader",
+        "WholeFileReaderV2",
+        "TextLineReader",
+        "TextLineReaderV2",
+        "TFRecordReader",
+        "TFRecordReaderV2",
+        "FixedLengthRecordReader",
+        "FixedLengthRecordReaderV2",
+        "LMDBReader",
+        "LMDBDataset",
+        "TextLineDataset",
+        "TFRecordDataset",
+        "TFRecordDatasetV2",
+        "FixedLengthRecordDataset",
+        "FixedLengthRecordDatasetV2",
+        "SaveDataset",
+        "SaveDatasetV2",
+        "LoadDataset",
+        "SnapshotDataset",
+        "SnapshotDatasetV2",
+        "DatasetToTFRecord",
+        "CreateSummaryFileWriter",
+        "CreateSummaryDbWriter",
+    ]
+)
+"""Operations that reach out of the graph: into files, into Python. Saving and restoring variables is in every graph."""
 
 
 def import_saved_model(

@@ -13,7 +13,7 @@ from levada.artifacts.model import Model, ModelDocument, Tensor
 from levada.errors import ModelError
 from levada.models.feed import arrays_of, count_rows
 from levada.models.fingerprint import of_onnx
-from levada.models.predictor import load_predictor
+from levada.models.predictor import read_predictor
 from levada.models.signatures import onnx_dtypes
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def save_sklearn(
     (out.path / ENTRY).write_bytes(graph.SerializeToString(deterministic=True))
     document = ModelDocument("onnx", ENTRY, inputs, outputs, of_onnx(graph, inputs, outputs), _framework())
     document.write(out.path)
-    difference = _largest_difference(estimator, load_predictor(out.path).predict(rows), _exact(inputs, rows))
+    difference = _largest_difference(estimator, read_predictor(out.path).predict(rows), _exact(inputs, rows))
     if not difference <= tolerance:
         raise ModelError(
             f"the ONNX model differs from {type(estimator).__name__} by up to {difference:.3g} on {count_rows(rows)} "

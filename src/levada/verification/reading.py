@@ -17,6 +17,7 @@ from levada.artifact import ArtifactRecord
 from levada.errors import LevadaError, StoreError
 from levada.holdings import is_result, promotion_in, records_in, version_in
 from levada.registry import Promotion
+from levada.signing import Policy, policy_of
 from levada.store import Store
 from levada.store.documents import must_be_sealed
 from levada.store.inspection import Damage
@@ -24,7 +25,7 @@ from levada.store.objects import Found
 from levada.verification.findings import Finding, Report
 from levada.verification.mending import Copies
 from levada.verification.scope import Scope, scope_of
-from levada.verification.served import Served, check_destination
+from levada.verification.served import Served, Signatures, check_destination
 
 Progress = Callable[[int, int], None]
 """Told how many bytes were read, and how many there are."""
@@ -41,17 +42,27 @@ class _Holding:
     named_by: list[str] = field(default_factory=list[str])
 
 
-def verify(store: Store, target: str = "", progress: Progress = lambda done, total: None, mend: bool = False) -> Report:
+def verify(
+    store: Store,
+    target: str = "",
+    progress: Progress = lambda done, total: None,
+    mend: bool = False,
+    policy: Policy | None = None,
+) -> Report:
     """Check all documents, artifacts and pushed models of a store, or what a target means (see `scope_of`).
 
+    `policy` says which signatures pushed models must have; by default what is set for the working directory's project.
     Nothing is changed, but with `mend`: then damaged files are put back of which there is a whole copy. Raises
     StoreError for an unknown target, and if the store cannot be listed.
     """
-    return _Reading(store, scope_of(store, target), progress, Report(store.uri, target), mend).run()
+    return _Reading(store, scope_of(store, target), progress, Report(store.uri, target), mend, policy).run()
 
 
 class _Reading:
-    def __init__(self, store: Store, scope: Scope, progress: Progress, report: Report, mend: bool) -> None:
+    def __init__(
+        self, store: Store, scope: Scope, progress: Progress, report: Report, mend: bool, policy: Policy | None
+    ) -> None:
+        self._policy = policy
         self.store = store
         self.scope = scope
         self.report = report
@@ -212,8 +223,9 @@ class _Reading:
         for location, served in _by_destination(self._served()):
             self.report.served += len({item.promotion.version for item in served})
             try:
+                signatures = Signatures(self._policy or policy_of(), self.report.notes)
                 self.report.findings += check_destination(
-                    self.store, location, served, self._promotions, lambda size: None
+                    self.store, location, served, self._promotions, signatures, lambda size: None
                 )
             except LevadaError as error:
                 self.report.notes.append(f"{location} could not be looked at: {error.message}")
@@ -223,6 +235,7 @@ class _Reading:
     def _served(self) -> Iterator[Served]:
         for promotion in self._promotions:
             meant = (promotion.model, promotion.version) in self.scope.models
+            meant = meant or promotion.destination in self.scope.destinations
             if promotion.destination and (self.scope.is_everything or meant):
                 champion = ArtifactRecord.from_json(promotion.champion)
                 yield Served(promotion, (champion, *self._by_fingerprint[promotion.fingerprint]))

@@ -18,16 +18,18 @@ MODEL = re.compile(r"models:/(?P<model>[^/@]+)(?:/(?P<version>\d+)|@(?P<alias>\w
 class Scope:
     """Which keys and records are meant; everything if all is empty.
 
-    `prefixes` are of documents and artifacts, `models` (name and version) of destinations to look at as well.
+    `prefixes` are of documents and artifacts, `models` (name and version) of destinations to look at as well,
+    `destinations` of those to look at with every version.
     """
 
     prefixes: tuple[str, ...] = ()
     artifact: str = ""
     models: frozenset[tuple[str, int]] = field(default_factory=frozenset[tuple[str, int]])
+    destinations: frozenset[str] = frozenset()
 
     @property
     def is_everything(self) -> bool:
-        return not self.prefixes and not self.artifact
+        return not self.prefixes and not self.artifact and not self.models and not self.destinations
 
     def has_document(self, key: str) -> bool:
         """Whether a document is to be checked itself, with all that it names."""
@@ -57,11 +59,34 @@ def scope_of(store: Store, target: str) -> Scope:
         return Scope((f"{key}/",))
     if key.startswith("artifacts/") and (store.list(key) or store.read(key) is not None or _is_named(store, key)):
         return Scope(artifact=key)
+    served = _destination(store, target)
+    if served:
+        return Scope(destinations=frozenset({served}))
     if "/" not in target:
-        return Scope((f"runs/{History(store).find(target).id}/",))
+        return _of_word(store, target)
     raise StoreError(
-        f"{store.uri} has no {target}.", hint="Name a run, models:/NAME/VERSION, or the folder of an artifact."
+        f"{store.uri} has no {target}.",
+        hint="Name a run, a model, models:/NAME/VERSION, a serving folder, or the folder of an artifact.",
     )
+
+
+def _destination(store: Store, target: str) -> str:
+    """Return the folder that models were pushed to which a path or URI means, empty if it is none."""
+    from pathlib import Path
+
+    where = target.rstrip("/") if "://" in target else str(Path(target).absolute())
+    registry = Registry(store)
+    return where if any(where in registry.destinations(model) for model in registry.models()) else ""
+
+
+def _of_word(store: Store, word: str) -> Scope:
+    """Return what a word without a slash means: a model's served versions, a run, or both if they are called alike."""
+    registry = Registry(store)
+    if word not in registry.models():
+        return Scope((f"runs/{History(store).find(word).id}/",))
+    versions = frozenset((word, version.version) for version in registry.versions(word))
+    last = next(History(store).newest(word), None)
+    return Scope((f"runs/{last.id}/",) if last is not None else (), models=versions)
 
 
 def _is_named(store: Store, key: str) -> bool:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from levada.artifact import ArtifactRecord, FileEntry
 from levada.artifacts.model import DOCUMENT
-from levada.artifacts.pushed import POINTER, ServingFolder
-from levada.errors import LevadaError, StoreError
+from levada.artifacts.pushed import POINTER, SIGNATURE, ServingFolder
+from levada.errors import LevadaError, SignatureError, StoreError
 from levada.registry import Promotion
+from levada.signing import Policy, check_folder
 from levada.store import Store
 from levada.store.inspection import Maker, is_dropping
 from levada.verification.findings import Finding
@@ -33,8 +34,39 @@ class Served:
         return f"models:/{self.promotion.model}/{self.promotion.version}"
 
 
+@dataclass(frozen=True)
+class Signatures:
+    """How signatures are looked at; `notes` takes a line on what cannot be."""
+
+    policy: Policy
+    notes: list[str]
+
+    def check(self, folder: ServingFolder, item: Served, digest: Callable[[str], str]) -> Iterator[Finding]:
+        """Yield what is wrong with the signature of a version whose files are those of the store."""
+        version = item.promotion.version
+        address = folder.store.uri_of(f"{version}/{SIGNATURE}")
+        if folder.size(f"{version}/{SIGNATURE}") is None:
+            if self.policy.required:
+                yield _finding(item, address, f"{address} is missing: the version is not signed.", "missing")
+            return
+        try:
+            keys = self.policy.keys()
+            note = f"no public key is known here, so signatures in {folder.location} were not checked"
+            if keys:
+                check_folder(folder.store, str(version), keys, item.promotion.model, version, digest)
+            elif note not in self.notes:
+                self.notes.append(note)
+        except SignatureError as error:
+            yield _finding(item, address, error.message)
+
+
 def check_destination(
-    store: Store, location: str, served: list[Served], known: Iterable[Promotion], read: Read
+    store: Store,
+    location: str,
+    served: list[Served],
+    known: Iterable[Promotion],
+    signatures: Signatures,
+    read: Read,
 ) -> Iterator[Finding]:
     """Yield what is wrong with a destination and with the versions that were pushed there, of all those `known`.
 
@@ -59,10 +91,12 @@ def check_destination(
         else:
             live = pointer.version
     for item in {item.promotion.version: item for item in served}.values():
-        yield from _check_version(store, folder, item, item.promotion.version == live, read)
+        yield from _check_version(store, folder, item, item.promotion.version == live, signatures, read)
 
 
-def _check_version(store: Store, folder: ServingFolder, item: Served, is_live: bool, read: Read) -> Iterator[Finding]:
+def _check_version(
+    store: Store, folder: ServingFolder, item: Served, is_live: bool, signatures: Signatures, read: Read
+) -> Iterator[Finding]:
     version = str(item.promotion.version)
     there = {
         found.key.removeprefix(f"{version}/"): found.size
@@ -92,6 +126,8 @@ def _check_version(store: Store, folder: ServingFolder, item: Served, is_live: b
         if not best:
             break
     yield from best or ()
+    if not best:
+        yield from signatures.check(folder, item, digest)
 
 
 @dataclass(frozen=True)
@@ -124,25 +160,29 @@ def _compare(
         elif digest(path) != entry.sha256:
             said = f"{address} has the sha256 {digest(path)[:12]}… instead of {entry.sha256[:12]}…."
             yield _finding(item, address, said)
-    for path in sorted(there.keys() - wanted.files.keys() - {DOCUMENT}):
-        address = folder.store.uri_of(f"{version}/{path}")
-        yield _finding(item, address, f"{address} ({there[path]:,} bytes) is not part of {item.name}.", "added")
-    address = folder.store.uri_of(f"{version}/{DOCUMENT}")
     try:
         described = folder.described(version)
     except StoreError as error:
-        yield _finding(item, address, error.message)
+        yield _finding(item, folder.store.uri_of(f"{version}/{DOCUMENT}"), error.message)
         return
+    # Requests to warm a version up come with the push, not with the model: the signature vouches for them.
+    sizes = {entry[0]: entry[1] for entry in (described or {}).get("files", [])}
+    along = {path for path in there.keys() - wanted.files.keys() if sizes.get(path) == there[path]}
+    for path in sorted(there.keys() - wanted.files.keys() - along - {DOCUMENT, SIGNATURE}):
+        address = folder.store.uri_of(f"{version}/{path}")
+        yield _finding(item, address, f"{address} ({there[path]:,} bytes) is not part of {item.name}.", "added")
+    address = folder.store.uri_of(f"{version}/{DOCUMENT}")
     if described is None:
         yield _finding(item, address, f"{address} is missing.", "missing")
         return
-    sizes = {entry[0]: entry[1] for entry in described.get("files", [])}
     differ = [
         name
-        for name in sorted(described.keys() | wanted.document.keys() - {"entry", "files"})
-        if name not in ("entry", "files") and described.get(name) != wanted.document.get(name)
+        for name in sorted(described.keys() | wanted.document.keys())
+        if name not in ("entry", "files", "model", "version") and described.get(name) != wanted.document.get(name)
     ]
-    if sizes != {path: entry.size for path, entry in wanted.files.items()}:
+    if {path: size for path, size in sizes.items() if path not in along} != {
+        path: entry.size for path, entry in wanted.files.items()
+    }:
         differ.append("files")
     if differ:
         yield _finding(item, address, f"{address} says other than the model in the store: {', '.join(differ)}.")
