@@ -258,7 +258,7 @@ class Study:
             taught = by_name[str(recipe)]
             values = [each.whole.metrics[measure.name].value for each in (taught, alone)]
             gain = measure.drop(values[1], values[0])
-            verdict = "the teacher helped" if gain < 0 else "the teacher did not help"
+            verdict = "it is ahead, by the value" if gain < 0 else "the teacher did not help"
             yield f"{recipe}: {measure.name} {short(values[0])}, trained alone {short(values[1])}: {verdict}"
 
 
