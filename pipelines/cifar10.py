@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from components.cifar10 import LABEL, cifar10_images, train_cifar10
 from levada import pipeline
-from levada.components import at_least, champion, evaluate, ingest, profile, push
+from levada.components import (
+    at_least,
+    champion,
+    compress,
+    evaluate,
+    ingest,
+    profile,
+    prune,
+    prune_channels,
+    push,
+    quantize,
+)
 
 
 @pipeline
@@ -16,6 +27,7 @@ def cifar10(
     batch_size: int = 128,
     workers: int = 2,
     accuracy: float = 0.85,
+    compressed: bool = False,
 ) -> None:
     """What is on a small photograph?
 
@@ -28,6 +40,7 @@ def cifar10(
         batch_size: images a step, over all workers.
         workers: processes on this machine that train together.
         accuracy: the least that a model must reach to be served.
+        compressed: serve the smallest LiteRT file that loses no more than a point of accuracy.
     """
     examples = ingest(cifar10_images(data))
     statistics = profile(examples)
@@ -43,4 +56,22 @@ def cifar10(
         thresholds={"accuracy": at_least(accuracy)},
         max_drop={"accuracy": 0.01},
     )
-    push(model, verdict.blessing, to="serving/cifar10")
+    if not compressed:
+        push(model, verdict.blessing, to="serving/cifar10")
+        return
+    small = compress(
+        model,
+        examples,
+        baseline=verdict.blessing,
+        label=LABEL,
+        recipes=[
+            quantize("dynamic"),
+            prune(0.8, epochs=4) >> quantize("dynamic"),
+            prune_channels(0.5, epochs=8) >> quantize("dynamic"),
+            prune_channels(0.5, epochs=8) >> prune(0.5, epochs=4) >> quantize("dynamic"),
+        ],
+        max_drop={"accuracy": 0.01},
+        bound="point",
+        timeout=600.0,
+    )
+    push(small.model, small.blessing, to="serving/cifar10")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from components.flights import LABEL, SPACE, Weather, beginning_of, join_weather, nycflights, train_flights
 from levada import pipeline
 from levada.artifacts import Anomalies, Examples, Parameters, Statistics
@@ -13,6 +15,8 @@ from levada.components import (
     by_time,
     champion,
     check_data,
+    compress,
+    distill,
     drift,
     evaluate,
     infer_schema,
@@ -20,7 +24,10 @@ from levada.components import (
     last,
     maximize,
     profile,
+    prune,
+    prune_channels,
     push,
+    quantize,
     row_count,
     rule,
     schema_file,
@@ -29,9 +36,14 @@ from levada.components import (
 
 SUMMER = 7
 
+SLICES: list[Any] = ["origin", "carrier", bucketed("departure", edges=[9 * 60, 15 * 60, 20 * 60])]
+"""The parts of the flights that are judged by themselves."""
+
 
 @pipeline
-def flights(*, months: int = 3, eval_month: int = 4, epochs: int = 4, trials: int = 0) -> None:
+def flights(
+    *, months: int = 3, eval_month: int = 4, epochs: int = 4, trials: int = 0, compressed: bool = False
+) -> None:
     """Will a flight from New York arrive more than 15 minutes late?
 
     Trains on the months of 2013 before one, judges on that one, and serves what is good enough.
@@ -41,6 +53,7 @@ def flights(*, months: int = 3, eval_month: int = 4, epochs: int = 4, trials: in
         eval_month: the month of 2013 (2 to 12) to judge on.
         epochs: how often training sees every flight.
         trials: search for good parameters first, in so many trials; 0 trains with those that were found before.
+        compressed: serve the smallest LiteRT file that is shown to lose next to nothing, in every slice.
     """
     # A rolling window of months: the past trains, the newest evaluates.
     window = nycflights(last(months + 1), newest=eval_month)
@@ -76,14 +89,32 @@ def flights(*, months: int = 3, eval_month: int = 4, epochs: int = 4, trials: in
         name="flights",
         thresholds={"auc": at_least(0.64), "calibration_gap": at_most(0.12)},
         max_drop={"auc": 0.01},
-        slices=["origin", "carrier", bucketed("departure", edges=[9 * 60, 15 * 60, 20 * 60])],
+        slices=SLICES,
         about=About(
             purpose="Says before departure how likely a flight from New York is to arrive more than 15 minutes late.",
             not_for="Flights from elsewhere, and decisions about people: crews, passengers.",
             limits="The weather is that hour's observation, where somebody asking ahead would have its forecast.",
         ),
     )
-    push(model, verdict.blessing, to="serving/flights")
+    if compressed:
+        small = compress(
+            model,
+            data,
+            baseline=verdict.blessing,
+            label=LABEL,
+            recipes=[
+                quantize("float16"),
+                quantize("dynamic"),
+                prune(0.6, epochs=2) >> quantize("dynamic"),
+                prune_channels(0.5, epochs=2) >> quantize("dynamic"),
+                distill(units=16, epochs=epochs) >> quantize("dynamic"),
+            ],
+            max_drop={"auc": 0.01},
+            slices=SLICES,
+        )
+        push(small.model, small.blessing, to="serving/flights")
+    else:
+        push(model, verdict.blessing, to="serving/flights")
 
     # What a model of the winter would meet in summer: shown, and no reason to stop.
     later = ingest.with_options(name="ingest_summer")(nycflights([SUMMER]), splits={"summer": 1})

@@ -25,6 +25,7 @@ KEPT = "plans"
 COUNTED = (
     "artifacts",
     "components",
+    "compression",
     "drift",
     "evaluation",
     "features",

@@ -53,7 +53,7 @@ class Workshop:
         signature = component.signature
         context = self.context(signature.outputs, node or component.name)
         component.function(context, *args, **kwargs)
-        sealed = {name: self._sealed(context, name, artifact) for name, artifact in context.outputs.items()}
+        sealed = {name: self.sealed(context, name, artifact) for name, artifact in context.outputs.items()}
         return signature.returned(sealed)
 
     def make(self, kind: type[A], write: Callable[[A], Any], node: str = "maker") -> A:
@@ -61,9 +61,10 @@ class Workshop:
         context = self.context({"output": kind}, node)
         artifact = context.output(kind)
         write(artifact)
-        return self._sealed(context, "output", artifact)
+        return self.sealed(context, "output", artifact)
 
-    def _sealed(self, context: Context, name: str, artifact: Any) -> Any:
+    def sealed(self, context: Context, name: str, artifact: Any) -> Any:
+        """Return an output of a context as later nodes would get it."""
         key = f"artifacts/tested/{context.node_id}/{context.attempt}/{name}"
         properties = json.loads(json.dumps(artifact.properties))
         producer = f"run-1/{context.node_id}"

@@ -36,6 +36,6 @@ def fitting(workshop: Workshop) -> Fit:
         context = workshop.context({"output": Model}, "train")
         context.key = key
         fit_keras(context, network, examples, **(settings | options))
-        return workshop._sealed(context, "output", context.outputs["output"])
+        return workshop.sealed(context, "output", context.outputs["output"])
 
     return call

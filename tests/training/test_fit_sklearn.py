@@ -69,7 +69,7 @@ def fitted(workshop: Workshop, examples: Examples, estimator: Any, **options: An
     context = workshop.context({"output": Model}, "train")
     settings: dict[str, Any] = {"inputs": MATRIX, "label": "late"} | options
     fit_sklearn(context, estimator, examples, **settings)
-    return workshop._sealed(context, "output", context.outputs["output"])
+    return workshop.sealed(context, "output", context.outputs["output"])
 
 
 @pytest.mark.filterwarnings("ignore")

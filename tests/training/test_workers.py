@@ -87,7 +87,7 @@ def test_two_workers_of_which_one_is_killed_train_as_one_process(workshop: Works
             seed=5,
             workers=count,
         )
-        return workshop._sealed(context, "output", context.outputs["output"])
+        return workshop.sealed(context, "output", context.outputs["output"])
 
     one, two = fitted(1), fitted(2)
 

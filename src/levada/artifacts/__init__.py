@@ -5,6 +5,8 @@ Importing them loads no data or model library; reading one does.
 
 from levada.artifacts.anomalies import Anomalies as Anomalies
 from levada.artifacts.anomalies import Anomaly as Anomaly
+from levada.artifacts.compression import Compression as Compression
+from levada.artifacts.compression import CompressionDocument as CompressionDocument
 from levada.artifacts.decisions import Decision as Decision
 from levada.artifacts.decisions import Decisions as Decisions
 from levada.artifacts.drift import ColumnDrift as ColumnDrift

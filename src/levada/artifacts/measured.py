@@ -77,7 +77,7 @@ class Gap:
     size: Estimate
 
 
-Kind = Literal["bound", "champion", "slice"]
+Kind = Literal["bound", "champion", "slice", "cost"]
 
 
 @dataclass(frozen=True)
@@ -231,11 +231,11 @@ class Results:
         read: dict[str, Any] = {
             **form,
             "measures": tuple(Measure(**each) for each in form["measures"]),
-            "whole": _part(form["whole"]),
-            "slices": tuple(_part(each) for each in form["slices"]),
+            "whole": part_of(form["whole"]),
+            "slices": tuple(part_of(each) for each in form["slices"]),
             "left_out": tuple(form["left_out"]),
             "gaps": tuple(_gap(each) for each in form["gaps"]),
-            "conditions": tuple(Condition(**each) for each in form["conditions"]),
+            "conditions": tuple(condition_of(each) for each in form["conditions"]),
             "notes": tuple(form["notes"]),
             "charts": _charts(form["charts"]),
             "champion_charts": _charts(champion) if champion is not None else None,
@@ -247,9 +247,15 @@ def _estimates(form: Mapping[str, Any]) -> dict[str, Estimate]:
     return {name: Estimate(**each) for name, each in form.items()}
 
 
-def _part(form: Mapping[str, Any]) -> Part:
+def part_of(form: Mapping[str, Any]) -> Part:
+    """Return the part that a JSON form stands for."""
     read: dict[str, Any] = {**form, **{name: _estimates(form[name]) for name in ("metrics", "champion", "drops")}}
     return Part(**read)
+
+
+def condition_of(form: Mapping[str, Any]) -> Condition:
+    """Return the condition that a JSON form stands for."""
+    return Condition(**form)
 
 
 def _gap(form: Mapping[str, Any]) -> Gap:

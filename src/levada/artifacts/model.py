@@ -6,6 +6,7 @@
     model.onnx       an ONNX graph
     lookups.json     what is done to some columns before such a graph, where it cannot carry texts
     training.json    how it was trained, with a number an epoch for each metric, where `levada.training` did it
+    network.json     which function of the project made the network, and all else that training it again takes
 
 A model is more than its bytes: two equal trainings write different files. What counts as the same model is
 its `fingerprint`, over weights, architecture and the state of its preprocessing.
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "model.json"
 TRAINING = "training.json"
+NETWORK = "network.json"
 FORMATS = ("saved_model", "litert", "onnx")
 DTYPES = ("string", "int64", "float32", "float64", "bool")
 

@@ -90,7 +90,7 @@ def _reports(run: RunRecord, node: str | None) -> dict[str, AnyReport]:
     hint = (
         f"These have: {', '.join(shown)}."
         if shown
-        else "Nodes that make Statistics, Anomalies, a DriftReport, a Study or an Evaluation have one."
+        else "Nodes that make Statistics, Anomalies, a DriftReport, a Study, an Evaluation or a Compression have one."
     )
     where = f"node {node} of run {run.id}" if node is not None else f"run {run.id}"
     raise LevadaError(

@@ -6,6 +6,8 @@ Importing them loads no data or model library; running one does.
 from levada.components.approval import approval as approval
 from levada.components.approval import decisions as decisions
 from levada.components.champion import champion as champion
+from levada.components.compress import Compressed as Compressed
+from levada.components.compress import compress as compress
 from levada.components.data_checks import check_data as check_data
 from levada.components.drift import drift as drift
 from levada.components.drift import previous_statistics as previous_statistics
@@ -29,6 +31,12 @@ from levada.components.transform import fit_features as fit_features
 from levada.components.transform import transform as transform
 from levada.components.tune import Tuned as Tuned
 from levada.components.tune import tune as tune
+from levada.compression.channels import prune_channels as prune_channels
+from levada.compression.clustering import cluster as cluster
+from levada.compression.distillation import distill as distill
+from levada.compression.pruning import prune as prune
+from levada.compression.quantization import quantize as quantize
+from levada.compression.recipe import Recipe as Recipe
 from levada.drift.limits import Limits as Limits
 from levada.evaluation.card import About as About
 from levada.evaluation.catalogue import metric as metric

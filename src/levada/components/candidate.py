@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from levada.artifact import ArtifactRecord
 from levada.artifacts.examples import Examples
 from levada.artifacts.measured import Results
 from levada.artifacts.model import Model
@@ -62,17 +63,25 @@ def baseline_of(results: Results) -> dict[str, Any] | None:
     }
 
 
-def propose(ctx: Context, name: str, model: Model, examples: Examples, results: Results, card: str) -> None:
+def propose(
+    ctx: Context,
+    name: str,
+    record: ArtifactRecord,
+    examples: Examples,
+    results: Results,
+    card: str,
+    baseline: dict[str, Any] | None,
+) -> None:
     """Record the candidate for the registry, and say so in the journal, where MLflow's delivery sees it."""
     candidate: dict[str, Any] = {
         "model": name,
-        "fingerprint": model.fingerprint,
-        "record": model.record.to_json(),
+        "fingerprint": results.fingerprint,
+        "record": record.to_json(),
         "blessed": results.is_open,
         "reasons": results.reasons,
         "metrics": results.metrics,
-        "baseline": baseline_of(results),
-        "slices": slice_table(results),
+        "baseline": baseline,
+        "slices": slice_table(results, str((baseline or {}).get("who", "champion"))),
         "card": card,
         "data": [
             {
@@ -84,14 +93,14 @@ def propose(ctx: Context, name: str, model: Model, examples: Examples, results: 
             }
         ],
     }
-    ctx.registry.propose(name, model.fingerprint, candidate)
+    ctx.registry.propose(name, results.fingerprint, candidate)
     ctx.emit("candidate", **candidate)
 
 
-def slice_table(results: Results) -> dict[str, Any]:
-    """Return the slices as a table; a metric that cannot be said is null. The champion's stand beside."""
+def slice_table(results: Results, against: str) -> dict[str, Any]:
+    """Return the slices as a table; a metric that cannot be said is null. Those of what it was held `against` too."""
     names = [measure.name for measure in results.measures]
-    others = [f"{name} of champion" for name in names] if results.champion is not None else []
+    others = [f"{name} of {against}" for name in names] if results.champion is not None else []
     data = [
         [
             part.name,

@@ -131,7 +131,7 @@ def evaluate(
         challenged=champion.record if champion is not None else None,
     )
     if name is not None:
-        propose(ctx, name, model, examples, results, card)
+        propose(ctx, name, model.record, examples, results, card, baseline)
     for metric, value in results.metrics.items():
         ctx.metric(metric, value)
     ctx.summary(_summary(results))

@@ -37,13 +37,14 @@ class About:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a model and the data it was judged on come from, in words."""
+    """Where a model and the data it was judged on come from, and what it was held against, in words."""
 
     name: str
     model: str
     examples: str
     digest: str
     run: str
+    against: str = "champion"
 
 
 def card_of(results: Results, document: ModelDocument, origin: Origin, about: About) -> str:
@@ -51,8 +52,8 @@ def card_of(results: Results, document: ModelDocument, origin: Origin, about: Ab
     verdict = "Passed its gate" if results.is_open else "Did not pass its gate"
     lines = [f"# {escaped(origin.name)}", "", f"**{verdict}.** {_key_figures(results)}", ""]
     lines += _said(about)
-    lines += ["## How good it is", "", *_metrics(results), ""]
-    lines += _weakest(results)
+    lines += ["## How good it is", "", *_metrics(results, origin.against), ""]
+    lines += _weakest(results, origin.against)
     lines += ["## Why it passed" if results.is_open else "## Why it did not pass", ""]
     lines += [f"- {escaped(reason)}" for reason in results.reasons[:REASONS]]
     if len(results.reasons) > REASONS:
@@ -84,10 +85,10 @@ def _said(about: About) -> list[str]:
     ]
 
 
-def _metrics(results: Results) -> list[str]:
+def _metrics(results: Results, against: str) -> list[str]:
     beside = results.champion is not None
     interval = percent_interval(results.confidence)
-    champion = f"champion v{results.champion_version}" if results.champion_version else "champion"
+    champion = f"{against} v{results.champion_version}" if results.champion_version else against
     titles = ["metric", "this model", interval, *([champion, "drop"] if beside else []), "interval by"]
     rows: list[list[str]] = []
     for measure in results.measures:
@@ -114,7 +115,7 @@ def _estimate(estimate: Estimate) -> str:
     return escaped(str(estimate))
 
 
-def _weakest(results: Results) -> list[str]:
+def _weakest(results: Results, against: str) -> list[str]:
     """Return the weakest slices of each kind in the first metric, and how far they are from the best."""
     name = next(iter(results.whole.metrics), "")
     ranked = results.worst_first(name) if name else []
@@ -127,7 +128,7 @@ def _weakest(results: Results) -> list[str]:
         [escaped(part.name), f"{part.rows:,}", _estimate(part.metrics[name]), _champion(part, name)] for part in kept
     ]
     count = len(results.slices)
-    titles = ["slice", "rows", escaped(name), "champion"]
+    titles = ["slice", "rows", escaped(name), against]
     if results.champion is None:
         titles, rows = titles[:-1], [row[:-1] for row in rows]
     gaps = [

@@ -79,7 +79,8 @@ def against_baseline(candidate: Event) -> str:
 
 
 def _baseline_name(baseline: Mapping[str, Any]) -> str:
-    return f"champion v{baseline['version']}" if baseline.get("version") else "champion"
+    who = str(baseline.get("who") or "champion")
+    return f"{who} v{baseline['version']}" if baseline.get("version") else who
 
 
 def _difference(value: float) -> str:

@@ -4,6 +4,7 @@ A report is a function of stored artifacts and nothing else, so none is kept: it
 (`levada report`), and when MLflow is told of the run. Nothing here counts in a cache key.
 """
 
+from levada.reports.compressions import CompressionReport as CompressionReport
 from levada.reports.differences import Difference as Difference
 from levada.reports.differences import of_drift as of_drift
 from levada.reports.evaluations import EvaluationReport as EvaluationReport

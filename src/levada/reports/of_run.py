@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from levada.artifact import Artifact, ArtifactRecord, made
 from levada.artifacts.anomalies import Anomalies
+from levada.artifacts.compression import Compression
 from levada.artifacts.drift import ComparedRows, DriftReport
 from levada.artifacts.evaluation import Evaluation
 from levada.artifacts.schema import Schema
@@ -17,6 +18,7 @@ from levada.artifacts.study import Study
 from levada.history import RunRecord
 from levada.history.inputs import inputs_of
 from levada.plan import Node
+from levada.reports.compressions import CompressionReport
 from levada.reports.differences import of_drift
 from levada.reports.evaluations import EvaluationReport
 from levada.reports.kinds import AnyReport
@@ -38,6 +40,7 @@ NAMES = {
     DriftReport.type_reference(): "comparison",
     Study.type_reference(): "study",
     Evaluation.type_reference(): "evaluation",
+    Compression.type_reference(): "compression",
 }
 """What the report on an artifact is called, by the reference of its type."""
 
@@ -125,6 +128,9 @@ def _report(
 ) -> AnyReport:
     if isinstance(artifact, Study):
         return StudyReport(title, about, artifact.document)
+    if isinstance(artifact, Compression):
+        document = artifact.document
+        return CompressionReport(title, about, document, hidden, document.chosen is not None)
     if isinstance(artifact, Evaluation):
         return EvaluationReport(title, about, artifact.results, hidden, artifact.results.is_open)
     if isinstance(artifact, Statistics):

@@ -17,6 +17,7 @@ from typing import Any
 from levada import html
 from levada.artifacts.measured import short
 from levada.reports.cards import FULL, LEAST, LESS, Card, Detail
+from levada.reports.compressions import CompressionReport
 from levada.reports.evaluations import EvaluationReport
 from levada.reports.kinds import AnyReport
 from levada.reports.report import Report
@@ -37,6 +38,14 @@ def page_of(report: AnyReport) -> str:
         return _study_page(report)
     if isinstance(report, EvaluationReport):
         return _evaluation_page(report)
+    if isinstance(report, CompressionReport):
+        return _scripted(
+            "compression.html",
+            report=report,
+            data='{"sides":[],"charts":[]}',
+            style=_asset("report.css") + _asset("study.css"),
+            library="",
+        )
     figures = len(report.names) * max(len(report.sides), 1)
     for detail in (FULL, LESS):
         if figures <= _MANY[detail]:

@@ -77,7 +77,7 @@ def _round_step(rough: float) -> float:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point: where, what it says, how it looks. `ring` draws attention to it."""
+    """A point: where, what it says, how it looks. `ring` draws attention to it, `label` is written above or `below`."""
 
     x: float
     y: float
@@ -86,6 +86,8 @@ class Mark:
     opacity: float = 0.85
     hollow: bool = False
     ring: bool = False
+    label: str = ""
+    below: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,9 @@ class Plot:
         parts = [element("circle", cx=x, cy=y, r=3.4, fill=fill, stroke=stroke, opacity=mark.opacity)]
         if mark.ring:
             parts.append(element("circle", cx=x, cy=y, r=7, fill="none", stroke=html.AMBER, stroke_width=2))
+        if mark.label:
+            side, anchor = (-8, "end") if self.x.share(mark.x) > 0.94 else (8, "start")
+            parts.append(_text(float(x) + side, float(y) + (13 if mark.below else -5), mark.label, anchor))
         return element("g", element("title", mark.said), *parts)
 
 

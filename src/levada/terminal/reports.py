@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from levada.artifacts.compression import table_of
 from levada.artifacts.measured import Measure, Part, short
 from levada.reports.cards import Card, Detail
+from levada.reports.compressions import CompressionReport
 from levada.reports.differences import Difference
 from levada.reports.evaluations import EvaluationReport
 from levada.reports.kinds import AnyReport
@@ -53,6 +55,8 @@ def report_text(report: AnyReport, width: int, *, colours: bool = False) -> str:
         _study(report, console)
     elif isinstance(report, EvaluationReport):
         _evaluation(report, console)
+    elif isinstance(report, CompressionReport):
+        _compression(report, console)
     else:
         _data(report, console)
     assert isinstance(console.file, StringIO)
@@ -123,6 +127,34 @@ def _add_measured(table: Table, title: str, measure: Measure, part: Part) -> Non
     table.add_row(
         _plain(title, "bold"), *(_plain(text) for text in (*rows, short(found.value), found.interval.strip(), *beside))
     )
+
+
+# -- a compression --------------------------------------------------------------------------------------
+
+
+def _compression(report: CompressionReport, console: Console) -> None:
+    """Print the choice, what the chosen model keeps, all candidates, and what others miss."""
+    for line in report.facts:
+        console.print(_plain(line, "dim"))
+    console.print()
+    console.print(_plain(f"{report.why}.", "bold green" if report.is_open else "bold red"))
+    for condition in report.conditions[:_TOLD]:
+        mark, style = ("✓", "green") if condition.holds else ("✗", "bold red")
+        console.print(_plain(f"{mark} {condition.sentence}", style))
+    for note in report.document.notes:
+        console.print(_plain(f"· {note}", "dim"))
+    console.print()
+    # A table of all columns is wider than most terminals: the rest is on the page.
+    shown = table_of(report.document)
+    columns, data = cast("list[str]", shown["columns"]), cast("list[list[str]]", shown["data"])
+    table = _table(*columns)
+    for row in data:
+        style = "bold" if row[-1] == "chosen" else "red" if row[-1].startswith("misses") else ""
+        table.add_row(*(_plain(cell, style) for cell in row))
+    console.print(table)
+    for name, missed in report.missed():
+        for sentence in missed[:2]:
+            console.print(_plain(f"✗ {name}: {sentence}", "dim"))
 
 
 # -- columns --------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from levada.training.checkpoints import Checkpoints
 from levada.training.curves import write_curves
 from levada.training.data import Feed
 from levada.training.description import Training
+from levada.training.kept import keep
 from levada.training.labels import target_of
 from levada.training.news import Hooks, Outcome
 from levada.training.sharing import Share
@@ -49,7 +50,7 @@ def carry_out(
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
-        with _precision(training.precision), strategy.scope() if strategy is not None else nullcontext():
+        with precise(training.precision), strategy.scope() if strategy is not None else nullcontext():
             model = faults.built(training)
             feed = Feed(training, target, share, training.split, faults.is_bare(model))
             if not model.built:  # a network without keras.Input knows its shapes when it has seen some rows
@@ -156,7 +157,7 @@ def _spread(feed: Feed, strategy: Any, epoch: int, *, mixed: bool = True) -> Any
 
 
 @contextmanager
-def _precision(name: str) -> Iterator[None]:
+def precise(name: str) -> Iterator[None]:
     """Let layers that are made meanwhile compute in another precision."""
     import keras
 
@@ -174,15 +175,16 @@ def _has_replicas(strategy: Any) -> bool:
 
 def _alone(training: Training, model: Any) -> Any:
     """Return the network as one process builds it, with a model's weights: what is saved knows of no replicas."""
-    with _precision(training.precision):
+    with precise(training.precision):
         alone = faults.built(training)
     alone.set_weights(model.get_weights())
     return alone
 
 
 def _save(training: Training, model: Any, folder: Path, outcome: Outcome) -> dict[str, Any]:
-    """Write the model and its curves into a folder; return the properties of the artifact."""
+    """Write the model, its curves and how it was trained into a folder; return the properties of the artifact."""
     out = Model(Making(folder, folder.as_posix(), "model"))
     save_keras(model, out, inputs=training.inputs, output=training.output, classes=training.classes)
     write_curves(folder, training, outcome, vocabularies(model))
+    keep(out, training)
     return dict(out.properties)

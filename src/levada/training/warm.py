@@ -33,12 +33,12 @@ def start_from(folder: Path, model: Any) -> list[str]:
             f"a training cannot start from this model, which is {document.format} ({document.framework}).",
             hint="start= takes a model that fit_keras or save_keras wrote.",
         )
-    saved = _weights_of(folder / document.entry)
+    saved = weights_in(folder / document.entry)
     words = vocabularies(model)
     renamed = words != _vocabularies_in(folder)
     embeddings = _embeddings(model) if renamed else set[int]()
     taken, fresh = 0, list[str]()
-    for name, variable in _keyed((variable.path, variable) for variable in model.variables):
+    for name, variable in keyed((variable.path, variable) for variable in model.variables):
         if name[0].endswith(_FORGOTTEN):
             continue
         array = saved.get(name)
@@ -82,7 +82,7 @@ def _embeddings(model: Any) -> set[int]:
     return {id(each) for layer in layers if isinstance(layer, keras.layers.Embedding) for each in layer.variables}
 
 
-def _weights_of(entry: Path) -> dict[tuple[str, int], np.ndarray[Any, Any]]:
+def weights_in(entry: Path) -> dict[tuple[str, int], np.ndarray[Any, Any]]:
     """Return the weights in a SavedModel that `ExportArchive` wrote, read without running anything of it."""
     import tensorflow as tf
     from tensorflow.core.protobuf import saved_model_pb2  # pyright: ignore[reportMissingImports]
@@ -99,10 +99,10 @@ def _weights_of(entry: Path) -> dict[tuple[str, int], np.ndarray[Any, Any]]:
         ]
     except (OSError, KeyError, IndexError, ValueError, tf.errors.OpError) as error:
         raise ModelError(f"the weights in {entry} cannot be read: {type(error).__name__}: {error}") from None
-    return dict(_keyed(listed))
+    return dict(keyed(listed))
 
 
-def _keyed(named: Any) -> list[tuple[tuple[str, int], Any]]:
+def keyed(named: Any) -> list[tuple[tuple[str, int], Any]]:
     """Return things by path and, where several have one without Keras's numbers, by their order among them."""
     seen: Counter[str] = Counter()
     keyed: list[tuple[tuple[str, int], Any]] = []

@@ -17,6 +17,7 @@ from levada.html import Html
 _VIEWS = {
     "levada.artifacts.anomalies.Anomalies": "statistics:anomalies_html",
     "levada.artifacts.evaluation.Blessing": "gates:blessing_html",
+    "levada.artifacts.compression.Compression": "compression:compression_html",
     "levada.artifacts.drift.DriftReport": "statistics:drift_html",
     "levada.artifacts.evaluation.Evaluation": "evaluation:evaluation_html",
     "levada.artifacts.examples.Examples": "examples:examples_html",
