@@ -15,7 +15,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Artifact
@@ -134,6 +134,9 @@ class ModelDocument:
     def from_json(form: Mapping[str, Any]) -> ModelDocument:
         if form["format"] not in FORMATS:
             raise ModelError(f"the format {form['format']} is not one of {', '.join(FORMATS)}.")
+        entry = PurePosixPath(form["entry"])
+        if entry.is_absolute() or ".." in entry.parts:
+            raise ModelError(f"the entry '{entry}' lies outside the model's folder.")
         return ModelDocument(
             form["format"],
             form["entry"],
