@@ -63,6 +63,18 @@ def falling() -> Any:
     return plain(rate=keras.optimizers.schedules.CosineDecay(0.1, decay_steps=15))
 
 
+def noisy() -> Any:
+    """Return a network with a layer that draws random numbers and has no seed of its own."""
+    import keras
+
+    class Noise(keras.layers.Layer):
+        def call(self, values: Any, training: bool = False) -> Any:
+            return values + keras.random.normal(keras.ops.shape(values)) if training else values
+
+    x = keras.Input((1,), name="x")
+    return compiled(keras.layers.Dense(1, activation="sigmoid")(Noise()(x)), x)
+
+
 def with_lambda() -> Any:
     """Return a network with a Lambda layer and a layer that nothing registers."""
     import keras

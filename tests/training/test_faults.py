@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from levada.artifacts import Examples
 from levada.errors import ComponentError, DataError, ModelError, TrainingError
 from levada.models import Tensor
+from levada.training import StopEarly
+from levada.training.description import Network, Rows, Training
+from levada.training.fitting import carry_out
 from tests.models.workshop import Workshop
+from tests.test_full_disk import small_disk
 from tests.training.conftest import Fit
 from tests.training.networks import not_compiled, nothing, plain, rows, small
 
@@ -84,6 +90,34 @@ def test_an_infinite_feature_is_named_with_its_step(workshop: Workshop, fit: Fit
     missing = np.where(np.arange(COUNT) == 250, np.nan, 1).astype("float32")
     with pytest.raises(TrainingError, match="'x' is NaN in 1 rows of its batch"):
         fit(workshop.examples(rows(COUNT, x=missing), "train"), plain, inputs=X)
+
+
+def test_a_validation_that_is_no_number_is_said_and_ends_nothing_silently(workshop: Workshop, fit: Fit) -> None:
+    x = np.ones(COUNT, "float32")
+    x[250] = np.inf
+
+    def write(examples: Examples) -> None:
+        examples.write("train", rows(COUNT))
+        examples.write("eval", rows(COUNT, x=x))
+
+    examples = workshop.make(Examples, write)
+    fit(examples, plain, inputs=X, validation="eval", epochs=1)
+    assert "val_loss is nan after epoch 1" in workshop.line
+    said = r"watches 'val_loss', which is nan after epoch 1: in split 'eval' 'x' is infinite in 1 rows"
+    with pytest.raises(TrainingError, match=said):
+        fit(examples, plain, inputs=X, validation="eval", stop_early=StopEarly(patience=2))
+
+
+def test_a_full_disk_is_not_told_as_a_want_of_memory(workshop: Workshop, fit: Fit, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    examples = workshop.examples(rows(), "train")
+    with small_disk(tmp_path / "disk", 24):
+        training = Training(Network(plain), Rows.of(examples), X, Tensor("late", "float32"), batch_size=64)
+        with pytest.raises(TrainingError, match=r"no space is left on the disk of .*/disk: ") as caught:
+            carry_out(training, tmp_path / "disk")
+    assert isinstance(caught.value.__cause__, tf.errors.ResourceExhaustedError | OSError)
+    assert "levada gc" in caught.value.hint
 
 
 def test_steps_that_are_too_long_are_told_from_bad_features(workshop: Workshop, fit: Fit) -> None:

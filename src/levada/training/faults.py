@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 from levada.artifacts.model import Tensor
@@ -142,32 +145,16 @@ def no_number(training: Training, feed: Feed, model: Any, epoch: int, step: int,
     """Return the error for a loss that is no finite number, with what the batch of that step had."""
     import numpy as np
 
-    batch = next(iter(feed.batches(epoch).skip(step * feed.share.devices).take(1)), None)
+    batches = feed.batches(epoch).skip(step * feed.share.devices).take(1)
+    infinite, missing = _no_numbers(feed, batches)
     found = f"the loss is {loss} at step {step + 1} of {feed.steps} in epoch {epoch + 1} of {training.epochs}"
-    infinite: list[str] = []
-    missing: list[str] = []
-    if batch is not None:
-        x, *rest = batch
-        named = {training.inputs[0].name: x} if feed.bare else dict(x)
-        if rest and feed.target.label is not None:
-            named[f"label {feed.target.label.name}"] = rest[0]
-        for name, tensor in named.items():
-            array = tensor.numpy()
-            if array.dtype.kind != "f":
-                continue
-            if np.isinf(array).any():
-                infinite.append(f"'{name}' is infinite in {int(np.isinf(array).any(axis=_inner(array)).sum())} rows")
-            if np.isnan(array).any():
-                missing.append(f"'{name}' is NaN in {int(np.isnan(array).any(axis=_inner(array)).sum())} rows")
     if infinite:
-        hint = "Clip or leave out infinite values where the examples are made; check_data finds them before training."
-        return TrainingError(f"{found}: {'; '.join(infinite)} of its batch.", hint=hint)
+        return TrainingError(f"{found}: {'; '.join(infinite)} of its batch.", hint=_INFINITE)
     broken = [
         variable.path for variable in model.trainable_variables if not np.isfinite(np.asarray(variable.numpy())).all()
     ]
     if missing:
-        hint = "NaN means missing: levada.features' layers take it; a network of plain layers needs values filled in."
-        return TrainingError(f"{found}: {'; '.join(missing)} of its batch.", hint=hint)
+        return TrainingError(f"{found}: {'; '.join(missing)} of its batch.", hint=_MISSING)
     after = f" The weights of {broken[0]} are no numbers any more." if broken else ""
     return TrainingError(
         f"{found}, and all its inputs and labels are finite.{after}",
@@ -177,8 +164,58 @@ def no_number(training: Training, feed: Feed, model: Any, epoch: int, step: int,
     )
 
 
+_INFINITE = "Clip or leave out infinite values where the examples are made; check_data finds them before training."
+_MISSING = "NaN means missing: levada.features' layers take it; a network of plain layers needs values filled in."
+
+
+def no_measure(training: Training, feed: Feed, said: str) -> LevadaError:
+    """Return the error for a metric that is watched and is no number, with what its rows have."""
+    infinite, missing = _no_numbers(feed, feed.batches(mixed=False).take(feed.steps * feed.share.devices))
+    if infinite or missing:
+        found = "; ".join([*infinite, *missing])
+        return TrainingError(f"{said}: in split '{feed.split}' {found}.", hint=_INFINITE if infinite else _MISSING)
+    return TrainingError(
+        f"{said}, and all inputs and labels of split '{feed.split}' are finite.",
+        where=where_of(training),
+        hint="Watch a metric that is a number on these rows, or take a smaller learning rate.",
+    )
+
+
+def _no_numbers(feed: Feed, batches: Any) -> tuple[list[str], list[str]]:
+    """Say what is infinite, and what is NaN, in batches of a feed, and in how many rows."""
+    import numpy as np
+
+    counts: dict[str, Any] = {}
+    for x, *rest in batches:
+        named = {feed.training.inputs[0].name: x} if feed.bare else dict(x)
+        if rest and feed.target.label is not None:
+            named[f"label {feed.target.label.name}"] = rest[0]
+        for name, tensor in named.items():
+            array = tensor.numpy()
+            if array.dtype.kind == "f":
+                rows = [test(array).any(axis=_inner(array)).sum() for test in (np.isinf, np.isnan)]
+                counts[name] = counts.get(name, 0) + np.array(rows)
+    infinite = [f"'{name}' is infinite in {found[0]:,} rows" for name, found in counts.items() if found[0]]
+    return infinite, [f"'{name}' is NaN in {found[1]:,} rows" for name, found in counts.items() if found[1]]
+
+
 def _inner(array: Any) -> tuple[int, ...]:
     return tuple(range(1, array.ndim))
+
+
+def is_of_disk(error: BaseException) -> bool:
+    """Whether an error says that a disk is full."""
+    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+
+
+def no_disk(training: Training, folder: Path | None, error: BaseException) -> LevadaError:
+    """Return the error for a model that could not be saved, as a disk is full."""
+    name = getattr(error, "filename", None) or folder or training.home
+    return TrainingError(
+        f"no space is left on the disk of {name}: the network was trained, and could not be saved.",
+        where=where_of(training),
+        hint="`levada gc` removes what no run needs. After that the same command goes on from the last checkpoint.",
+    )
 
 
 def no_memory(training: Training, error: BaseException) -> LevadaError:
