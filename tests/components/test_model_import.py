@@ -122,7 +122,7 @@ def test_a_cut_off_onnx_file_and_wrong_names_are_told(workshop: Workshop) -> Non
     (workshop.root / "m.onnx").write_bytes(content)
     assert "no such input.\nIt has x." in fault(workshop, "m.onnx", columns={"features": ["a", "b"]})
     assert "3 columns, and the input takes [2] a row" in fault(workshop, "m.onnx", columns={"x": ["a", "b", "n"]})
-    assert "no output gives 3 numbers a row (y [-1])" in fault(workshop, "m.onnx", classes=["p", "q", "r"])
+    assert "classes= has 3, and no output gives 3 numbers a row (y [-1])" in fault(workshop, "m.onnx", classes=["p", "q", "r"])
     assert "Did you mean m.onnx?" in fault(workshop, "n.onnx")
 
 

@@ -114,6 +114,20 @@ def huge() -> Any:
     return plain(units=100_000_000, activation=None, loss="mse")
 
 
+def of_two_outputs() -> Any:
+    import keras
+
+    x = keras.Input((1,), name="x")
+    return compiled({"a": keras.layers.Dense(1)(x), "b": keras.layers.Dense(1)(x)}, x, loss="mse")
+
+
+def of_arrays() -> Any:
+    import keras
+
+    x = keras.Input((1,), name="x")
+    return compiled(keras.layers.Reshape((1, 1))(keras.layers.Dense(1)(x)), x, loss="mse")
+
+
 def not_compiled() -> Any:
     import keras
 

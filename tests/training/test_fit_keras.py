@@ -174,6 +174,7 @@ def test_weights_of_classes_and_rows_count(made: Made) -> None:
     words: dict[str, Any] = {"label": "kind", "classes": ["no", "yes"], "class_weights": {"yes": 50.0}}
     third = made.fit(made.examples, plain, inputs=X, epochs=2, **words)
     np.testing.assert_allclose(third.curves["loss"], heavy.curves["loss"], rtol=1e-6)
+    assert third.document.outputs == (Tensor("prediction", "float32", (-1,), classes=("no", "yes")),)
 
 
 def test_a_warm_start_takes_weights_over_where_they_fit(made: Made) -> None:
@@ -221,8 +222,8 @@ def test_patience_that_never_waits_is_refused() -> None:
 def test_options_that_do_not_fit_are_refused(made: Made) -> None:
     with pytest.raises(ComponentError, match="StopEarly watches 'val_loss', and nothing is measured"):
         made.fit(made.examples, stop_early=StopEarly("val_loss"))
-    with pytest.raises(ComponentError, match="StopEarly watches 'val_acuracy'") as caught:
-        made.fit(made.examples, validation="eval", stop_early=StopEarly("val_acuracy"))
+    with pytest.raises(ComponentError, match="StopEarly watches 'val_Acuracy'") as caught:
+        made.fit(made.examples, validation="eval", stop_early=StopEarly("val_Acuracy"))
     assert caught.value.hint == "Did you mean val_accuracy?"
-    with pytest.raises(ComponentError, match=r"epochs=0\): wanted 1 or more"):
+    with pytest.raises(ComponentError, match=r"epochs=0\): wanted a whole number from 1 to"):
         made.fit(made.examples, epochs=0)

@@ -50,8 +50,13 @@ def is_bare(model: Any) -> bool:
     return bool(symbolic) and len(symbolic) == 1 and not isinstance(getattr(model, "_inputs_struct", None), dict)
 
 
-def check_fit(training: Training, target: Target, model: Any) -> None:
-    """Raise ModelError where a network's inputs or outputs do not fit what it is fed."""
+def check_fit(training: Training, target: Target, model: Any, given_shape: Any = None) -> None:
+    """Raise ModelError where a network's inputs or outputs do not fit what it is fed.
+
+    `given_shape` is the shape of what a network gives that does not know it by itself.
+    """
+    import keras
+
     where = where_of(training)
     symbolic = {item.name: item for item in getattr(model, "inputs", None) or ()}
     given = {tensor.name: tensor for tensor in training.inputs}
@@ -73,7 +78,9 @@ def check_fit(training: Training, target: Target, model: Any) -> None:
             )
         if symbolic:
             _check_shape(tensor, symbolic[name], where)
-    _check_output(target, model, where)
+    shape = model.output_shape if getattr(model, "outputs", None) else given_shape
+    if target.label is not None and target.label.row_size == 1 and type(model).train_step is keras.Model.train_step:
+        _check_output(target, model, shape, where)
 
 
 def _check_shape(tensor: Tensor, symbolic: Any, where: Position) -> None:
@@ -94,38 +101,72 @@ def _check_shape(tensor: Tensor, symbolic: Any, where: Position) -> None:
         )
 
 
-def _check_output(target: Target, model: Any, where: Position) -> None:
-    shape = getattr(model, "output_shape", None) if getattr(model, "outputs", None) else None
-    if target.label is None or not isinstance(shape, tuple) or math.isnan(target.lowest):
-        return
+def _check_output(target: Target, model: Any, shape: Any, where: Position) -> None:
+    assert target.label is not None
     name, loss = target.label.name, _loss_name(model)
-    units = shape[-1] if len(shape) == 2 else None
+    if isinstance(shape, dict) and len(shape) == 1:
+        (shape,) = shape.values()
+    if isinstance(shape, dict | list) or (shape and isinstance(shape[0], tuple)):
+        raise ModelError(
+            f"the network has {len(shape)} outputs, and label '{name}' is one.",
+            where=where,
+            hint="Train one output; others can be added to the model that is saved with save_keras.",
+        )
+    if shape is None or math.isnan(target.lowest):
+        return
+    if len(shape) > 2:
+        raise ModelError(
+            f"the network gives an array {list(shape[1:])} a row, and label '{name}' is one number.",
+            where=where,
+            hint="End it with Flatten, or a pooling layer, before the last Dense.",
+        )
+    units = shape[-1] if len(shape) == 2 else 1
+    _check_classes(target.classes, units, where)
     span = f"{target.lowest:g} to {target.highest:g}"
-    if loss == "sparse_categorical_crossentropy" and units is not None:
+    if loss == "sparse_categorical_crossentropy":
         if target.lowest < 0 or target.highest >= units:
             raise ModelError(
                 f"label '{name}' is {span}, and the network has {units} outputs, for 0 to {units - 1}.",
                 where=where,
                 hint=f"Give the last layer {target.highest + 1:g} units, or say with classes= which labels there are.",
             )
-    elif loss == "binary_crossentropy":
-        if target.lowest < 0 or target.highest > 1:
-            raise ModelError(
-                f"label '{name}' is {span}, and binary_crossentropy takes 0 to 1.",
-                where=where,
-                hint="For several classes: sparse_categorical_crossentropy, and a unit for each.",
-            )
-        if units not in (None, 1):
-            raise ModelError(
-                f"the network has {units} outputs, and label '{name}' is one number a row.",
-                where=where,
-                hint="Give the last layer 1 unit; for several classes use sparse_categorical_crossentropy.",
-            )
-    elif loss in ("categorical_crossentropy", "categorical_focal_crossentropy") and units not in (None, 1):
+    elif loss == "binary_crossentropy" and (target.lowest < 0 or target.highest > 1):
+        raise ModelError(
+            f"label '{name}' is {span}, and binary_crossentropy takes 0 to 1.",
+            where=where,
+            hint="For several classes: sparse_categorical_crossentropy, and a unit for each.",
+        )
+    if loss in _OF_ONE and units != 1:
+        raise ModelError(
+            f"the network has {units} outputs, and label '{name}' is one number a row.",
+            where=where,
+            hint="Give the last layer 1 unit; for several classes use sparse_categorical_crossentropy.",
+        )
+    if loss in ("categorical_crossentropy", "categorical_focal_crossentropy") and units != 1:
         raise ModelError(
             f"{loss} wants a place for each class, and label '{name}' is one number a row.",
             where=where,
             hint="sparse_categorical_crossentropy takes it as it is.",
+        )
+
+
+_OF_ONE = frozenset(
+    [
+        *("binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge", "poisson"),
+        *("mse", "mae", "mape", "msle", "huber", "log_cosh", "logcosh", "mean_squared_error", "mean_absolute_error"),
+        *("mean_absolute_percentage_error", "mean_squared_logarithmic_error"),
+    ]
+)
+"""Losses that hold a number against a number."""
+
+
+def _check_classes(classes: tuple[str | int, ...], units: int, where: Position) -> None:
+    if classes and units != len(classes) and (units, len(classes)) != (1, 2):
+        raise ModelError(
+            f"the network has {units} output{'s' * (units != 1)}, and there are {len(classes)} classes.",
+            where=where,
+            hint=f"Give the last layer {len(classes)} units"
+            f"{', or 1 with a sigmoid' if len(classes) == 2 else ''}, or say with classes= which there are.",
         )
 
 

@@ -53,9 +53,11 @@ def carry_out(
         with _precision(training.precision), strategy.scope() if strategy is not None else nullcontext():
             model = faults.built(training)
             feed = Feed(training, target, share, training.split, faults.is_bare(model))
+            given = None
             if not model.built:  # a network without keras.Input knows its shapes when it has seen some rows
-                model(next(iter(Feed(training, target, Share(), training.split, feed.bare).batches()))[0])
-            faults.check_fit(training, target, model)
+                answer: Any = model(next(iter(Feed(training, target, Share(), training.split, feed.bare).batches()))[0])
+                given = keras.tree.map_structure(lambda part: tuple(part.shape), answer)
+            faults.check_fit(training, target, model, given)
             model.optimizer.build(model.trainable_variables)  # otherwise the first step does it, in its slow trace
             if strategy is None:
                 _build_metrics(model, feed)
