@@ -147,5 +147,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return "Did you mean x?" for the closest known word, or an empty string."""
     import difflib
 
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"Did you mean {close[0]}?" if close else ""
+    names = {name.casefold(): name for name in reversed(list(known))}
+    close = difflib.get_close_matches(word.casefold(), names, n=1)
+    return f"Did you mean {names[close[0]]}?" if close else ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +122,79 @@ def test_a_cut_off_onnx_file_and_wrong_names_are_told(workshop: Workshop) -> Non
     (workshop.root / "m.onnx").write_bytes(content)
     assert "no such input.\nIt has x." in fault(workshop, "m.onnx", columns={"features": ["a", "b"]})
     assert "3 columns, and the input takes [2] a row" in fault(workshop, "m.onnx", columns={"x": ["a", "b", "n"]})
-    assert "no output gives 3 numbers a row (y [-1])" in fault(workshop, "m.onnx", classes=["p", "q", "r"])
+    assert "classes= has 3, and no output gives 3 numbers a row (y [-1])" in fault(workshop, "m.onnx", classes=["p", "q", "r"])
     assert "Did you mean m.onnx?" in fault(workshop, "n.onnx")
+
+
+# -- Levada's own -------------------------------------------------------------------------------------
+
+
+def own(workshop: Workshop, name: str, made: Any = graph, **said: Any) -> Path:
+    """Write a folder in Levada's form by hand, with what its model.json says."""
+    folder = workshop.root / name
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(made().SerializeToString())
+    form = {
+        "format": "onnx",
+        "entry": "model.onnx",
+        "inputs": [{"name": "x", "dtype": "float32", "shape": [-1, 2], "columns": ["a", "b"]}],
+        "outputs": [{"name": "y", "dtype": "float32", "shape": [-1, 1]}],
+        "fingerprint": "f" * 64,
+        "framework": "by hand",
+    }
+    (folder / "model.json").write_text(json.dumps(form | said))
+    return folder
+
+
+def test_a_model_json_cannot_claim_the_fingerprint_of_another_model(workshop: Workshop) -> None:
+    good = own(workshop, "good")
+    first: Model = workshop.call(import_model, files=model_files("good"))
+    assert first.properties["stated_fingerprint"] == "f" * 64 != first.fingerprint == first.document.fingerprint
+    again = shutil.copytree(first.path, workshop.root / "again")
+    same: Model = workshop.call(import_model, files=model_files("again"))
+    assert same.fingerprint == first.fingerprint and "stated_fingerprint" not in same.properties
+
+    def another() -> Any:
+        made = graph()
+        made.graph.initializer[0].float_data[0] = 3
+        return made
+
+    own(workshop, "forged", another, fingerprint=first.fingerprint)
+    assert workshop.call(import_model, files=model_files("forged")).fingerprint != first.fingerprint
+    (again / "model.json").chmod(0o644)
+    (again / "lookups.json").write_text("{}")  # the same graph, and something else beside it
+    assert workshop.call(import_model, files=model_files("again")).fingerprint != first.fingerprint
+    assert good.is_dir()
+
+
+def test_what_lies_outside_a_models_folder_is_never_read(workshop: Workshop) -> None:
+    outside = own(workshop, "outside")
+    for number, entry in enumerate((str(outside / "model.onnx"), "../outside/model.onnx")):
+        own(workshop, f"far{number}", entry=entry)
+        assert "lies outside the model's folder" in fault(workshop, f"far{number}")
+    for name, target in (
+        ("file", outside / "model.onnx"),
+        ("folder", outside),
+        ("loop", "."),
+        ("dangling", "/nowhere"),
+    ):
+        (own(workshop, name) / "linked").symlink_to(target)
+        assert "linked is a link, and a model is taken over with the files" in fault(workshop, name)
+    own(workshop, "none", entry="other.onnx")
+    assert "says that the model is 'other.onnx' (onnx): not there" in fault(workshop, "none")
+
+    def beside() -> Any:
+        made = graph()
+        two = made.graph.initializer[0]
+        two.ClearField("float_data")
+        two.data_location = 1
+        two.external_data.add(key="location", value="../outside/model.json")
+        return made
+
+    own(workshop, "beside", beside)
+    assert "keeps 1 weights in other files" in fault(workshop, "beside")
+    own(workshop, "damaged", lambda: graph().graph)
+    assert "cannot be loaded: " in fault(workshop, "damaged")
 
 
 # -- scikit-learn -------------------------------------------------------------------------------------
@@ -208,25 +282,77 @@ def test_a_saved_model_is_served_by_the_signature_that_is_named(
     assert given["n"].tolist() == list(range(8))
 
     # What was taken over can be taken over again: from the artifact's own folder, say, or one that is served.
-    import shutil
+    # By its files it is another: nobody can say whether it is the one that its model.json names.
+    shutil.copytree(model.path, workshop.root / "artifact")
+    shutil.copytree(model.path / "saved_model", workshop.root / "served")
+    form = json.loads((model.path / "model.json").read_text())
+    (workshop.root / "served" / "model.json").write_text(json.dumps(form | {"entry": "."}))
+    taken, served = (workshop.call(import_model, files=model_files(name)) for name in ("artifact", "served"))
+    assert taken.fingerprint == served.fingerprint != model.fingerprint
+    assert served.properties["stated_fingerprint"] == model.fingerprint
+    np.testing.assert_allclose(served.load().predict(ROWS)["half"], given["half"])
 
-    shutil.copytree(model.path, workshop.root / "served")
-    assert workshop.call(import_model, files=model_files("served")).fingerprint == model.fingerprint
+
+def reaching(workshop: Workshop, name: str, reach: Any) -> None:
+    """Save a model that reaches out of its graph when it is asked."""
+    import tensorflow as tf
+
+    def serve(text: Any) -> Any:
+        with tf.control_dependencies([done] if (done := reach(text)) is not None else []):
+            return {"text": tf.identity(text)}
+
+    module: Any = tf.Module()
+    module.serve = tf.function(serve, autograph=False)
+    concrete = module.serve.get_concrete_function(text=tf.TensorSpec([None], tf.string, "text"))
+    tf.saved_model.save(module, str(workshop.root / name), signatures={"serving_default": concrete})
 
 
-def test_a_saved_model_that_reaches_files_is_refused(workshop: Workshop) -> None:
+def test_a_saved_model_that_reaches_files_is_refused_in_every_form(workshop: Workshop) -> None:
     tf = pytest.importorskip("tensorflow")
+    target = str(workshop.root / "written")
+    lines = tf.data.TextLineDataset
+    ways = {
+        "WriteFile": lambda text: tf.io.write_file(target, text[0]),
+        "PrintV2": lambda text: tf.print(text, output_stream=f"file://{target}"),
+        "TextLineDataset": lambda _: lines(target).reduce(np.int64(0), lambda total, _: total + 1),
+        "SaveV2": lambda text: tf.raw_ops.SaveV2(
+            prefix=target, tensor_names=["a"], shape_and_slices=[""], tensors=[text]
+        ),
+        "DecodeProtoV2": lambda text: tf.io.decode_proto(text, "a", [], [], descriptor_source=target).sizes,
+    }
+    for name, reach in ways.items():
+        reaching(workshop, name, reach)
+        said = fault(workshop, name)
+        assert re.search(rf"operations that do more than compute .*\b{name}\b", said), said
+    # A model.json beside it changes nothing; only whoever names an operation trusts it.
+    form = {"format": "saved_model", "entry": ".", "inputs": [], "outputs": [], "fingerprint": "", "framework": ""}
+    (workshop.root / "WriteFile" / "model.json").write_text(json.dumps(form))
+    assert "import_model(trust=['WriteFile'])" in fault(workshop, "WriteFile")
+    assert workshop.call(import_model, files=model_files("WriteFile"), trust=["WriteFile"]).fingerprint
+    assert not (workshop.root / "written").exists()
 
-    class Leak(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-        def serve(self, text: Any) -> Any:
-            tf.io.write_file("/tmp/never-written-by-levada", text[0])
-            return {"text": text}
 
-    leak = Leak()
-    tf.saved_model.save(leak, str(workshop.root / "leak"), signatures=leak.serve)
-    assert "has operations that reach files, or run Python: WriteFile." in fault(workshop, "leak")
-    assert not Path("/tmp/never-written-by-levada").exists()
+def test_no_operation_that_takes_a_path_an_address_or_python_only_computes() -> None:
+    pytest.importorskip("tensorflow")
+    from tensorflow.core.framework import op_def_pb2
+    from tensorflow.python.client import pywrap_tf_session as session
+
+    from levada.models.operations import is_allowed
+
+    known: Any = op_def_pb2.OpList()
+    known.ParseFromString(session.TF_GetBuffer(session.TF_GetAllOpList()))
+    reaching = re.compile(
+        r".*(file|path(?!s$)|director|url|uri|address|descriptor|prefix|hostport|library|module|token$)"
+    )
+    harmless = {"spectrogram"}
+    for operation in known.op:
+        named = {part.name for part in (*operation.input_arg, *operation.attr) if reaching.match(part.name)} - harmless
+        assert not (named and is_allowed(operation.name)), f"{operation.name} takes {named}"
+    assert sum(is_allowed(operation.name) for operation in known.op) > 1_000
+    for name in ("MatMul", "VarHandleOp", "HashTableV2", "RandomUniform", "StatefulPartitionedCall", "ParseExampleV2"):
+        assert is_allowed(name)
+    for name in ("RestoreV2", "PrintV2", "EagerPyFunc", "XlaCallModule", "NotThere"):
+        assert not is_allowed(name)
 
 
 def test_lambda_layers_unknown_classes_and_damaged_files_are_told(workshop: Workshop) -> None:

@@ -11,6 +11,7 @@ import pytest
 from levada.components import approval, decisions, push
 from levada.errors import ComponentError
 from levada.journal import Tail
+from levada.mlflow.approvals import decision_in
 from levada.mlflow.delivery import deliver_pending
 from levada.registry import Registry
 from levada.store import Store
@@ -109,8 +110,33 @@ def test_what_a_tag_says_unclearly_is_told_and_decides_nothing(
     run_plan(plan_of(approved, to=str(folder)), store, uri)
     client.set_model_version_tag("flights", "1", "approval", "looks fine to me")
     (said,) = deliver_pending(store, uri).said
-    assert said == "flights: the tag approval of version 1 is 'looks fine to me': wanted approved or refused."
+    begins = "flights: the tag approval of version 1 is 'looks fine to me': wanted approved or refused, "
+    assert said == begins + "alone or as in 'approved by Ana, after a look'."
     assert Registry(store).decisions("flights") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "decision"),
+    [
+        ("approved", ("approved", "", "")),
+        ("Approved!", ("approved", "", "")),
+        (" approved by Ana, after a look at JFK ", ("approved", "Ana", "after a look at JFK")),
+        ("approved by Ana\nJFK is fine", ("approved", "Ana", "JFK is fine")),
+        ("approved: the sevens are fine", ("approved", "", "the sevens are fine")),
+        ("Refused by Ana: must not be approved", ("refused", "Ana", "must not be approved")),
+        ("OK to look at on Monday, not before", ("", "", "")),
+        ("yes but wait", ("", "", "")),
+        ("approve pending", ("", "", "")),
+        ("approved pending a review", ("", "", "")),
+        ("approved?", ("", "", "")),
+        ("approved: no, I meant refused", ("", "", "")),
+        ("not approved", ("", "", "")),
+        ("No objections: approved by Ana", ("", "", "")),
+        ("", ("", "", "")),
+    ],
+)
+def test_only_a_tag_that_begins_with_one_of_two_words_decides(text: str, decision: tuple[str, str, str]) -> None:
+    assert decision_in(text) == decision
 
 
 def test_nobody_is_asked_about_a_model_that_its_gate_refused(store: Store, uri: str, folder: Path) -> None:

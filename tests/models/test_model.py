@@ -59,6 +59,17 @@ def test_dtypes_and_shapes_that_no_caller_can_give_are_refused() -> None:
         Tensor("x", "float32", (-1, 3), columns=("a", "b"))
 
 
+def test_classes_are_those_of_the_numbers_that_an_output_gives() -> None:
+    assert Tensor("p", "float32", (-1, 3), classes=("a", "b", "c")).classes == ("a", "b", "c")
+    assert Tensor("p", "float32", (-1,), classes=("no", "yes")).gives_second
+    with pytest.raises(ModelError, match=r"'p' gives \[5\] a row, and has 3 classes"):
+        Tensor("p", "float32", (-1, 5), classes=("a", "b", "c"))
+    with pytest.raises(ModelError, match="'p' gives 1 a row, and has 3 classes"):
+        Tensor("p", "float32", (-1,), classes=("a", "b", "c"))
+    with pytest.raises(ModelError, match="'p' has the class 'a' twice"):
+        Tensor("p", "float32", (-1, 2), classes=("a", "a"))
+
+
 def test_a_model_is_its_fingerprint_whatever_its_files_are(workshop: Workshop) -> None:
     first, second = workshop.echo("p"), workshop.echo("p")
     (second.path / "notes.txt").write_text("written on another day")

@@ -63,6 +63,18 @@ def falling() -> Any:
     return plain(rate=keras.optimizers.schedules.CosineDecay(0.1, decay_steps=15))
 
 
+def noisy() -> Any:
+    """Return a network with a layer that draws random numbers and has no seed of its own."""
+    import keras
+
+    class Noise(keras.layers.Layer):
+        def call(self, values: Any, training: bool = False) -> Any:
+            return values + keras.random.normal(keras.ops.shape(values)) if training else values
+
+    x = keras.Input((1,), name="x")
+    return compiled(keras.layers.Dense(1, activation="sigmoid")(Noise()(x)), x)
+
+
 def with_lambda() -> Any:
     """Return a network with a Lambda layer and a layer that nothing registers."""
     import keras
@@ -100,6 +112,20 @@ def without_inputs() -> Any:
 def huge() -> Any:
     """Return a network of 40 GB."""
     return plain(units=100_000_000, activation=None, loss="mse")
+
+
+def of_two_outputs() -> Any:
+    import keras
+
+    x = keras.Input((1,), name="x")
+    return compiled({"a": keras.layers.Dense(1)(x), "b": keras.layers.Dense(1)(x)}, x, loss="mse")
+
+
+def of_arrays() -> Any:
+    import keras
+
+    x = keras.Input((1,), name="x")
+    return compiled(keras.layers.Reshape((1, 1))(keras.layers.Dense(1)(x)), x, loss="mse")
 
 
 def not_compiled() -> Any:

@@ -19,7 +19,7 @@ from levada.models import Tensor
 from levada.training import Plateau, StopEarly
 from tests.models.workshop import Workshop
 from tests.training.conftest import fitting
-from tests.training.networks import boom, falling, plain, rows, small, with_lambda, with_python, without_inputs
+from tests.training.networks import boom, falling, noisy, plain, rows, small, with_lambda, with_python, without_inputs
 
 tf: Any = pytest.importorskip("tensorflow")
 
@@ -97,6 +97,15 @@ def test_an_interrupted_training_ends_with_the_weights_of_an_undisturbed_one(mad
         assert not folder.exists()
 
 
+def test_layers_without_a_seed_draw_after_an_interruption_what_they_would_have_drawn(made: Made) -> None:
+    undisturbed = made.fit(made.examples, noisy, inputs=X, key="n")
+    with pytest.raises(RuntimeError):
+        made.fit(made.examples, noisy, inputs=X, key="o", callbacks=boom)
+    resumed = made.fit(made.examples, noisy, inputs=X, key="o")
+    assert "went on after epoch 2" in made.workshop.line
+    assert resumed.fingerprint == undisturbed.fingerprint
+
+
 def test_a_checkpoint_is_found_by_the_same_training_and_left_aside_by_another_network(made: Made) -> None:
     """One call of a component may train several; a function inside a function is known by its name alone."""
 
@@ -165,6 +174,7 @@ def test_weights_of_classes_and_rows_count(made: Made) -> None:
     words: dict[str, Any] = {"label": "kind", "classes": ["no", "yes"], "class_weights": {"yes": 50.0}}
     third = made.fit(made.examples, plain, inputs=X, epochs=2, **words)
     np.testing.assert_allclose(third.curves["loss"], heavy.curves["loss"], rtol=1e-6)
+    assert third.document.outputs == (Tensor("prediction", "float32", (-1,), classes=("no", "yes")),)
 
 
 def test_a_warm_start_takes_weights_over_where_they_fit(made: Made) -> None:
@@ -199,11 +209,21 @@ def test_a_network_without_inputs_and_one_of_mixed_precision_are_trained(made: M
     assert model.document.outputs[0].dtype == "float32"
 
 
+def test_patience_that_never_waits_is_refused() -> None:
+    for wish in (StopEarly, Plateau):
+        for patience in (0, -1, 1.5):
+            with pytest.raises(ComponentError, match=r"patience=.*: wanted a number of epochs, 1 or more") as caught:
+                wish(patience=patience)  # pyright: ignore[reportArgumentType]
+            assert "(patience=1) acts after the first epoch" in caught.value.hint
+    with pytest.raises(ComponentError, match=r"Plateau\(factor=2\): wanted a number above 0 and below 1"):
+        Plateau(factor=2)
+
+
 def test_options_that_do_not_fit_are_refused(made: Made) -> None:
     with pytest.raises(ComponentError, match="StopEarly watches 'val_loss', and nothing is measured"):
         made.fit(made.examples, stop_early=StopEarly("val_loss"))
-    with pytest.raises(ComponentError, match="StopEarly watches 'val_acuracy'") as caught:
-        made.fit(made.examples, validation="eval", stop_early=StopEarly("val_acuracy"))
+    with pytest.raises(ComponentError, match="StopEarly watches 'val_Acuracy'") as caught:
+        made.fit(made.examples, validation="eval", stop_early=StopEarly("val_Acuracy"))
     assert caught.value.hint == "Did you mean val_accuracy?"
-    with pytest.raises(ComponentError, match=r"epochs=0\): wanted 1 or more"):
+    with pytest.raises(ComponentError, match=r"epochs=0\): wanted a whole number from 1 to"):
         made.fit(made.examples, epochs=0)

@@ -107,6 +107,11 @@ def test_what_does_not_fit_is_refused(workshop: Workshop, examples: Examples) ->
         fitted(workshop, examples, nothing)
     with pytest.raises(ComponentError, match="a matrix and something beside it"):
         fitted(workshop, examples, scaled, inputs=(*MATRIX, Tensor("x", "float32")))
+    with pytest.raises(
+        ModelError, match=r"(LogisticRegression|Pipeline) cannot be fitted on this: Unknown label"
+    ) as caught:
+        fitted(workshop, examples, scaled, label="z")
+    assert "take a regressor" in caught.value.hint and caught.value.where is not None
     flat = workshop.examples(pa.table({"x": [1.0, 2.0], "z": [1.0, 2.0], "late": [1, 1]}), "train")
     with pytest.raises(DataError, match="nothing to tell apart"):
         fitted(workshop, flat, scaled)

@@ -56,6 +56,19 @@ def test_what_does_not_fit_the_component_is_said_with_what_would(space: Any, goa
     assert caught.value.where.file.endswith("test_declaring.py")
 
 
+def test_a_float_is_tried_between_whole_ends_and_an_int_at_whole_numbers() -> None:
+    space = {"rate": between(0, 1), "units": between(1, 8)}
+    drawn = plan_of(lambda: tune(train, space=space, goal=AUC)(read()))
+    (node,) = [node for node in drawn.nodes if node.id == "tune"]
+    search = decode(node.parameters["search"])
+    assert search.space == {"rate": Between(0.0, 1.0), "units": Between(1, 8)}
+    assert not search.space["rate"].is_whole and search.space["rate"].has(0.5)
+    assert search.space["units"].is_whole and not search.space["units"].has(1.5)
+    tune(train, space={"rate": between(0, 1, step=0.25)}, goal=AUC)
+    with pytest.raises(ParameterError, match=r"wants int, got float 0\.25"):
+        tune(train, space={"units": between(0, 1, step=0.25)}, goal=AUC)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [

@@ -18,7 +18,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Artifact
@@ -41,8 +41,9 @@ class Tensor:
 
     `dtype` is one of `DTYPES`. `shape` starts with -1, the rows: `(-1,)` is a scalar a row, `(-1, 8, 8)` an 8x8 array
     a row. An input with `columns` is a matrix `(-1, len(columns))` of those scalar columns, in that order. An output
-    with `classes` gives a probability per class, in that order. A `padded` input of shape `(-1, n)` takes lists of any
-    length: shorter ones are filled up with missing values (NaN, an empty string), longer ones cut.
+    with `classes` gives a probability per class, in that order; one of shape `(-1,)`, with two classes, that of the
+    second. A `padded` input of shape `(-1, n)` takes lists of any length: shorter ones are filled up with missing
+    values (NaN, an empty string), longer ones cut.
     """
 
     name: str
@@ -71,6 +72,25 @@ class Tensor:
                 f"'{self.name}' stacks {len(self.columns)} columns, so its shape is [-1, {len(self.columns)}], "
                 f"not {list(self.shape)}."
             )
+
+        self._check_classes()
+
+    def _check_classes(self) -> None:
+        if not self.classes:
+            return
+        twice = [name for place, name in enumerate(self.classes) if name in self.classes[:place]]
+        if twice:
+            raise ModelError(f"'{self.name}' has the class {twice[0]!r} twice.")
+        if self.shape != (-1, len(self.classes)) and not self.gives_second:
+            raise ModelError(
+                f"'{self.name}' gives {list(self.shape[1:]) or 1} a row, and has {len(self.classes)} classes.",
+                hint="Wanted a number for each class; one number is enough for two: the probability of the second.",
+            )
+
+    @property
+    def gives_second(self) -> bool:
+        """Whether this is one number a row: the probability of the second of two classes."""
+        return self.shape == (-1,) and len(self.classes) == 2
 
     @property
     def row_size(self) -> int:
@@ -156,6 +176,9 @@ class ModelDocument:
         lookups = form.get("lookups", "")
         if "/" in lookups or "\\" in lookups or lookups.startswith("."):
             raise ModelError(f"the lookups {lookups!r} are no file beside the graph.")
+        entry = PurePosixPath(form["entry"])
+        if entry.is_absolute() or ".." in entry.parts:
+            raise ModelError(f"the entry '{entry}' lies outside the model's folder.")
         return ModelDocument(
             form["format"],
             form["entry"],

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 from levada.artifacts.examples import Examples
 from levada.artifacts.model import Model, ModelDocument
-from levada.artifacts.pushed import SIGNATURE
 from levada.component import component
 from levada.context import Context
 from levada.errors import DataError, ModelError, ParameterError
@@ -39,19 +37,21 @@ def import_model(
     `columns` says which columns an input that is a matrix is made of (`{"x": ["age", "fare"]}`; without it the column
     has its name and holds lists), `classes` which class each number of an output stands for. `output` names the only
     output of a Keras model, `signature` the signature of a SavedModel that is served. `trust` names types that a
-    `.skops` file may hold beyond scikit-learn's.
+    `.skops` file may hold beyond scikit-learn's, and operations that a SavedModel may have beyond those that compute.
 
-    The model's properties say where it came from: `origin`, and the sha256 of its files, `origin_digest`. Raises
-    ModelError if it cannot be adopted, or cannot answer.
+    The model's properties say where it came from: `origin`, and the sha256 of its files, `origin_digest`. Its
+    fingerprint is told from its files, whatever a `model.json` says. Raises ModelError if it cannot be adopted, or
+    cannot answer.
     """
     path = files.found(ctx.root)
     format_ = files.format(ctx.root)
     matrices, labels = columns or {}, classes or []
     model = ctx.output(Model)
     if format_ == "levada":
+        from levada.models.levada_import import import_levada
+
         check_served(path)
-        shutil.copytree(path, model.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SIGNATURE))
-        model.describe(ModelDocument.read(model.path))
+        import_levada(path, model, trust=trust or [])
     elif format_ == "keras":
         from levada.models.keras_import import import_keras
 
@@ -59,7 +59,7 @@ def import_model(
     elif format_ == "saved_model":
         from levada.models.saved_model_import import import_saved_model
 
-        import_saved_model(path, model, signature=signature, columns=matrices, classes=labels)
+        import_saved_model(path, model, signature=signature, columns=matrices, classes=labels, trust=trust or [])
     elif format_ == "onnx":
         from levada.models.onnx_import import import_onnx
 

@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 ALIAS = "approved"
 TAG = "approval"
 ASKED = "levada.approval"
-_WORDS = {
-    **dict.fromkeys(("approved", "approve", "yes", "ok"), "approved"),
-    **dict.fromkeys(("refused", "refuse", "rejected", "no"), "refused"),
-}
-_BY = re.compile(r"\s*(?:by\s+(?P<by>[^,:;]+))?[\s,:;]*(?P<why>.*)", re.IGNORECASE | re.DOTALL)
+_SAID = re.compile(
+    r"(?P<state>approved|refused)\s*[.!]?(?:\s+by\s+(?P<by>[^,:;\n]+))?(?:\s*[,:;\n]\s*(?P<why>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+"""One of two words, then nothing, a name, or a mark and the reason: what goes on in another way is not understood.
+
+`approved pending a review` approves nothing.
+"""
+_DOUBT = re.compile(r"\b(refus|reject|not approv)", re.IGNORECASE)
+"""What nobody approves with: then the tag says both, and opens nothing."""
 
 
 class Approvals:
@@ -54,19 +59,16 @@ class Approvals:
                 if unclear:
                     self.said.append(
                         f"{model}: the tag {TAG} of version {version.version} is '{unclear[:40]}': "
-                        "wanted approved or refused."
+                        "wanted approved or refused, alone or as in 'approved by Ana, after a look'."
                     )
 
     def _read(self, model: str, version: ModelVersion) -> tuple[str, str, str, str]:
         """Return the state that a person gave a version, empty if none did; who, why, and where it stands."""
         number = str(version.version)
         text = str(version.tags.get(TAG, "")).strip()
-        word, _, rest = text.partition(" ")
-        state = _WORDS.get(word.strip(".,:;").lower(), "")
-        if state:
-            said = _BY.fullmatch(rest)
-            by, why = (said["by"] or "", said["why"]) if said else ("", rest)
-            return state, by.strip(), why.strip(), f"tag {TAG} of version {number}"
+        if text:  # a tag that is not understood is asked about, whatever an alias says
+            state, by, why = decision_in(text)
+            return state, by, why, f"tag {TAG} of version {number}" if state else ""
         if self._versions.alias(model, ALIAS) == number:
             return "approved", "", "", f"alias {ALIAS} on version {number}"
         return "", "", "", ""
@@ -75,6 +77,17 @@ class Approvals:
         text = cut(text, VERSION_TAG)
         if version.tags.get(ASKED) != text:
             self._client.set_model_version_tag(version.name, version.version, ASKED, text)
+
+
+def decision_in(text: str) -> tuple[str, str, str]:
+    """Return the decision that a tag's text is, empty if it is none; by whom, and why."""
+    said = _SAID.fullmatch(text.strip())
+    if said is None:
+        return "", "", ""
+    state, why = said["state"].lower(), (said["why"] or "").strip()
+    if state == "approved" and _DOUBT.search(why):
+        return "", "", ""
+    return state, (said["by"] or "").strip(" .!"), why
 
 
 def _wish(request: Request) -> str:

@@ -85,12 +85,24 @@ _KNOWN = "Models are taken from a SavedModel's folder, .keras, .onnx (with its d
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the files of a model, sorted: the file itself, or all below a folder. Links are not followed."""
+    """Return the files of a model, sorted: the file itself, or all below a folder.
+
+    Raises ModelError for what is neither file nor folder. A link is none: what it leads to can change, or lie where no
+    model does.
+    """
     if path.is_file():
         return [path]
-    return sorted(
-        Path(folder) / name for folder, _, names in os.walk(path) for name in names if (Path(folder) / name).is_file()
-    )
+    found: list[Path] = []
+    for folder, inner, names in os.walk(path):
+        for item in (Path(folder) / name for name in (*inner, *names)):
+            if item.is_symlink() or not (item.is_file() or item.is_dir()):
+                what = "a link" if item.is_symlink() else "neither a file nor a folder"
+                raise ModelError(
+                    f"{item} is {what}, and a model is taken over with the files that lie in its folder.",
+                    hint="Copy what it leads to: cp -rL FOLDER COPY." if item.is_symlink() else "",
+                )
+        found += [Path(folder) / name for name in names]
+    return sorted(found)
 
 
 def model_files(path: str | Path) -> ModelFiles:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.model import Tensor
+from levada.store import file_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,6 +116,15 @@ def _renamed(end: str, number: dict[str, str]) -> str:
     control = "^" if end.startswith("^") else ""
     name, colon, port = end.removeprefix("^").partition(":")
     return f"{control}{number.get(name, name)}{colon}{port}"
+
+
+def of_files(folder: Path, files: Iterable[Path], inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> str:
+    """Return the fingerprint of a model of which nothing is known but its files: their names and contents."""
+    fingerprint = Fingerprint(inputs, outputs)
+    for file in files:
+        if file.name != "fingerprint.pb":  # TensorFlow's own, new with every saving
+            fingerprint.add(file.relative_to(folder).as_posix(), file_digest(file).encode())
+    return fingerprint.hexdigest()
 
 
 def of_onnx(graph: Any, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from levada.artifacts.model import Model, ModelDocument, Tensor
 from levada.errors import ModelError
 from levada.models.fingerprint import of_keras
-from levada.models.signatures import WIDE
+from levada.models.signatures import WIDE, with_classes
 
 if TYPE_CHECKING:
     import keras
@@ -37,10 +37,11 @@ def save_keras(
     where shapes `()` and `(1,)` both mean a scalar a row. Give `inputs` to stack scalar columns into a matrix
     (`Tensor("features", "float32", (-1, 64), columns=[...])`), or for a model without symbolic inputs, which is then
     called with a dict. `output` names the output of a model that has one; a model that returns a dict keeps
-    its names. An output of one number a row is a scalar. `classes` are the labels of a softmax output, in order.
+    its names. An output of one number a row is a scalar. `classes` are the labels of a softmax output, in order; of a
+    single sigmoid, what 0 and 1 stand for.
 
     Lambda layers and custom objects need no registration: what they compute is saved. Raises ModelError for a model
-    without inputs, with a dtype that no caller can give, or that calls Python to predict.
+    without inputs, with a dtype that no caller can give, that calls Python to predict, or with other classes.
     """
     import keras as keras_
     import tensorflow as tf
@@ -80,14 +81,10 @@ def traced(call: Callable[[dict[str, Any]], Any], inputs: tuple[Tensor, ...], ou
 
 def outputs_of(concrete: Any, classes: Sequence[str | int]) -> tuple[Tensor, ...]:
     """Return the outputs of a trace as callers see them. Raises ModelError for one whose rows have no fixed size."""
-    return tuple(
-        Tensor(
-            name,
-            spec.dtype.name,
-            (-1, *_fixed("gives", name, spec.shape[1:])),
-            classes=tuple(classes) if len(spec.shape) == 2 else (),
-        )
-        for name, spec in concrete.structured_outputs.items()
+    outputs = concrete.structured_outputs.items()
+    return with_classes(
+        [Tensor(name, spec.dtype.name, (-1, *_fixed("gives", name, spec.shape[1:]))) for name, spec in outputs],
+        classes,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,31 @@ def _read(path: Path) -> Any:
             for tensor in beside:
                 tensor.ClearField("external_data")
                 tensor.data_location = onnx.TensorProto.DEFAULT
+        if kept_beside(graph):
+            raise ModelError(f"{file} keeps constants of its nodes in other files: only weights may be there.")
         onnx.checker.check_model(graph)
     except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as error:
         lines = str(error).strip().splitlines()
         raise ModelError(f"{file} is not a whole ONNX model: {lines[0] if lines else type(error).__name__}") from None
     return graph
+
+
+def kept_beside(graph: Any) -> list[Any]:
+    """Return the tensors of an ONNX model, wherever in it they are, whose values lie in other files."""
+    from onnx import TensorProto
+
+    return [tensor for tensor in _tensors(graph) if tensor.data_location == TensorProto.EXTERNAL]
+
+
+def _tensors(message: Any) -> Iterator[Any]:
+    """Yield all tensors in a protocol buffer."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for item in [value] if hasattr(value, "DESCRIPTOR") else value:
+                yield from _tensors(item)
 
 
 def _given(graph: Any) -> list[Any]:

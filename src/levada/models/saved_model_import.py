@@ -9,49 +9,12 @@ from typing import Any
 from levada.artifacts.model import Model, ModelDocument, Tensor
 from levada.errors import ModelError, did_you_mean
 from levada.models.files import files_of
-from levada.models.fingerprint import Fingerprint
+from levada.models.fingerprint import of_files
+from levada.models.operations import check_operations
 from levada.models.signatures import WIDE, named_columns, with_classes
-from levada.store import file_digest
 
 ENTRY = "saved_model"
 SIGNATURE = "serving_default"
-
-REFUSED = frozenset(
-    [
-        "ReadFile",
-        "WriteFile",
-        "MatchingFiles",
-        "MatchingFilesDataset",
-        "PyFunc",
-        "PyFuncStateless",
-        "EagerPyFunc",
-        "GeneratorDataset",
-        "WholeFileReader",
-        "WholeFileReaderV2",
-        "TextLineReader",
-        "TextLineReaderV2",
-        "TFRecordReader",
-        "TFRecordReaderV2",
-        "FixedLengthRecordReader",
-        "FixedLengthRecordReaderV2",
-        "LMDBReader",
-        "LMDBDataset",
-        "TextLineDataset",
-        "TFRecordDataset",
-        "TFRecordDatasetV2",
-        "FixedLengthRecordDataset",
-        "FixedLengthRecordDatasetV2",
-        "SaveDataset",
-        "SaveDatasetV2",
-        "LoadDataset",
-        "SnapshotDataset",
-        "SnapshotDatasetV2",
-        "DatasetToTFRecord",
-        "CreateSummaryFileWriter",
-        "CreateSummaryDbWriter",
-    ]
-)
-"""Operations that reach out of the graph: into files, into Python. Saving and restoring variables is in every graph."""
 
 
 def import_saved_model(
@@ -61,22 +24,25 @@ def import_saved_model(
     signature: str = SIGNATURE,
     columns: Mapping[str, Sequence[str]],
     classes: Sequence[str | int],
+    trust: Sequence[str] = (),
 ) -> Model:
     """Write a SavedModel into `out`, with one of its signatures as the one that is served, and return `out`.
 
     Matrices of one column become scalars a row, small integers int64, small floats float32. The fingerprint is that of
-    the files: what of a graph that somebody else has traced counts cannot be told.
+    the files: what of a graph that somebody else has traced counts cannot be told. `trust` names operations that it may
+    have beyond those that only compute: see `check_operations`.
 
-    Raises ModelError for a folder that is damaged, a signature that is not there, operations that read or write files,
+    Raises ModelError for a folder that is damaged, a signature that is not there, operations that do more than compute,
     and sizes that are not fixed but for the first, the rows.
     """
     import tensorflow as tf
 
-    _check_operations(path)
+    check_operations(path, trust)
     try:
         loaded: Any = tf.saved_model.load(str(path))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        raise ModelError(f"{path} cannot be loaded: {str(error).strip().splitlines()[0]}") from None
+    except Exception as error:  # TensorFlow raises whatever a damaged graph made it trip over
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ModelError(f"{path} cannot be loaded: {first}") from error
     if signature not in loaded.signatures:
         known = list(loaded.signatures)
         hint = did_you_mean(signature, known) or (
@@ -102,27 +68,10 @@ def import_saved_model(
     concrete = module.serve.get_concrete_function(**specs)
     tf.saved_model.save(module, str(out.path / ENTRY), signatures={SIGNATURE: concrete})
     framework = f"tensorflow {getattr(loaded, 'tensorflow_version', '?')}"
-    out.describe(ModelDocument("saved_model", ENTRY, inputs, outputs, _fingerprint(path, inputs, outputs), framework))
+    out.describe(
+        ModelDocument("saved_model", ENTRY, inputs, outputs, of_files(path, files_of(path), inputs, outputs), framework)
+    )
     return out
-
-
-def _check_operations(path: Path) -> None:
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    document: Any = saved_model_pb2.SavedModel()
-    try:
-        document.ParseFromString((path / "saved_model.pb").read_bytes())
-    except (DecodeError, OSError) as error:
-        raise ModelError(f"{path / 'saved_model.pb'} is damaged: {error}") from None
-    for graph in (meta.graph_def for meta in document.meta_graphs):
-        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-        found = sorted({node.op for node in nodes} & REFUSED)
-        if found:
-            raise ModelError(
-                f"{path} has operations that reach files, or run Python: {', '.join(found)}.",
-                hint="Export the model without; give it bytes instead of paths.",
-            )
 
 
 def _tensor(name: str, spec: Any) -> Tensor:
@@ -150,11 +99,3 @@ def _outer(value: Any, tensor: Tensor) -> Any:
 
     value = value if value.dtype.name == tensor.dtype else tf.cast(value, tensor.dtype)
     return tf.reshape(value, tensor.shape)
-
-
-def _fingerprint(path: Path, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> str:
-    fingerprint = Fingerprint(inputs, outputs)
-    for file in files_of(path):
-        if file.name != "fingerprint.pb":  # TensorFlow's own, new with every saving
-            fingerprint.add(file.relative_to(path).as_posix(), file_digest(file).encode())
-    return fingerprint.hexdigest()

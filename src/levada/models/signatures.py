@@ -45,11 +45,17 @@ def named_columns(inputs: Sequence[Tensor], columns: Mapping[str, Sequence[str]]
 
 
 def with_classes(outputs: Sequence[Tensor], classes: Sequence[str | int]) -> tuple[Tensor, ...]:
-    """Return the outputs, those with a number a class with the classes. Raises ModelError if there are none such."""
+    """Return the outputs, with the classes those that have a number a class, or one for two classes.
+
+    Raises ModelError if there are none such.
+    """
     if not classes:
         return tuple(outputs)
-    fitting = [tensor for tensor in outputs if tensor.shape == (-1, len(classes)) and tensor.dtype.startswith("float")]
+    floats = [tensor for tensor in outputs if tensor.dtype.startswith("float")]
+    fitting = [tensor for tensor in floats if tensor.shape == (-1, len(classes))]
+    if not fitting and len(classes) == 2:
+        fitting = [tensor for tensor in floats if tensor.shape == (-1,)]
     if not fitting:
         shapes = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in outputs)
-        raise ModelError(f"import_model(classes=...): no output gives {len(classes)} numbers a row ({shapes}).")
+        raise ModelError(f"classes= has {len(classes)}, and no output gives {len(classes)} numbers a row ({shapes}).")
     return tuple(replace(tensor, classes=tuple(classes)) if tensor in fitting else tensor for tensor in outputs)

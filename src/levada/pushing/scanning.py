@@ -21,10 +21,46 @@ from typing import Any
 
 from levada.errors import ComponentError, ModelError
 from levada.models.files import PICKLES
-from levada.models.saved_model_import import REFUSED
 
 ONNX_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc")
 """Where the operations come from that ONNX Runtime brings itself."""
+
+REFUSED = frozenset(
+    [
+        "ReadFile",
+        "WriteFile",
+        "MatchingFiles",
+        "MatchingFilesDataset",
+        "PyFunc",
+        "PyFuncStateless",
+        "EagerPyFunc",
+        "GeneratorDataset",
+        "WholeFileReader",
+        "WholeFileReaderV2",
+        "TextLineReader",
+        "TextLineReaderV2",
+        "TFRecordReader",
+        "TFRecordReaderV2",
+        "FixedLengthRecordReader",
+        "FixedLengthRecordReaderV2",
+        "LMDBReader",
+        "LMDBDataset",
+        "TextLineDataset",
+        "TFRecordDataset",
+        "TFRecordDatasetV2",
+        "FixedLengthRecordDataset",
+        "FixedLengthRecordDatasetV2",
+        "SaveDataset",
+        "SaveDatasetV2",
+        "LoadDataset",
+        "SnapshotDataset",
+        "SnapshotDatasetV2",
+        "DatasetToTFRecord",
+        "CreateSummaryFileWriter",
+        "CreateSummaryDbWriter",
+    ]
+)
+"""Operations that reach out of the graph: into files, into Python. Saving and restoring variables is in every graph."""
 
 FINGERPRINT = "fingerprint.pb"
 """A few numbers that TensorFlow writes beside a graph."""

@@ -6,6 +6,7 @@ worker needs nothing but this value: `encode(training)` of `levada.values` gives
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -98,7 +99,7 @@ class StopEarly:
 
     `metric` is a name of Keras's logs (`val_loss`, `auc`); by default the loss, of the validation split where there is
     one. Better is lower for losses and errors, higher for all else, unless `higher` says so; by more than `least`.
-    Without `restore` the weights stay those of the last epoch.
+    Without `restore` the weights stay those of the last epoch. Raises ComponentError for a `patience` below 1.
     """
 
     metric: str = ""
@@ -106,6 +107,9 @@ class StopEarly:
     least: float = 0.0
     higher: bool | None = None
     restore: bool = True
+
+    def __post_init__(self) -> None:
+        _check_patience(self)
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,24 @@ class Plateau:
     lowest: float = 0.0
     least: float = 0.0
     higher: bool | None = None
+
+    def __post_init__(self) -> None:
+        _check_patience(self)
+        if not 0 < self.factor < 1:
+            raise ComponentError(f"Plateau(factor={self.factor!r}): wanted a number above 0 and below 1.")
+        if not 0 <= self.lowest < math.inf:
+            raise ComponentError(f"Plateau(lowest={self.lowest!r}): wanted a learning rate, 0 or more.")
+
+
+def _check_patience(wish: StopEarly | Plateau) -> None:
+    kind = type(wish).__name__
+    if isinstance(wish.patience, bool) or not isinstance(wish.patience, int) or wish.patience < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ComponentError(
+            f"{kind}(patience={wish.patience!r}): wanted a number of epochs, 1 or more.",
+            hint=f"{kind}(patience=1) acts after the first epoch that is not better.",
+        )
+    if not 0 <= wish.least < math.inf:
+        raise ComponentError(f"{kind}(least={wish.least!r}): wanted a number, 0 or more.")
 
 
 @dataclass(frozen=True)

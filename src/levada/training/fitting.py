@@ -38,7 +38,8 @@ def carry_out(
     whole one. Whoever has no `folder` saves nothing.
 
     Raises DataError for labels that nothing can be learnt from, ModelError for a network that does not fit what it is
-    fed, TrainingError for a loss that is no number or where memory ran out, `Stopped` if the run is being stopped.
+    fed, TrainingError for a loss that is no number, for a watched metric that never was one, and where memory or disk
+    ran out, `Stopped` if the run is being stopped.
     """
     import keras
     import tensorflow as tf
@@ -53,14 +54,20 @@ def carry_out(
         with precise(training.precision), strategy.scope() if strategy is not None else nullcontext():
             model = faults.built(training)
             feed = Feed(training, target, share, training.split, faults.is_bare(model))
+            given = None
             if not model.built:  # a network without keras.Input knows its shapes when it has seen some rows
-                model(next(iter(Feed(training, target, Share(), training.split, feed.bare).batches()))[0])
-            faults.check_fit(training, target, model)
+                answer: Any = model(next(iter(Feed(training, target, Share(), training.split, feed.bare).batches()))[0])
+                given = keras.tree.map_structure(lambda part: tuple(part.shape), answer)
+            faults.check_fit(training, target, model, given)
             model.optimizer.build(model.trainable_variables)  # otherwise the first step does it, in its slow trace
             if strategy is None:
                 _build_metrics(model, feed)
         return _trained(training, folder, strategy, share, hooks, feed, model)
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+    except (MemoryError, OSError, tf.errors.ResourceExhaustedError) as error:
+        if faults.is_of_disk(error):  # TensorFlow has one kind of error for both
+            raise faults.no_disk(training, folder, error) from error
+        if isinstance(error, OSError):
+            raise
         raise faults.no_memory(training, error) from error
 
 
@@ -73,7 +80,7 @@ def _trained(
     feed: Feed,
     model: Any,
 ) -> Outcome:
-    from levada.training.loop import Course, NotANumberError
+    from levada.training.loop import Course, NoMeasureError, NotANumberError
 
     checkpoints = Checkpoints(training.home) if training.home is not None else None
     course = Course(training, feed.steps, hooks.say, hooks.stopped, checkpoints if share.is_chief else None)
@@ -91,6 +98,7 @@ def _trained(
         "shuffle": False,
         "callbacks": [*(training.callbacks() if training.callbacks else []), *hooks.callbacks, course],
     }
+    judge = feed
     if training.validation:
         judge = Feed(
             replace(training, weight="", class_weights=None),
@@ -109,9 +117,11 @@ def _trained(
                 model.fit(data, **arguments)
         except NotANumberError as wrong:
             raise faults.no_number(training, feed, model, wrong.epoch, wrong.step, wrong.loss) from None
+        except NoMeasureError as wrong:
+            raise faults.no_measure(training, judge, str(wrong)) from None
     hooks.trained(model, course.epochs)
     course.finish()
-    notes += checkpoints.notes if checkpoints is not None else []
+    notes += [*course.notes, *(checkpoints.notes if checkpoints is not None else [])]
     outcome = Outcome(
         course.curves, course.epochs, course.best_epoch, first, feed.rows, notes=tuple(dict.fromkeys(notes))
     )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from levada.artifacts.examples import Examples
 from levada.artifacts.model import Model, Tensor
 from levada.context import Context
-from levada.errors import ComponentError
 from levada.training.cluster import VARIABLE
 from levada.training.description import Network, Plateau, Precision, Rows, StopEarly, Training
 from levada.training.news import Hooks, Outcome, Said
+from levada.training.options import check_options, check_sent
 
 if TYPE_CHECKING:
     import keras
@@ -59,7 +59,8 @@ def fit_keras(
 
     `network` is a function at the top level of a module, or a `functools.partial` of one: other processes can build it
     too. `inputs` says what it is fed, by name, dtype and shape. The label is float32 unless it is given as a Tensor;
-    with `classes`, which may be words, it is the place of its value among them. `weight` names a column that says how
+    with `classes`, which may be words, it is the place of its value among them: the network has a unit for each, or a
+    single sigmoid for two, which is the probability of the second. `weight` names a column that says how
     much each row counts; `class_weights` does it by the value of the label.
 
     The rows are shuffled anew in every epoch by the node's seed, or `seed`. A split whose batches take less than
@@ -88,8 +89,8 @@ def fit_keras(
         label=Tensor(label, "float32") if isinstance(label, str) else label,
         split=split,
         validation=validation or "",
-        batch_size=_at_least_one("batch_size", batch_size),
-        epochs=_at_least_one("epochs", epochs),
+        batch_size=batch_size,
+        epochs=epochs,
         seed=ctx.seed if seed is None else seed,
         classes=tuple(classes),
         weight=weight or "",
@@ -103,9 +104,11 @@ def fit_keras(
         start=start.path if start is not None else None,
         memory=memory,
     )
+    check_options(training, workers, devices)
     training = replace(training, home=ctx.kept_folder(f"training-{training.digest[:16]}"))
     model = ctx.output(Model)
-    if _at_least_one("workers", workers) > 1 or os.environ.get(VARIABLE):
+    if workers > 1 or os.environ.get(VARIABLE):
+        check_sent(training)
         reporter = Reporter(ctx, workers)
         outcome = _in_group(ctx, training, model.path, workers, reporter)
     else:
@@ -130,17 +133,9 @@ def _in_group(ctx: Context, training: Training, folder: Path, workers: int, repo
         return carry_out_in_group(training, folder, workers, supervision)
 
 
-def _at_least_one(name: str, value: int) -> int:
-    if value < 1:
-        raise ComponentError(f"fit_keras({name}={value}): wanted 1 or more.")
-    return value
-
-
 def _strategy(devices: str) -> Any:
     if devices == "one":
         return None
-    if devices != "all":
-        raise ComponentError(f"fit_keras(devices={devices!r}): wanted 'one' or 'all'.")
     import tensorflow as tf
 
     # On a machine without GPUs: all logical CPUs, of which there is one unless somebody has made more.

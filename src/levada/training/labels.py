@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,7 @@ def target_of(training: Training) -> Target:
     """
     examples = training.rows.examples()
     _check_rows(examples, training)
+    examples.check_columns(columns_of(training.inputs))
     label = training.label
     if training.weight:
         check_weight(examples, training.split, training.weight)
@@ -98,8 +100,9 @@ def target_of(training: Training) -> Target:
     target = Target(label, training.classes, training.weight)
     examples.check_columns(target.columns)
     counts, lowest, highest = look_at(examples, training.split, target)
-    if training.validation:
-        look_at(examples, training.validation, target, trains=False)
+    if training.validation:  # a class that only it has is measured too
+        _, least, most = look_at(examples, training.validation, target, trains=False)
+        lowest, highest = min(lowest, least), max(highest, most)
     weights = weights_of(training.class_weights, counts, training.split)
     return Target(label, training.classes, training.weight, weights, counts, lowest, highest)
 
@@ -200,11 +203,12 @@ def check_weight(examples: Examples, split: str, name: str) -> None:
     column = examples.table(split, [name]).column(0)
     if kind_of(column.type) != "numeric":
         raise DataError(f"weight '{name}' is {column.type}: wanted numbers.")
-    lowest = pc.min(column).as_py()
-    if column.null_count or lowest is None or not lowest >= 0:
+    bounds: Any = pc.min_max(column).as_py()
+    lowest, highest = bounds["min"], bounds["max"]
+    if column.null_count or lowest is None or not lowest >= 0 or not 0 < highest < math.inf:
         raise DataError(
-            f"weight '{name}' misses {column.null_count:,} values, and the least is {lowest}.",
-            hint="How much a row counts is a number from 0 on, in every row.",
+            f"weight '{name}' misses {column.null_count:,} values, and is {lowest} to {highest}.",
+            hint="How much a row counts is a number from 0 on, in every row, and not 0 in all.",
         )
 
 
@@ -217,11 +221,19 @@ def weights_of(wanted: Weights | None, counts: Mapping[Any, int], split: str) ->
     if wanted == "balanced":
         total = sum(counts.values())
         return {value: total / (len(counts) * count) for value, count in counts.items()}
-    given: Mapping[Any, float] = wanted  # pyright: ignore[reportAssignmentType]
+    if not isinstance(wanted, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        hint = did_you_mean(str(wanted), ["balanced"]) or 'class_weights="balanced", or {value: weight}.'
+        raise ComponentError(f"class_weights={wanted!r}: wanted 'balanced', or a weight by value.", hint=hint)
+    given: Mapping[Any, float] = wanted
     unknown = [value for value in given if value not in counts]
     if unknown:
         raise DataError(
             f"class_weights= names {unknown[0]!r}, which the label never is in split '{split}'.",
             hint=f"It is {', '.join(map(str, list(counts)[:SHOWN]))}.",
         )
+    for value, weight in given.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ComponentError(f"class_weights={{{value!r}: {weight!r}}}: wanted a number, 0 or more.")
+    if not any(given.get(value, 1.0) for value in counts):
+        raise ComponentError("class_weights= are 0 for all values: nothing would be learnt.")
     return dict(given)

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from levada.errors import ComponentError, Stopped, did_you_mean
+from levada.training import randomness
 from levada.training.checkpoints import Checkpoint, Checkpoints
 from levada.training.description import Plateau, StopEarly, Training
 from levada.training.news import Said
@@ -27,6 +28,14 @@ class NotANumberError(Exception):
     def __init__(self, epoch: int, step: int, loss: float) -> None:
         super().__init__(f"loss is {loss} at step {step + 1} of epoch {epoch + 1}")
         self.epoch, self.step, self.loss = epoch, step, loss
+
+
+class NoMeasureError(Exception):
+    """The metric that somebody watches is no number after an epoch (from 1), and was none before."""
+
+    def __init__(self, watcher: str, metric: str, epoch: int, value: float) -> None:
+        super().__init__(f"{watcher} watches '{metric}', which is {value} after epoch {epoch}")
+        self.metric, self.epoch, self.value = metric, epoch, value
 
 
 class Course(keras.callbacks.Callback):
@@ -98,6 +107,15 @@ class Course(keras.callbacks.Callback):
         """The epoch (from 1) whose weights the model ends with."""
         return self._early.best_epoch + 1 if self._early is not None and self.best is not None else self.epochs
 
+    @property
+    def notes(self) -> list[str]:
+        """What is no number, and from which epoch on."""
+        wrong = {
+            name: [place for place, value in enumerate(values, 1) if not math.isfinite(value)]
+            for name, values in self.curves.items()
+        }
+        return [f"{name} is {self.curves[name][at[0] - 1]} after epoch {at[0]}" for name, at in wrong.items() if at]
+
     def go_on_from(self, checkpoint: Checkpoint) -> bool:
         """Set the model to a checkpoint; False, and nothing is changed, if it is one of another network."""
         variables = self._variables()
@@ -110,6 +128,7 @@ class Course(keras.callbacks.Callback):
         if self._early is not None and checkpoint.state.get("early"):
             self._early.restore(checkpoint.state["early"])
             self.best = best or None
+        randomness.go_to(checkpoint.state.get("random"))
         if self._plateau is not None and checkpoint.state.get("plateau"):
             self._plateau.restore(checkpoint.state["plateau"])
         return True
@@ -130,6 +149,7 @@ class Course(keras.callbacks.Callback):
     def _watch(self, early: Patience, epoch: int, logs: dict[str, float]) -> None:
         wanted = self._training.stop_early
         assert wanted is not None
+        self._check_measured(early, wanted, epoch, logs)
         if early.look(epoch, logs[_metric(self._training, wanted)]) and wanted.restore:
             self.best = [variable.numpy() for variable in self.model.variables]
         if early.is_over:
@@ -138,11 +158,20 @@ class Course(keras.callbacks.Callback):
     def _flatten(self, plateau: Patience, epoch: int, logs: dict[str, float]) -> None:
         wanted = self._training.plateau
         assert wanted is not None
+        self._check_measured(plateau, wanted, epoch, logs)
         plateau.look(epoch, logs[_metric(self._training, wanted)])
         if plateau.is_over:
             optimizer = self._optimizer()
             optimizer.learning_rate = max(float(optimizer.learning_rate) * wanted.factor, wanted.lowest)
             plateau.waited = 0
+
+    def _check_measured(
+        self, patience: Patience, wish: StopEarly | Plateau, epoch: int, logs: dict[str, float]
+    ) -> None:
+        """Raise NoMeasureError where waiting is in vain: what never was a number cannot get better."""
+        name = _metric(self._training, wish)
+        if patience.best is None and not math.isfinite(logs[name]):
+            raise NoMeasureError(type(wish).__name__, name, epoch + 1, logs[name])
 
     def _optimizer(self) -> Any:
         optimizer = self.model.optimizer
@@ -186,6 +215,7 @@ class Course(keras.callbacks.Callback):
             "curves": self.curves,
             "early": self._early.state if self._early else None,
             "plateau": self._plateau.state if self._plateau else None,
+            "random": randomness.place(),
         }
 
 

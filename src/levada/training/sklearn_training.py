@@ -13,6 +13,7 @@ from levada.errors import ComponentError, ModelError
 from levada.models.feed import arrays_of
 from levada.models.sklearn_export import save_sklearn
 from levada.models.tensors import columns_of
+from levada.signature import definition
 from levada.training.description import Network
 from levada.training.labels import Target, check_weight, look_at, weights_of
 
@@ -70,7 +71,11 @@ def fit_sklearn(
     model = _seeded(_made(estimator), ctx.seed if seed is None else seed)
     ctx.progress(0, 1, f"{table.num_rows:,} rows")
     features, labels = _features(tensors, table), _labels(table, label)
-    model.fit(features, *labels, **_weights(model, table, weight, weights_of(class_weights, counts, split), label))
+    weights = _weights(model, table, weight, weights_of(class_weights, counts, split), label)
+    try:
+        model.fit(features, *labels, **weights)
+    except (ValueError, TypeError) as error:
+        raise _misfit(estimator, model, label, error) from error
     curves = _curves(model)
     for name, values in curves.items():
         for step, value in enumerate(values, 1):
@@ -109,6 +114,20 @@ def _made(estimator: Callable[[], Any]) -> Any:
             hint="return make_pipeline(StandardScaler(), LogisticRegression())",
         )
     return made
+
+
+def _misfit(estimator: Callable[[], Any], model: Any, label: str | None, error: Exception) -> ModelError:
+    """Return the error for what an estimator did not take."""
+    from sklearn.base import is_classifier
+
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = lines[0] if lines else type(error).__name__
+    hint = f"A classifier tells words or whole numbers apart; for '{label}' as a number take a regressor."
+    return ModelError(
+        f"{type(model).__name__} cannot be fitted on this: {said}",
+        where=definition(Network.of(estimator).function),
+        hint=hint if is_classifier(model) and "label type" in said else "",
+    )
 
 
 def _seeded(model: Any, seed: int) -> Any:

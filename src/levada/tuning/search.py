@@ -55,7 +55,8 @@ def search_of(component: Any, space: Any, goal: Any, trials: Any, prune: bool) -
     except LevadaError as error:
         raise type(error)(f"tune({component.name}, ...): {error.message}", hint=error.hint) from None
     check_space(component.name, component.signature, found)
-    return Search(component, found, goals, trials, prune)
+    wanted = component.signature.parameters
+    return Search(component, {name: each.as_wanted(wanted[name]) for name, each in found.items()}, goals, trials, prune)
 
 
 def check_space(name: str, signature: Signature, space: Mapping[str, Range]) -> None:
@@ -74,8 +75,9 @@ def check_space(name: str, signature: Signature, space: Mapping[str, Range]) -> 
         wanted = signature.parameters[parameter]
         for value in found.ends():
             check_type(label, wanted, value, None)
-        if isinstance(found, Between) and found.step is not None and found.is_whole:
-            check_type(label, int, found.step, None)
+        kind = found.as_wanted(wanted)
+        if isinstance(kind, Between) and kind.step is not None and kind.is_whole:
+            check_type(label, int, kind.step, None)
 
 
 def ensure_named(component: Component[..., Any]) -> str:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 from levada.errors import ParameterError, WiringError
 
@@ -25,8 +25,9 @@ MOST = 10_000
 class Between:
     """Numbers from `low` to `high`, both included; made by `between`.
 
-    Whole numbers if both ends are. `step` is how far they are apart (None: any, or 1 for whole numbers); with `log`
-    each order of magnitude is as likely as the next.
+    Whole numbers if both ends are, as for a parameter that is an `int`; `as_wanted` gives those of another one.
+    `step` is how far they are apart (None: any, or 1 for whole numbers); with `log` each order of magnitude is as
+    likely as the next.
     """
 
     low: float
@@ -47,6 +48,13 @@ class Between:
             return False
         steps = (value - self.low) / self.step if self.step else 0.0
         return math.isclose(steps, round(steps), abs_tol=1e-9)
+
+    def as_wanted(self, annotation: Any) -> Between:
+        """Return these as the numbers of a parameter: with fractions, where it is a `float`."""
+        kinds = (annotation, *get_args(annotation))
+        return (
+            replace(self, low=float(self.low), high=float(self.high)) if float in kinds and int not in kinds else self
+        )
 
     def ends(self) -> tuple[Any, ...]:
         """Return values that stand for all, to be held against an annotation."""
@@ -76,6 +84,10 @@ class OneOf:
         """Whether a value is one of these."""
         return any(type(choice) is type(value) and choice == value for choice in self.choices)
 
+    def as_wanted(self, annotation: Any) -> OneOf:
+        """Return these: choices are what was said."""
+        return self
+
     def ends(self) -> tuple[Any, ...]:
         """Return values that stand for all, to be held against an annotation."""
         return self.choices
@@ -93,7 +105,7 @@ Range = Between | OneOf
 
 
 def between(low: float, high: float, *, step: float | None = None, log: bool = False) -> Between:
-    """Numbers from `low` to `high`, both included: whole ones for an `int` parameter, if both ends are whole.
+    """Numbers from `low` to `high`, both included: whole ones for an `int` parameter, others for a `float`.
 
     `step` is how far they are apart. With `log` small and large ones are tried alike: for a learning rate, say. Raises
     ParameterError for ends in the wrong order, for `log` from 0 or below, and for `log` with a `step`.
