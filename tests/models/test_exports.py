@@ -121,6 +121,10 @@ def test_lookups_are_data_beside_the_graph_and_are_served_with_it(
     (tmp_path / "model.onnx").write_bytes(files["model.onnx"].read_bytes())
     with pytest.raises(ModelError, match=r"has no lookups\.json"):
         files_served(tmp_path)
+    text = (model.path / "model.json").read_text()
+    (tmp_path / "model.json").write_text(text.replace("lookups.json", "../lookups.json"))
+    with pytest.raises(ModelError, match="no file beside the graph"):
+        files_served(tmp_path)
 
 
 @pytest.mark.parametrize("format_", ["litert", "onnx"])

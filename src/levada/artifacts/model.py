@@ -153,6 +153,9 @@ class ModelDocument:
     def from_json(form: Mapping[str, Any]) -> ModelDocument:
         if form["format"] not in FORMATS:
             raise ModelError(f"the format {form['format']} is not one of {', '.join(FORMATS)}.")
+        lookups = form.get("lookups", "")
+        if "/" in lookups or "\\" in lookups or lookups.startswith("."):
+            raise ModelError(f"the lookups {lookups!r} are no file beside the graph.")
         return ModelDocument(
             form["format"],
             form["entry"],
@@ -160,7 +163,7 @@ class ModelDocument:
             tuple(Tensor.from_json(item) for item in form["outputs"]),
             form["fingerprint"],
             form["framework"],
-            form.get("lookups", ""),
+            lookups,
             form.get("quantization", ""),
             form.get("differences", {}),
             form.get("compared", 0),

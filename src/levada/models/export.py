@@ -75,6 +75,12 @@ def export_keras(
     allowed = tolerance if tolerance is not None else None if quantize else TOLERANCE
     if allowed is None:
         found = differences(given, wanted)
+        strange = next((name for name, difference in found.items() if difference == float("inf")), None)
+        if strange is not None:
+            raise ModelError(
+                f"the {format} export gives no number in '{strange}' for rows of which the network gives one.",
+                hint=f"Quantize it otherwise than by {quantize}, or not.",
+            )
     else:
         found = check_answers(given, wanted, allowed, f"the {format} export")
     out.describe(replace(out.document, differences=found, compared=count_rows(rows)))
