@@ -45,11 +45,12 @@ class Predictor:
         return {tensor.name: np.concatenate([part[tensor.name] for part in parts]) for tensor in self.document.outputs}
 
 
-def load_predictor(folder: Path) -> Predictor:
+def load_predictor(folder: Path | str) -> Predictor:
     """Return the model of a folder that has a `model.json`: an artifact's, or a served version's.
 
     Raises ModelError if it cannot be loaded, or if the library that runs it is not installed.
     """
+    folder = Path(folder)
     document = ModelDocument.read(folder)
     load = _load_onnx if document.format == "onnx" else _SavedModel
     try:

@@ -56,9 +56,13 @@ class StudyReport:
         return [(name, shown_value(self.study.best["metrics"][name])) for name in self.study.metrics]
 
     @property
-    def importance(self) -> list[tuple[str, float]]:
-        """How much each parameter matters, the most first."""
-        return sorted(self.study.importance.items(), key=lambda pair: -pair[1])
+    def importance(self) -> list[tuple[str, list[tuple[str, float]]]]:
+        """How much each parameter matters for each goal, the most first: a heading, and the shares."""
+        several = len(self.study.goals) > 1
+        return [
+            (f"what matters for {metric}" if several else "what matters", sorted(shares.items(), key=lambda pair: -pair[1]))
+            for metric, shares in self.study.importance.items()
+        ]
 
     def pictures(self) -> list[tuple[str, str, Html]]:
         """Return pictures of all trials: a heading, what it says, the picture."""
@@ -254,8 +258,7 @@ def _in_pictures(study: StudyDocument) -> list[Doc]:
     return [trial for trial in study.trials if trial["number"] in kept]
 
 
-def importance_table(importance: Sequence[tuple[str, float]]) -> Html:
+def importance_table(heading: str, importance: Sequence[tuple[str, float]]) -> Html:
     """Return how much each parameter matters, as bars."""
-    return html.table(
-        (), [(html.code(name), html.share(share, width=160), f"{share:.0%}") for name, share in importance]
-    )
+    rows = [(html.code(name), html.share(share, width=160), f"{share:.0%}") for name, share in importance]
+    return html.table((heading, "", ""), rows)

@@ -35,7 +35,7 @@ class Outcome:
     trials: tuple[Trial, ...]
     chosen: Trial
     front: tuple[int, ...]
-    importance: dict[str, float]
+    importance: dict[str, dict[str, float]]
     notes: tuple[str, ...]
     goal: Goal
 
