@@ -142,7 +142,7 @@ def test_weights_count_or_are_refused(workshop: Workshop, examples: Examples) ->
 
 
 def test_what_does_not_fit_is_refused(workshop: Workshop, examples: Examples) -> None:
-    with pytest.raises(DataError, match="label 'word' misses"):
+    with pytest.raises(DataError, match=r"label 'word' misses(?s:.*)\]\)\.kept"):
         fitted(workshop, examples, scaled, label="word")
     with pytest.raises(ComponentError, match="a matrix and something beside it"):
         fitted(workshop, examples, scaled, inputs=(*MATRIX, Tensor("x", "float32")))

@@ -145,4 +145,6 @@ def _table(document: StudyDocument) -> dict[str, Json]:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(getattr(value, "name", value))
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    return str(getattr(value, "name", value))

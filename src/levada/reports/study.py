@@ -21,6 +21,7 @@ MOST_CURVES = 100
 MOST_ROWS = 200
 """Trials in the table."""
 
+_CURVES_SAID = "{} on the way; grey are trials that were stopped as hopeless, a dot is one that said a single value."
 _SPREAD = 30.0
 
 Doc = dict[str, Any]
@@ -60,7 +61,10 @@ class StudyReport:
         """How much each parameter matters for each goal, the most first: a heading, and the shares."""
         several = len(self.study.goals) > 1
         return [
-            (f"what matters for {metric}" if several else "what matters", sorted(shares.items(), key=lambda pair: -pair[1]))
+            (
+                f"what matters for {metric}" if several else "what matters",
+                sorted(shares.items(), key=lambda pair: -pair[1]),
+            )
             for metric, shares in self.study.importance.items()
         ]
 
@@ -72,7 +76,7 @@ class StudyReport:
             found.append(("What can be had at once", "The line joins trials that none beats.", trade(study, shown)))
         curve = curves(study)
         if curve is not None:
-            found.append(("Curves", f"{metric} on the way; grey are trials that were stopped as hopeless.", curve))
+            found.append(("Curves", _CURVES_SAID.format(metric), curve))
         return found
 
     def slices(self) -> list[Html]:
@@ -182,9 +186,9 @@ def curves(study: StudyDocument) -> Html | None:
     for trial in study.trials:
         points = [(float(step), float(value)) for step, value, _ in trial.get("curves", {}).get(metric, [])]
         points = [point for point in points if math.isfinite(point[1])]
-        if len(points) > 1:
+        if points:
             drawn.append((trial, points))
-    if not drawn:
+    if not any(len(points) > 1 for _, points in drawn):
         return None
     drawn = drawn[-MOST_CURVES:]
     x = Axis.of("step", [step for _, points in drawn for step, _ in points], whole=True)
@@ -198,8 +202,14 @@ def curves(study: StudyDocument) -> Html | None:
             2.6 if trial["number"] == study.chosen else 1.2,
         )
         for trial, points in drawn
+        if len(points) > 1
     ]
-    return Plot(f"{metric} on the way, of {len(drawn)} trials", x, y, lines=lines).draw()
+    marks = [
+        Mark(step, min(max(value, y.low), y.high), _said(study, trial), GREY, hollow=trial["state"] != "done")
+        for trial, ((step, value), *others) in drawn
+        if not others
+    ]
+    return Plot(f"{metric} on the way, of {len(drawn)} trials", x, y, marks, lines).draw()
 
 
 def _mark(
