@@ -106,7 +106,7 @@ def of_gaps() -> Any:
 
 @pytest.mark.parametrize("estimator", [gradients, of_gaps])
 def test_the_dtypes_of_the_inputs_are_those_that_are_served(workshop: Workshop, estimator: Any) -> None:
-    """A whole-number column with gaps, declared as float32, beside one that stays whole: for an estimator of a matrix."""
+    """A column of whole numbers with gaps, declared as float32, beside one that stays whole: of both a matrix."""
     built = pa.array([None if row % 7 == 0 else 1900 + row for row in range(80)], pa.int64())
     table = pa.table({"built": built, "rooms": [row % 5 for row in range(80)], "price": [row / 3 for row in range(80)]})
     inputs = (Tensor("built", "float32"), Tensor("rooms", "int64"))

@@ -1,8 +1,8 @@
 """A starter project, as templates: `starter()` lays it out in a folder.
 
 The files beside this one are the project's, with `.in` behind their names. `$name`, `$package` stand for the
-project's name and its package, `$run` and `$ui` for commands as wide as each other; a folder or file that is called `package` for the latter; `github` and `gitignore` get
-their dots.
+project's name and its package, `$run` and `$ui` for commands as wide as each other; a folder or file that is called
+`package` for the package; `github` and `gitignore` get their dots.
 """
 
 from __future__ import annotations
