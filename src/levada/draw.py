@@ -43,7 +43,8 @@ class Drawing:
         """
         path = "/".join((*self.scope, name))
         if path in self.taken and explicit and not self.run:
-            raise WiringError(f"there is already a node '{path}'.", where=position, hint="Choose another name=.")
+            hint = f"Give this one another before it is called: ....with_options(name='{name}_2')(...)."
+            raise WiringError(f"there is already a node '{path}'.", where=position, hint=hint)
         chosen, count = path, 1
         while chosen in self.taken:
             count += 1

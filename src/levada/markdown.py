@@ -8,11 +8,14 @@ _GAP = "&emsp;"
 
 
 def escaped(text: object) -> str:
-    """Return text on one line that is not taken for Markdown or HTML."""
+    """Return text on one line that is not taken for Markdown or HTML.
+
+    A `<` is an entity, since not every renderer (MLflow's) knows a backslash before it.
+    """
     flat = " ".join(str(text).split())
-    for char in "\\`*_[]<>|":
+    for char in "\\`*_[]>|":
         flat = flat.replace(char, f"\\{char}")
-    return flat
+    return flat.replace("<", "&lt;")
 
 
 def code(text: str) -> str:

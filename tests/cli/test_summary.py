@@ -26,6 +26,51 @@ def judge(ctx: Context, *, reasons: int) -> Verdict:
     return verdict
 
 
+@component(requires="verdict")
+def serve(ctx: Context, verdict: Verdict) -> Artifact:
+    return ctx.output(Artifact)
+
+
+@component
+def announce(ctx: Context, served: Artifact) -> None:
+    """Wait for what is served."""
+
+
+def test_each_node_that_was_skipped_is_told_with_the_gate_that_closed_on_it(tmp_path: Path) -> None:
+    def judged() -> None:
+        announce(serve(judge(reasons=1)))
+        serve.with_options(name="serve_net")(judge.with_options(name="judge_net")(reasons=2))
+
+    outcome = run(Request(plan_of(judged, name="judged"), Store(tmp_path / "store"), tmp_path, one_code, {}))
+    console = Console(file=io.StringIO(), width=120)
+    show_summary(outcome, console, "levada run judged", [], "1a2b")
+    assert (
+        "  skipped     serve, announce: judge closed the gate: reason 1\n"
+        "              serve_net: judge_net closed the gate: reason 1\n"
+    ) in console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@component
+def measure(ctx: Context) -> Artifact:
+    """Make a table with a name that is too long for a terminal."""
+    made = ctx.output(Artifact)
+    row = [f"mae, {'a very long name ' * 4}(612 rows)", 0.8231, "[0.812, 0.834]"]
+    made.properties["table"] = {"title": "eval", "columns": ["", "this model", "95 % interval"], "data": [row]}
+    return made
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_table_keeps_its_numbers_whole_however_narrow_the_terminal(is_terminal: bool, tmp_path: Path) -> None:
+    outcome = run(Request(plan_of(measure, name="m"), Store(tmp_path / "store"), tmp_path, one_code, {}))
+    console = Console(file=io.StringIO(), width=60, force_terminal=is_terminal, color_system=None)
+    show_summary(outcome, console, "levada run m", [], "1a2b")
+    lines = console.file.getvalue().splitlines()  # pyright: ignore[reportAttributeAccessIssue]
+    (row,) = (line for line in lines if line.startswith("  mae"))
+    assert row.endswith("       0.823  [0.812, 0.834]")
+    assert ("…" in row, len(row)) == ((True, 60) if is_terminal else (False, 113))
+    assert "  eval" in lines  # and no blanks behind it
+
+
 @pytest.mark.parametrize(("reasons", "left_out"), [(1, 0), (SHOWN_REASONS, 0), (SHOWN_REASONS + 1, 0), (40, 32)])
 def test_a_gate_says_its_first_reasons_and_how_many_more_there_are(reasons: int, left_out: int, tmp_path: Path) -> None:
     """One more than are shown takes no more room than saying so."""

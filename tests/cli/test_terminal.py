@@ -116,6 +116,8 @@ def test_the_live_table_has_a_line_a_node() -> None:
 def test_a_metric_that_the_message_names_is_not_said_twice() -> None:
     view = NodeView("train", message="epoch 2/4 · loss 0.49", metrics={"loss": 0.512, "val_loss": 0.6})
     assert view.said == "epoch 2/4 · loss 0.49 · val_loss 0.6"
+    view.message = "epoch 2/4 · val_loss 0.55"  # the places of metrics do not change
+    assert view.said == "epoch 2/4 · loss 0.512 · val_loss 0.55"
 
 
 def test_the_last_picture_of_a_killed_run_has_nothing_that_runs() -> None:

@@ -115,14 +115,17 @@ def test_an_onnx_graph_that_no_table_fits_is_refused(workshop: Workshop, made: A
     assert said in fault(workshop, "m.onnx")
 
 
-def test_a_cut_off_onnx_file_and_wrong_names_are_told(workshop: Workshop) -> None:
+def test_a_cut_off_onnx_file_and_wrong_names_are_told(workshop: Workshop, examples: Examples) -> None:
     content = graph().SerializeToString()
     (workshop.root / "cut.onnx").write_bytes(content[: len(content) // 2])
     assert "cut.onnx is not a whole ONNX model: " in fault(workshop, "cut.onnx")
     (workshop.root / "m.onnx").write_bytes(content)
     assert "no such input.\nIt has x." in fault(workshop, "m.onnx", columns={"features": ["a", "b"]})
     assert "3 columns, and the input takes [2] a row" in fault(workshop, "m.onnx", columns={"x": ["a", "b", "n"]})
-    assert "classes= has 3, and no output gives 3 numbers a row (y [-1])" in fault(workshop, "m.onnx", classes=["p", "q", "r"])
+    said = fault(workshop, "m.onnx", examples)
+    assert "input 'x' of the model takes 2 numbers a row, and the examples have no column of that name." in said
+    assert "import_model(columns={'x': [...]})" in said
+    assert "no output gives 3 numbers a row (y [-1])" in fault(workshop, "m.onnx", classes=["p", "q", "r"])
     assert "Did you mean m.onnx?" in fault(workshop, "n.onnx")
 
 
@@ -257,6 +260,9 @@ def test_a_keras_file_becomes_a_saved_model_of_the_same_answers(
     model: Model = workshop.call(import_model, examples, files=model_files("m.keras"), output="probability")
     assert [tensor.name for tensor in model.document.outputs] == ["probability"]
     np.testing.assert_allclose(model.load().predict(ROWS)["probability"], answers(network), atol=1e-6)
+    assert "no such input.\nIt has a, b." in fault(workshop, "m.keras", columns={"X": ["a", "b"]})
+    assert "says what a is made of, and not b." in fault(workshop, "m.keras", columns={"a": ["a"]})
+    assert "2 columns, and the input takes [1] a row" in fault(workshop, "m.keras", columns={"a": ["a", "b"]})
     again: Model = workshop.call(import_model, files=model_files("m.keras"), output="probability")
     assert again.fingerprint == model.fingerprint
 

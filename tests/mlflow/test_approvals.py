@@ -82,6 +82,10 @@ def test_what_waits_goes_on_in_the_next_run_once_a_person_has_said_so(
     assert promotion.reason.startswith("approved by Ana: after looking at JFK (tag approval of version 1, read 20")
     assert promotion.reason.endswith("; auc 0.681 is at least 0.6")
 
+    shown = runs_of(client, "approved")[-1].data  # what it was judged by in the first run
+    assert shown.tags["levada.verdict"] == "went live: auc 0.681 (nothing live to compare with)"
+    assert shown.metrics["auc"] == 0.681
+
     # A model is approved once; another one wants a word of its own.
     assert run_plan(plan_of(approved, to=str(folder)), store, uri)[0].exit_code == 0
     other, _ = run_plan(plan_of(approved, to=str(folder), seed=2), store, uri)

@@ -30,7 +30,7 @@ def test_a_run_of_a_thousand_nodes_says_how_many_rows_were_left_out() -> None:
     assert "more nodes" in text
     assert "1000 nodes: 1000 ran in 4 min 05 s." in text
     assert text.splitlines()[-1].startswith("plan `")
-    assert "<script>" not in text.replace("\\<script\\>", "")
+    assert "<script>" not in text
 
 
 def test_a_version_with_many_slices_stays_within_its_page_and_says_so() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from levada.artifacts import Model
 from levada.errors import ModelError
-from levada.models import Tensor, save_sklearn
+from levada.models import Tensor, load_predictor, save_sklearn
 from tests.models.workshop import Workshop
 
 pytest.importorskip("skl2onnx")
@@ -60,7 +60,8 @@ def test_a_regression_gives_a_scalar_a_row(workshop: Workshop) -> None:
     estimator = LinearRegression().fit(features, features[:, 0] * 3 - features[:, 1])
     model = saved(workshop, estimator, rows, columns=COLUMNS)
     assert model.document.outputs == (Tensor("prediction", "float32"),)
-    np.testing.assert_allclose(model.load().predict(rows)["prediction"], estimator.predict(features), atol=1e-5)
+    loaded = load_predictor(str(model.path))  # a path in words is one, too
+    np.testing.assert_allclose(loaded.predict(rows)["prediction"], estimator.predict(features), atol=1e-5)
 
 
 def frame() -> pd.DataFrame:
@@ -132,3 +133,9 @@ def test_nothing_is_accepted_unseen(workshop: Workshop) -> None:
         saved(workshop, estimator, rows.slice(0, 0), columns=COLUMNS)
     with pytest.raises(ModelError, match="nothing names its columns"):
         saved(workshop, estimator, rows)
+    scalars = [Tensor("b", "float32"), Tensor("a", "float32")]
+    with pytest.raises(ModelError, match=r"inputs= and columns=\."):
+        saved(workshop, estimator, rows, inputs=scalars, columns=COLUMNS)
+    named = LogisticRegression().fit(rows.to_pandas(), labels)
+    with pytest.raises(ModelError, match=r"was fitted on a, b, and inputs= are b, a\."):
+        saved(workshop, named, rows, inputs=scalars)

@@ -52,7 +52,7 @@ def document(trials: int = 30, *, goals: int = 2) -> StudyDocument:
         trials=made,
         chosen=best,
         front=[best],
-        importance={"rate": 0.7, "units": 0.3},
+        importance={"auc": {"rate": 0.7, "units": 0.3}, "size": {"units": 1.0, "rate": 0.0}},
         notes=[f"It goes on with {EVIL}."],
         forms={name: encode(found) for name, found in SPACE.items()},
     )
@@ -65,7 +65,15 @@ def test_a_page_has_all_trials_and_nothing_in_it_becomes_markup() -> None:
     assert "<script>document" not in page and "<img" not in page
     assert page.count("<svg") == 3 + len(SPACE)  # history, what can be had at once, curves, and one a parameter
     assert "http" not in page.split("<body>")[1]
-    for said in ("Best: trial", "0.7", "0.001 to 0.5 (log)", "pruned after step 1", f"failed: ValueError: {EVIL}"):
+    for said in (
+        "Best: trial",
+        "what matters for auc",
+        "what matters for size",
+        "0.7",
+        "0.001 to 0.5 (log)",
+        "pruned after step 1",
+        f"failed: ValueError: {EVIL}",
+    ):
         assert said in read, said
     assert page.count('<tr class="') == len(study.trials)
     assert len(page) < 120_000

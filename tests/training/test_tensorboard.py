@@ -13,12 +13,17 @@ from typing import Any
 
 import pytest
 
+from levada import Context, component
+from levada.cli.tensorboard import makers_of
+from levada.history import History
 from levada.journal import Journal
 from levada.lease import begin
+from levada.run import Request, run
 from levada.store import Store
 from levada.tensorboard.event_files import EventFiles
 from levada.tensorboard.pages import without_tensorflow
 from tests.command import LEVADA, levada
+from tests.inline import one_code, plan_of
 
 pytest.importorskip("tensorboard")
 RUN = "20261126-100000-abcd"
@@ -59,6 +64,21 @@ def test_curves_become_event_files_as_the_journal_grows(tmp_path: Path) -> None:
     assert points(tmp_path / "board")[f"flights/{RUN}/part/train:loss"] == [(1, 0.5), (2, 0.25)]
     assert points(tmp_path / "board")[f"flights/{RUN}/each/______x:loss"] == [(1, 1.0)]
     assert files.points == 4
+
+
+@component
+def learn(ctx: Context) -> None:
+    ctx.metric("loss", 0.5, step=1)
+
+
+def test_the_curves_of_a_cached_node_are_those_of_the_run_that_made_it(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    first, second = (run(Request(plan_of(learn, name="learnt"), store, tmp_path, one_code, {})) for _ in range(2))
+    history = History(store)
+    assert [(node, maker.id) for node, maker in makers_of(history.find(second.run_id), history)] == [
+        ("learn", first.run_id)
+    ]
+    assert list(makers_of(history.find(first.run_id), history)) == []
 
 
 @pytest.fixture

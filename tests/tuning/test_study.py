@@ -78,8 +78,9 @@ def test_the_first_trial_has_the_defaults_and_the_best_is_chosen(whole: tuple[Re
     assert isinstance(parameters.values["shape"], Shape)
     assert result.metrics["score"] == max(done)
     assert f"12 trials, {12 - len(done)} pruned · score {max(done):.4g} with x" in result.summary
-    assert set(found.importance) == {"x", "shape"}
-    assert sum(found.importance.values()) == pytest.approx(1)
+    assert set(found.importance) == {"score"}
+    assert set(found.importance["score"]) == {"x", "shape"}
+    assert sum(found.importance["score"].values()) == pytest.approx(1)
 
 
 def test_hopeless_trials_are_stopped_by_what_a_component_reports_anyway(whole: tuple[Result, Store]) -> None:
@@ -263,6 +264,7 @@ def test_if_the_first_trials_fail_alike_the_others_are_not_tried(tmp_path: Path)
     assert result.failure.type == "TuningError"
     assert "the first 3 trials failed in the same way" in result.failure.message
     assert "3 x ValueError: x is too large" in result.failure.message
+    assert "      by far\n" in result.failure.message  # what stands below the first line: a hint, say
     assert "toys.py" in result.failure.message and "raise ValueError" in result.failure.message
     assert "The first was x 3, shape FLAT." in result.failure.message
 
@@ -287,6 +289,8 @@ def test_of_several_goals_one_trial_is_chosen_within_what_may_be_given_up(tmp_pa
     assert found.best["searched"] == {"x": 1.0, "size": 10}
     assert [found.trials[number]["searched"] for number in found.front] == [{"x": 1.0, "size": 10}]
     assert result.metrics["size"] == 10
+    by_score, by_size = (found.importance[name] for name in ("score", "size"))
+    assert by_score["x"] > 0.9 and by_size["size"] > 0.9
     assert not any(trial["state"] == "pruned" for trial in found.trials)
 
 

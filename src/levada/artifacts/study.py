@@ -26,7 +26,8 @@ class StudyDocument:
     forms. `goals` are what a trial was judged by: `{"metric", "higher", "within"}`. Of `trials` each has `number`,
     `state` ("done", "pruned", "failed"), `searched` (its values, as JSON forms), `metrics`, `curves` (`[step, value,
     milliseconds]`), `began` (milliseconds since 1970), `seconds`, `made_in` (a run), and `why` it failed. `chosen` is
-    the number of the best trial, `front` are those that none beats, `importance` the share of each parameter.
+    the number of the best trial, `front` are those that none beats, `importance`
+    the share that each parameter has in a goal, by the goal's metric.
     """
 
     component: str
@@ -35,7 +36,7 @@ class StudyDocument:
     trials: list[dict[str, Any]]
     chosen: int
     front: list[int]
-    importance: dict[str, float] = field(default_factory=dict[str, float])
+    importance: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     notes: list[str] = field(default_factory=list[str])
     forms: dict[str, Json] = field(default_factory=dict[str, Json])
 
@@ -75,7 +76,7 @@ class Study(Artifact):
         trials: Sequence[Mapping[str, Any]],
         chosen: int,
         front: Sequence[int],
-        importance: Mapping[str, float],
+        importance: Mapping[str, Mapping[str, float]],
         notes: Sequence[str],
         forms: Mapping[str, Json],
     ) -> None:
@@ -87,7 +88,7 @@ class Study(Artifact):
             [dict(trial) for trial in trials],
             chosen,
             list(front),
-            dict(importance),
+            {metric: dict(shares) for metric, shares in importance.items()},
             list(notes),
             dict(forms),
         )
@@ -144,4 +145,6 @@ def _table(document: StudyDocument) -> dict[str, Json]:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(getattr(value, "name", value))
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    return str(getattr(value, "name", value))

@@ -43,11 +43,12 @@ def approval(
     decision = decided.on(fingerprint) if decided is not None else None
     if decision is None:
         asked = f"{name} waits for {f'approval by {by}' if by else 'approval'}{f': {question}' if question else ''}"
+        end = "" if asked[-1] in ".?!" else "."
         ctx.registry.ask_approval(name, fingerprint, by, question, ctx.run_id)
         return _closed(
             ctx,
             blessing,
-            f"{asked}. In MLflow give its version the alias approved, or a tag approval = approved; then run again",
+            f"{asked}{end} In MLflow give its version the alias approved, or a tag approval = approved; then run again",
             f"waits for {by or 'approval'}",
         )
     who = f" by {decision.by}" if decision.by else ""

@@ -94,6 +94,13 @@ def _rows(examples: Examples | None, split: str | None, files: ModelFiles) -> An
 
 
 def _ask(model: Model, rows: Any) -> int:
+    for tensor in model.document.inputs:
+        if len(tensor.shape) == 2 and not tensor.columns and tensor.name not in rows.schema.names:
+            raise ModelError(
+                f"input '{tensor.name}' of the model takes {tensor.row_size} numbers a row, and the examples have no "
+                "column of that name.",
+                hint=f"Say which columns it is made of: import_model(columns={{'{tensor.name}': [...]}}).",
+            )
     try:
         model.load().predict(rows)
     except ModelError:

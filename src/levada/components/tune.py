@@ -15,7 +15,7 @@ from levada.parameters import Parameters
 from levada.stand_in import stand_in
 from levada.tuning.goals import Goal
 from levada.tuning.search import Search, ensure_named, search_of
-from levada.tuning.space import Range, shown
+from levada.tuning.space import Range, shown, shown_value
 from levada.tuning.tuning import Tuning
 from levada.values import encode
 
@@ -122,7 +122,7 @@ def _made(ctx: Context, search: Search, found: Outcome) -> Tuned:
         ctx.metric(state, counts[state])
     for name in search.metrics:
         ctx.metric(name, found.chosen.metrics[name])
-    values = " · ".join(f"{name} {found.chosen.metrics[name]:.4g}" for name in search.metrics)
+    values = " · ".join(f"{name} {shown_value(found.chosen.metrics[name])}" for name in search.metrics)
     said = [
         f"{len(found.trials)} trials",
         *(f"{counts[state]} {state}" for state in ("pruned", "failed") if counts[state]),

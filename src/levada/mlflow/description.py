@@ -43,7 +43,8 @@ def verdict(story: Story) -> str:
         gates = [f"{node}: {why}" if why else node for node, why in story.closed_gates()]
         return " · ".join(part for part in (f"closed by {gates[0]}" if gates else "closed", numbers) if part)
     waits = [f"the push to {record.properties.get('destination')} is pending" for _, record in story.pending_pushes()]
-    said = [f"{'open: ' if _blessed(story) else ''}{numbers}" if numbers else "finished", *waits]
+    word = "open: " if _blessed(story) else "went live: " if story.judged_before else ""
+    said = [f"{word}{numbers}" if numbers else "finished", *waits]
     return " · ".join(said)
 
 
@@ -61,7 +62,7 @@ def _blessed(story: Story) -> bool:
 
 def _key_numbers(story: Story) -> str:
     """Return the first metric of the last candidate, against the model that it was judged against."""
-    events = [event for _, event in story.candidates()]
+    events = [event for _, event in story.candidates()] or story.judged_before
     return against_baseline(events[-1]) if events else ""
 
 

@@ -116,7 +116,10 @@ def node_params(node: NodeStory) -> dict[str, str]:
 
 
 def run_metrics(story: Story) -> list[Metric]:
-    """Return the final metrics of all nodes as the run's: `train/loss`. Candidates give theirs plain names."""
+    """Return the final metrics of all nodes as the run's: `train/loss`. Candidates give theirs plain names.
+
+    Those of this run's own candidates are logged with their versions.
+    """
     from mlflow.entities import Metric
 
     found = {
@@ -124,7 +127,9 @@ def run_metrics(story: Story) -> list[Metric]:
         for node_id, node in story.nodes.items()
         for key, value in finite(node.final_metrics).items()
     }
-    return [Metric(key, value, story.ended_at, 0) for key, value in list(found.items())[:_METRICS_OF_A_RUN]]
+    plain = {name(key): value for event in story.judged_before for key, value in finite(event["metrics"]).items()}
+    shown = [*plain.items(), *found.items()][:_METRICS_OF_A_RUN]
+    return [Metric(key, value, story.ended_at, 0) for key, value in shown]
 
 
 def artifacts_document(story: Story) -> list[dict[str, Any]]:

@@ -376,12 +376,17 @@ class RunDelivery:
         self.story.registered[candidate["id"]] = registered
 
     def _recall_versions(self) -> None:
-        """Find the versions of candidates that an earlier delivery registered."""
+        """Find the versions of candidates that an earlier delivery registered, and candidates of earlier runs."""
+        registry = Registry(self._store)
         for _, event in self.story.candidates():
-            known = Registry(self._store).version(event["model"], event["fingerprint"])
+            known = registry.version(event["model"], event["fingerprint"])
             if known is not None:
                 blessed = bool(event.get("blessed"))
                 self.story.registered.setdefault(event["id"], Registered(event["model"], known.version, blessed))
+        own = {event["fingerprint"] for _, event in self.story.candidates()}
+        others = [event for event in self.story.promotions if event["fingerprint"] not in own]
+        found = (registry.candidate(event["model"], event["fingerprint"]) for event in others)
+        self.story.judged_before = list(filter(None, found))
 
     # -- finding one's own work again ---------------------------------------------------------------
 

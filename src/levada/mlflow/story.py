@@ -207,6 +207,8 @@ class Story:
     promotions: list[Event] = field(default_factory=list[Event])
     settled: list[Event] = field(default_factory=list[Event])
     registered: dict[str, Registered] = field(default_factory=dict[str, "Registered"])
+    judged_before: list[Event] = field(default_factory=list[Event])
+    """Candidates of earlier runs that this one promoted: once a person had said so, or a gate was another."""
 
     @staticmethod
     def of(run_id: str, plan: Plan) -> Story:

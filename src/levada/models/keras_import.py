@@ -9,6 +9,7 @@ from typing import Any
 from levada.artifacts.model import Model, Tensor
 from levada.errors import ModelError
 from levada.models.keras_export import save_keras
+from levada.models.signatures import no_input, of_other_size
 
 
 def import_keras(
@@ -24,14 +25,19 @@ def import_keras(
         model: Any = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever a layer's configuration made it trip over
         raise _fault(path, error) from error
-    inputs = [
-        Tensor(item.name, "float32", (-1, len(columns[item.name])), columns=tuple(columns[item.name]))
-        for item in getattr(model, "inputs", None) or ()
-        if item.name in columns
-    ]
-    if columns and len(inputs) != len(model.inputs or ()):
-        known = ", ".join(item.name for item in model.inputs or ())
-        raise ModelError(f"import_model(columns=...): name the columns of all inputs, or of none: {known}.")
+    known = {item.name: tuple(item.shape[1:]) for item in getattr(model, "inputs", None) or ()}
+    for name, names in columns.items():
+        if name not in known:
+            raise no_input(name, known)
+        if known[name] != (len(names),):
+            raise of_other_size(name, names, known[name])
+    left = [name for name in known if name not in columns]
+    if columns and left:
+        raise ModelError(
+            f"import_model(columns=...) says what {', '.join(columns)} is made of, and not {', '.join(left)}.",
+            hint="Name the columns of all inputs, or of none.",
+        )
+    inputs = [Tensor(name, "float32", (-1, len(columns[name])), columns=tuple(columns[name])) for name in columns]
     return save_keras(model, out, inputs=inputs or None, output=output, classes=classes)
 
 

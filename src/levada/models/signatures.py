@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from levada.artifacts.model import Tensor
@@ -33,15 +33,25 @@ def named_columns(inputs: Sequence[Tensor], columns: Mapping[str, Sequence[str]]
     known = {tensor.name: tensor for tensor in inputs}
     for name, names in columns.items():
         if name not in known:
-            hint = did_you_mean(name, known) or f"It has {', '.join(known)}."
-            raise ModelError(f"import_model(columns={{'{name}': ...}}): the model has no such input.", hint=hint)
+            raise no_input(name, known)
         if known[name].shape != (-1, len(names)):
-            raise ModelError(
-                f"import_model(columns={{'{name}': ...}}): {len(names)} columns, and the input takes "
-                f"{list(known[name].shape[1:]) or 'a scalar'} a row."
-            )
+            raise of_other_size(name, names, known[name].shape[1:])
         known[name] = replace(known[name], columns=tuple(names))
     return tuple(known.values())
+
+
+def no_input(name: str, known: Collection[str]) -> ModelError:
+    """Return the error for columns of an input that the model does not have."""
+    hint = did_you_mean(name, known) or f"It has {', '.join(known)}."
+    return ModelError(f"import_model(columns={{'{name}': ...}}): the model has no such input.", hint=hint)
+
+
+def of_other_size(name: str, columns: Sequence[str], shape: Sequence[int | None]) -> ModelError:
+    """Return the error for as many columns as an input does not take."""
+    return ModelError(
+        f"import_model(columns={{'{name}': ...}}): {len(columns)} columns, and the input takes "
+        f"{list(shape) or 'a scalar'} a row."
+    )
 
 
 def with_classes(outputs: Sequence[Tensor], classes: Sequence[str | int]) -> tuple[Tensor, ...]:

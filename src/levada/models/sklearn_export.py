@@ -26,21 +26,27 @@ ENTRY = "model.onnx"
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 """Fixed, so that a newer converter does not silently ask for a newer runtime where the model is served."""
 
+_MATRIX = "columns_matrix"
+"""What an estimator takes that has no inputs by name."""
+
 
 def save_sklearn(
     estimator: Any,
     out: Model,
     rows: pa.Table,
     *,
+    inputs: Sequence[Tensor] | None = None,
     columns: Sequence[str] | None = None,
     name: str = "features",
     tolerance: float = 1e-5,
 ) -> Model:
     """Convert a fitted estimator to ONNX in the artifact `out`, try it on `rows`, and return `out`.
 
-    With `columns`, the estimator was fitted on a matrix of those numeric columns, in that order, and the model has
-    one input `name` of float32 `[-1, len(columns)]`. Without, it was fitted on a DataFrame: one input per column
-    of `estimator.feature_names_in_`, a scalar a row, of the type that `rows` has.
+    `inputs` say what the model takes, with the dtypes that the estimator was fitted on: one matrix, or a scalar a row
+    for each column of a DataFrame. With `columns` alone, the estimator was fitted on a matrix of those numeric columns,
+    in that order, and the model has one input `name` of float32 `[-1, len(columns)]`. Without either, it was fitted on
+    a DataFrame: one input per column of `estimator.feature_names_in_`, a scalar a row, of the type that `rows` has.
+    An estimator that takes one matrix (a forest, a ridge) gets the numbers of a DataFrame side by side.
 
     `rows` are real rows: estimator and ONNX must agree on them. Compared are probabilities (absolute), labels where
     there are no probabilities (share that differs), or a regression's values (relative to the largest). The largest
@@ -49,13 +55,14 @@ def save_sklearn(
     """
     if count_rows(rows) == 0:
         raise ModelError("save_sklearn has no rows to compare the converted model on.", hint="Give it some real rows.")
-    inputs = _inputs_of(estimator, rows, columns, name)
-    graph = _convert(estimator, inputs)
+    taken = _inputs_of(estimator, rows, columns, name) if inputs is None else _given(estimator, inputs, columns)
+    graph = _convert(estimator, taken)
     outputs = _outputs_of(estimator, graph)
     (out.path / ENTRY).write_bytes(graph.SerializeToString(deterministic=True))
-    document = ModelDocument("onnx", ENTRY, inputs, outputs, of_onnx(graph, inputs, outputs), _framework())
+    document = ModelDocument("onnx", ENTRY, taken, outputs, of_onnx(graph, taken, outputs), _framework())
     document.write(out.path)
-    difference = _largest_difference(estimator, read_predictor(out.path).predict(rows), _exact(inputs, rows))
+    fitted_on = _exact(taken, rows) if inputs is None else arrays_of(taken, rows)
+    difference = _largest_difference(estimator, read_predictor(out.path).predict(rows), fitted_on)
     if not difference <= tolerance:
         raise ModelError(
             f"the ONNX model differs from {type(estimator).__name__} by up to {difference:.3g} on {count_rows(rows)} "
@@ -72,6 +79,20 @@ def _framework() -> str:
     import sklearn
 
     return f"scikit-learn {sklearn.__version__}, skl2onnx {skl2onnx.__version__}"
+
+
+def _given(estimator: Any, inputs: Sequence[Tensor], columns: Sequence[str] | None) -> tuple[Tensor, ...]:
+    """Return the declared inputs. Raises ModelError where the estimator was fitted on others."""
+    if columns is not None:
+        raise ModelError("save_sklearn has inputs= and columns=.", hint="inputs= says which columns a matrix stacks.")
+    names = [tensor.name for tensor in inputs]
+    fitted: list[str] = [str(column) for column in getattr(estimator, "feature_names_in_", ())]
+    if fitted and fitted != names and len(inputs[0].shape) == 1:
+        raise ModelError(
+            f"{type(estimator).__name__} was fitted on {', '.join(fitted)}, and inputs= are {', '.join(names)}.",
+            hint="An input for each column of the DataFrame, in its order.",
+        )
+    return tuple(inputs)
 
 
 def _inputs_of(estimator: Any, rows: Any, columns: Sequence[str] | None, name: str) -> tuple[Tensor, ...]:
@@ -109,27 +130,57 @@ def _dtype_of(schema: Any, column: str) -> str:
 
 def _convert(estimator: Any, inputs: tuple[Tensor, ...]) -> Any:
     """Return a ModelProto with the declared inputs; raises ModelError with the converter's reason."""
-    import skl2onnx
     from skl2onnx.common import data_types
 
     kinds: dict[str, Any] = {
         "float32": data_types.FloatTensorType,
+        "float64": data_types.DoubleTensorType,
         "int64": data_types.Int64TensorType,
         "bool": data_types.BooleanTensorType,
         "string": data_types.StringTensorType,
     }
-    types = [(tensor.name, kinds[tensor.dtype]([None, tensor.row_size])) for tensor in inputs]
-    options: Any = {"zipmap": False} if hasattr(estimator, "classes_") else None
+    scalars = [tensor for tensor in inputs if len(tensor.shape) == 1]
     try:
-        graph: Any = skl2onnx.to_onnx(estimator, initial_types=types, options=options, target_opset=_OPSETS)
-    except Exception as error:  # converters raise whatever the estimator made them trip over
-        raise _inconvertible(estimator, dict(types), error) from error
-    for tensor in inputs:
-        if not tensor.columns:
+        graph = _graph(estimator, [(tensor.name, kinds[tensor.dtype]([None, tensor.row_size])) for tensor in inputs])
+        for tensor in scalars:
             _take_scalars(graph.graph, tensor.name)
+    except ModelError:
+        if len(scalars) < 2 or any(tensor.dtype == "string" for tensor in inputs):
+            raise
+        graph = _graph(estimator, [(_MATRIX, data_types.FloatTensorType([None, len(inputs)]))])
+        _stack(graph.graph, inputs)
     if not hasattr(estimator, "classes_"):
         _give_scalars(graph.graph, "prediction")
     return graph
+
+
+def _graph(estimator: Any, types: list[tuple[str, Any]]) -> Any:
+    import skl2onnx
+
+    options: Any = {"zipmap": False} if hasattr(estimator, "classes_") else None
+    try:
+        return skl2onnx.to_onnx(estimator, initial_types=types, options=options, target_opset=_OPSETS)
+    except Exception as error:  # converters raise whatever the estimator made them trip over
+        raise _inconvertible(estimator, dict(types), error) from error
+
+
+def _stack(graph: Any, inputs: tuple[Tensor, ...]) -> None:
+    """Let a graph of one matrix take its columns as scalars instead, each of its own dtype."""
+    from onnx import TensorProto, helper
+
+    numbers = {dtype: number for number, dtype in onnx_dtypes().items()}
+    nodes: list[Any] = []
+    parts: list[str] = []
+    for tensor in inputs:
+        column, part = f"{tensor.name}:column", f"{tensor.name}:float"
+        nodes.append(_reshape(graph, tensor.name, column, (-1, 1)))
+        nodes.append(helper.make_node("Cast", [column], [part], name=part, to=TensorProto.FLOAT))
+        parts.append(part)
+    nodes.append(helper.make_node("Concat", parts, [_MATRIX], name=f"{_MATRIX}:concat", axis=1))
+    for node in reversed(nodes):
+        graph.node.insert(0, node)
+    del graph.input[:]
+    graph.input.extend(helper.make_tensor_value_info(tensor.name, numbers[tensor.dtype], [None]) for tensor in inputs)
 
 
 def _inconvertible(estimator: Any, types: dict[str, Any], error: Exception) -> ModelError:

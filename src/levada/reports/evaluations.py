@@ -16,6 +16,13 @@ ROWS = 600
 
 MASK = "•••"
 
+_CALIBRATED = {
+    "binary": "the probability of a one, and the share that were ones",
+    "multiclass": "the probability of the class that was answered, and the share that was right",
+    "multilabel": "the probability of each label, and the share of rows that had it",
+    "regression": "the answer, and the mean of the true values",
+}
+
 
 @dataclass(frozen=True)
 class EvaluationReport:
@@ -167,10 +174,9 @@ class EvaluationReport:
         if self.results.champion_charts is not None:
             charts.append(self.results.champion_charts)
         if len(charts[0].calibration) > 1:
-            regression = self.results.task == "regression"
-            said = "the mean of the true values" if regression else "the share that was so"
+            what = _CALIBRATED[self.results.task]
             title = "Calibration: predicted and observed"
-            text = f"Each dot has about as many rows; {said}, with its {self.interval}. On the dashed line is right."
+            text = f"Each dot has about as many rows: {what}, with its {self.interval}. On the dashed line is right."
             yield title, text, plots.calibration([each.calibration for each in charts], title)
         curves = [each.thresholds for each in charts if each.thresholds is not None]
         if curves:

@@ -61,12 +61,20 @@ class Axis:
             steps = powers if len(powers) > 1 else [m * 10.0**p for p in range(first - 1, last + 2) for m in (1, 2, 5)]
             kept = [value for value in steps if self.low <= value <= self.high]
             shown = kept[:: math.ceil(len(kept) / _TICKS) or 1]
-            return [(value, f"{value:,.4g}" if value < 1e5 else f"{value:.0e}") for value in shown]
+            return [(value, _short(value)) for value in shown]
         step = _round_step((self.high - self.low) / _TICKS)
         step = max(step, 1.0) if self.whole else step
         first = math.ceil(self.low / step)
         values = [number * step for number in range(first, math.floor(self.high / step) + 1)]
         return [(value, f"{value:,.6g}") for value in values]
+
+
+def _short(value: float) -> str:
+    """Return a number that has room beside an axis: `50,000`, `200k`, `3M`."""
+    if value < 1e5:
+        return f"{value:,.4g}"
+    size, unit = next((pair for pair in ((1e9, "G"), (1e6, "M")) if value >= pair[0]), (1e3, "k"))
+    return f"{value / size:g}{unit}" if value < 1e12 else f"{value:.0e}"
 
 
 def _round_step(rough: float) -> float:

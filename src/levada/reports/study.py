@@ -21,6 +21,7 @@ MOST_CURVES = 100
 MOST_ROWS = 200
 """Trials in the table."""
 
+_CURVES_SAID = "{} on the way; grey are trials that were stopped as hopeless, a dot is one that said a single value."
 _SPREAD = 30.0
 
 Doc = dict[str, Any]
@@ -56,9 +57,16 @@ class StudyReport:
         return [(name, shown_value(self.study.best["metrics"][name])) for name in self.study.metrics]
 
     @property
-    def importance(self) -> list[tuple[str, float]]:
-        """How much each parameter matters, the most first."""
-        return sorted(self.study.importance.items(), key=lambda pair: -pair[1])
+    def importance(self) -> list[tuple[str, list[tuple[str, float]]]]:
+        """How much each parameter matters for each goal, the most first: a heading, and the shares."""
+        several = len(self.study.goals) > 1
+        return [
+            (
+                f"what matters for {metric}" if several else "what matters",
+                sorted(shares.items(), key=lambda pair: -pair[1]),
+            )
+            for metric, shares in self.study.importance.items()
+        ]
 
     def pictures(self) -> list[tuple[str, str, Html]]:
         """Return pictures of all trials: a heading, what it says, the picture."""
@@ -68,7 +76,7 @@ class StudyReport:
             found.append(("What can be had at once", "The line joins trials that none beats.", trade(study, shown)))
         curve = curves(study)
         if curve is not None:
-            found.append(("Curves", f"{metric} on the way; grey are trials that were stopped as hopeless.", curve))
+            found.append(("Curves", _CURVES_SAID.format(metric), curve))
         return found
 
     def slices(self) -> list[Html]:
@@ -178,9 +186,9 @@ def curves(study: StudyDocument) -> Html | None:
     for trial in study.trials:
         points = [(float(step), float(value)) for step, value, _ in trial.get("curves", {}).get(metric, [])]
         points = [point for point in points if math.isfinite(point[1])]
-        if len(points) > 1:
+        if points:
             drawn.append((trial, points))
-    if not drawn:
+    if not any(len(points) > 1 for _, points in drawn):
         return None
     drawn = drawn[-MOST_CURVES:]
     x = Axis.of("step", [step for _, points in drawn for step, _ in points], whole=True)
@@ -194,8 +202,14 @@ def curves(study: StudyDocument) -> Html | None:
             2.6 if trial["number"] == study.chosen else 1.2,
         )
         for trial, points in drawn
+        if len(points) > 1
     ]
-    return Plot(f"{metric} on the way, of {len(drawn)} trials", x, y, lines=lines).draw()
+    marks = [
+        Mark(step, min(max(value, y.low), y.high), _said(study, trial), GREY, hollow=trial["state"] != "done")
+        for trial, ((step, value), *others) in drawn
+        if not others
+    ]
+    return Plot(f"{metric} on the way, of {len(drawn)} trials", x, y, marks, lines).draw()
 
 
 def _mark(
@@ -254,8 +268,7 @@ def _in_pictures(study: StudyDocument) -> list[Doc]:
     return [trial for trial in study.trials if trial["number"] in kept]
 
 
-def importance_table(importance: Sequence[tuple[str, float]]) -> Html:
+def importance_table(heading: str, importance: Sequence[tuple[str, float]]) -> Html:
     """Return how much each parameter matters, as bars."""
-    return html.table(
-        (), [(html.code(name), html.share(share, width=160), f"{share:.0%}") for name, share in importance]
-    )
+    rows = [(html.code(name), html.share(share, width=160), f"{share:.0%}") for name, share in importance]
+    return html.table((heading, "", ""), rows)

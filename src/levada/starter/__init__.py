@@ -1,8 +1,8 @@
 """A starter project, as templates: `starter()` lays it out in a folder.
 
 The files beside this one are the project's, with `.in` behind their names. `$name`, `$package` stand for the
-project's name and its package; a folder or file that is called `package` for the latter; `github` and `gitignore` get
-their dots.
+project's name and its package, `$run` and `$ui` for commands as wide as each other; a folder or file that is called
+`package` for the package; `github` and `gitignore` get their dots.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from string import Template
 from levada.errors import ProjectError
 
 _SUFFIX = ".in"
+_COMMAND = 29
+"""How wide commands are in the README at least, in front of what is said of them."""
+
 _HIDDEN = ("github", "gitignore")
 
 
@@ -36,7 +39,9 @@ def make_project(folder: Path) -> str:
             f"{folder} is there already, and it is not empty: nothing was written.",
             hint="Choose another name, or an empty folder.",
         )
-    values = {"name": folder.name, "package": package}
+    run = f"levada run {package}"
+    width = max(_COMMAND, len(run) + 2)
+    values = {"name": folder.name, "package": package, "run": run.ljust(width), "ui": "levada ui".ljust(width)}
     for inside, text in sorted(_templates(files(__package__ or "levada.starter"))):
         named = [package if part.partition(".")[0] == "package" else part for part in inside]
         if "package" in inside[-1]:

@@ -48,13 +48,21 @@ class NodeView:
 
     @property
     def said(self) -> str:
-        """The last message, and the live metrics that it does not name: "epoch 3/5 · loss 0.482"."""
+        """The last message, and the live metrics that it does not name: "epoch 3/5 · loss 0.482".
+
+        Metrics have their places, whichever of them a message names.
+        """
         if self.items is not None and self.status == "running":
             return str(self.items)
-        told = {part.rpartition(" ")[0] for part in self.message.split(" · ")}
-        others = [item for item in self.metrics.items() if item[0] not in told][-3:]
-        shown = [f"{name} {number_text(value)}" for name, value in others]
-        return " · ".join([self.message, *shown] if self.message else shown)
+        told = {part.rpartition(" ")[0]: part for part in self.message.split(" · ")}
+        untold = [name for name in self.metrics if name not in told][:-3]
+        shown = [
+            told.get(name) or f"{name} {number_text(value)}"
+            for name, value in self.metrics.items()
+            if name not in untold
+        ]
+        words = [part for part in self.message.split(" · ") if part and part.rpartition(" ")[0] not in self.metrics]
+        return " · ".join([*words, *shown])
 
 
 class Progress:

@@ -168,10 +168,10 @@ def _study(report: StudyReport, console: Console) -> None:
     console.print(_plain(" · ".join([study.component, *counted, *goals])))
     for note in study.notes:
         console.print(_plain(note, "yellow"))
-    if report.importance:
+    for heading, shares in report.importance:
         console.print()
-        table = _table("what matters", "", "")
-        for name, share in report.importance:
+        table = _table(heading, "", "")
+        for name, share in shares:
             table.add_row(_plain(name, "bold"), _plain("█" * round(share * 30), "cyan"), _plain(f"{share:.0%}"))
         console.print(table)
     console.print()

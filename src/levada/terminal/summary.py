@@ -6,13 +6,13 @@ It shows what artifacts say of themselves in their properties: `table` (title, c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from levada.artifact import ArtifactRecord
@@ -74,7 +74,8 @@ def _show_artifact(result: Result, record: ArtifactRecord, console: Console) -> 
     table = record.properties.get("table")
     if isinstance(table, dict):
         console.print()
-        console.print(Padding(_table(table), (0, 0, 0, 2)))
+        for line in _table(table, console.width - 2 if console.is_terminal else None):
+            console.print(Text.assemble("  ", line), soft_wrap=True)
     verdict = record.properties.get("verdict")
     if isinstance(verdict, dict):
         is_open = bool(verdict.get("open"))
@@ -117,13 +118,21 @@ def _near(place: str) -> str:
     return place
 
 
-def _table(form: dict[str, Any]) -> Table:
-    table = Table(title=form.get("title"), title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for index, column in enumerate(form.get("columns", [])):
-        table.add_column(str(column), justify="left" if index == 0 else "right", no_wrap=True)
-    for row in form.get("data", []):
-        table.add_row(*(_cell(value) for value in row))
-    return table
+def _table(form: dict[str, Any], room: int | None) -> Iterator[Text]:
+    """Yield the lines of a table. Where `room` is too little, names in the first column are cut, and never numbers."""
+    rows = [[str(column) for column in form.get("columns", [])]]
+    rows += [[_cell(value) for value in row] for row in form.get("data", [])]
+    count = max(map(len, rows))
+    rows = [[*row, *[""] * (count - len(row))] for row in rows]
+    widths = [max(cell_len(row[at]) for row in rows) for at in range(count)]
+    if room is not None and count:
+        widths[0] = min(widths[0], max(_NAME, room - sum(widths[1:]) - len(_GAP) * (count - 1)))
+    if form.get("title"):
+        yield Text(str(form["title"]), "bold")
+    for place, (first, *others) in enumerate(rows if count else ()):
+        name = first if cell_len(first) <= widths[0] else set_cell_size(first, widths[0] - 1) + "…"
+        cells = [" " * (width - cell_len(cell)) + cell for cell, width in zip(others, widths[1:], strict=True)]
+        yield Text(_GAP.join([set_cell_size(name, widths[0]), *cells]).rstrip(), "" if place else "bold")
 
 
 def _cell(value: Any) -> str:
@@ -131,7 +140,12 @@ def _cell(value: Any) -> str:
         return f"{value:.3f}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return "" if value is None else str(value)
+    return "" if value is None else " ".join(str(value).split())
+
+
+_GAP = "  "
+_NAME = 12
+"""What is left of a name at least."""
 
 
 def _show_missing(node: str, items: Items, tolerated: bool, console: Console) -> None:
@@ -166,5 +180,19 @@ def _show_left_out(outcome: Outcome, console: Console) -> None:
         said = [f"{', '.join(names)} {what}." for names, what in ((skipped, "skipped"), (kept, "kept")) if names]
         console.print(Text(f"\n{' '.join(said)}"))
     elif outcome.exit_code == CLOSED and skipped:
-        reasons = {result.reason for result in outcome.results.values() if result.status == "skipped"}
-        console.print(Text(f"\n  skipped     {', '.join(skipped)}: {min(reasons, key=len)}"))
+        by_reason: dict[str, list[str]] = {}
+        for node in skipped:
+            by_reason.setdefault(_why_skipped(outcome, node), []).append(node)
+        start = "\n  skipped     "
+        for reason, nodes in by_reason.items():
+            console.print(Text(f"{start}{', '.join(nodes)}: {reason}"))
+            start = " " * (len(start) - 1)
+
+
+def _why_skipped(outcome: Outcome, node: str) -> str:
+    """Return what kept a node from running in the first place, though nodes between the two were skipped as well."""
+    for name in outcome.plan.node(node).upstream:
+        above = outcome.results.get(name)
+        if above is not None and above.status == "skipped":
+            return _why_skipped(outcome, name)
+    return outcome.results[node].reason

@@ -133,7 +133,7 @@ def look_at(
             raise DataError(
                 f"label '{name}' misses {column.null_count:,} of {table.num_rows:,} values in split '{split}'.",
                 hint=f"Leave these rows out where the examples are made, or put them aside: "
-                f"quarantine(examples, rules=[not_null('{name}')]).",
+                f"quarantine(examples, rules=[not_null('{name}')]).kept is the rest.",
             )
         if pa.types.is_floating(column.type) and not pc.all(pc.is_finite(column)).as_py():
             wrong = pc.sum(pc.invert(pc.is_finite(column))).as_py()

@@ -89,15 +89,7 @@ def fit_sklearn(
             scores[f"val_{name}"] = float(model.score(_features(tensors, held), *_labels(held, label)))
     for name, value in scores.items():
         ctx.metric(name, value)
-    stacked = next((tensor for tensor in tensors if tensor.columns), None)
-    out = save_sklearn(
-        model,
-        ctx.output(Model),
-        table,
-        columns=stacked.columns if stacked else None,
-        name=stacked.name if stacked else "features",
-        tolerance=tolerance,
-    )
+    out = save_sklearn(model, ctx.output(Model), table, inputs=tensors, tolerance=tolerance)
     form = {"estimator": str(model), "rows": table.num_rows, "split": split, "scores": scores, "curves": curves}
     (out.path / TRAINING).write_text(json.dumps(form, indent=2, ensure_ascii=False) + "\n")
     shown = [f"{name} {value:.3f}" for name, value in scores.items()]
@@ -107,12 +99,16 @@ def fit_sklearn(
 
 
 def _made(estimator: Callable[[], Any]) -> Any:
-    made = Network.of(estimator).build()
-    if not hasattr(made, "fit") or not hasattr(made, "get_params"):
-        raise ModelError(
-            f"{Network.of(estimator).name}() returned {type(made).__name__}: wanted a scikit-learn estimator.",
-            hint="return make_pipeline(StandardScaler(), LogisticRegression())",
+    hint = "return make_pipeline(StandardScaler(), LogisticRegression())"
+    if not callable(estimator):
+        raise ComponentError(
+            f"the estimator is {type(estimator).__name__}: wanted a function that returns one, not fitted yet.",
+            hint=f"def estimator(): {hint}. functools.partial(estimator, ...) gives it arguments.",
         )
+    made = estimator()
+    if isinstance(made, type) or not hasattr(made, "fit") or not hasattr(made, "get_params"):
+        name = getattr(getattr(estimator, "func", estimator), "__name__", type(estimator).__name__)
+        raise ModelError(f"{name}() returned {type(made).__name__}: wanted a scikit-learn estimator.", hint=hint)
     return made
 
 
@@ -143,7 +139,7 @@ def _seeded(model: Any, seed: int) -> Any:
 def _features(inputs: tuple[Tensor, ...], table: pa.Table) -> Any:
     """Return what an estimator is fitted on: a matrix, or a DataFrame."""
     arrays = arrays_of(inputs, table)
-    if any(tensor.columns for tensor in inputs):
+    if any(len(tensor.shape) > 1 for tensor in inputs):
         if len(inputs) != 1:
             raise ComponentError(
                 "inputs= has a matrix and something beside it.",

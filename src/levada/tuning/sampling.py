@@ -108,17 +108,27 @@ class Sampler:
         else:
             self._study.tell(asked, state=states.PRUNED if trial.state == "pruned" else states.FAIL)
 
-    def importance(self) -> dict[str, float]:
-        """Return how much each parameter matters, the shares summing to 1; empty with too few trials to say.
+    def importance(self) -> dict[str, dict[str, float]]:
+        """Return by goal's metric how much each parameter matters for it, the shares summing to 1.
 
-        PED-ANOVA (Watanabe et al., IJCAI 2023): how far the values of good trials are from those of all.
+        A metric is absent with too few trials to say, or if it is the same in all. PED-ANOVA (Watanabe et al., IJCAI
+        2023): how far the values of trials that are good in this goal are from those of all.
         """
         optuna = _optuna()
         done = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-        if len(done) < TELLING or len({trial.values[0] for trial in done}) < 2:
-            return {}
-        found = optuna.importance.get_param_importances(self._study)
-        return {name: float(share) for name, share in found.items()}
+        found: dict[str, dict[str, float]] = {}
+        for place, goal in enumerate(self._search.goals):
+            if len(done) < TELLING or len({trial.values[place] for trial in done}) < 2:
+                continue
+
+            def loss(trial: Any, place: int = place, sign: float = -1.0 if goal.higher else 1.0) -> float:
+                return sign * trial.values[place]
+
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that low is taken for good, which is what `loss` is for
+                shares = optuna.importance.get_param_importances(self._study, target=loss)
+            found[goal.metric] = {name: float(share) for name, share in shares.items()}
+        return found
 
     def _is_used(self, forms: Mapping[str, Json]) -> bool:
         return identity_of({**self._fixed, **forms}) in self._used

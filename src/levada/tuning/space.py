@@ -199,7 +199,7 @@ def shown(values: Iterable[tuple[str, Any]]) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """Return a value as people read it: numbers in four digits, members of an enum by name."""
+    """Return a value as people read it: numbers in four digits, large ones in full, members of an enum by name."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
     return str(getattr(value, "name", value))

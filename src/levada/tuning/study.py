@@ -25,6 +25,9 @@ SAME = 3
 """Trials that fail one after the other, before any has worked, and in the same way: then the others would, too."""
 
 _LOOK = 0.2
+_MORE = 4
+"""Lines that are told of an error below its first, the hint among them."""
+
 _BETWEEN = 0.2
 
 
@@ -35,7 +38,7 @@ class Outcome:
     trials: tuple[Trial, ...]
     chosen: Trial
     front: tuple[int, ...]
-    importance: dict[str, float]
+    importance: dict[str, dict[str, float]]
     notes: tuple[str, ...]
     goal: Goal
 
@@ -220,8 +223,10 @@ class Study:
         trials = list(self._trials.values())
         counted = Counter(trial.why for trial in trials).most_common(3)
         lines = [f"  {count} x {why}" for why, count in counted]
-        failure = next((trial.failure for trial in trials if trial.failure), None)
-        frames = (failure or {}).get("frames") or []
+        usual = counted[0][0] if counted else ""
+        failure = next((trial.failure for trial in trials if trial.failure and trial.why == usual), None) or {}
+        lines += [f"      {line}" for line in str(failure.get("message", "")).strip().splitlines()[1:]][:_MORE]
+        frames = failure.get("frames") or []
         lines += [f"      {frame['file']}:{frame['line']}   {frame['text']}" for frame in frames[-1:]]
         name, one = self._search.component.name, shown(trials[0].values.items())
         return TuningError(

@@ -23,7 +23,7 @@ def study_html(study: Study, said: Sequence[str]) -> Html:
     parts = [
         html.facts({**dict(report.reached), **dict(report.best)}),
         history(document, document.trials[-200:]),
-        importance_table(report.importance) if report.importance else "",
+        *(importance_table(*found) for found in report.importance),
         html.folded(
             f"the best {min(_ROWS, len(rows))} of {len(rows)} trials", html.table(report.columns(), rows[:_ROWS])
         ),
