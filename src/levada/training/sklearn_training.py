@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal
 
 from levada.artifacts.examples import Examples
@@ -14,7 +15,6 @@ from levada.models.feed import arrays_of
 from levada.models.sklearn_export import save_sklearn
 from levada.models.tensors import columns_of
 from levada.signature import definition
-from levada.training.description import Network
 from levada.training.labels import Target, check_weight, look_at, weights_of
 
 if TYPE_CHECKING:
@@ -119,9 +119,10 @@ def _misfit(estimator: Callable[[], Any], model: Any, label: str | None, error: 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = lines[0] if lines else type(error).__name__
     hint = f"A classifier tells words or whole numbers apart; for '{label}' as a number take a regressor."
+    function = getattr(estimator, "func", estimator)
     return ModelError(
         f"{type(model).__name__} cannot be fitted on this: {said}",
-        where=definition(Network.of(estimator).function),
+        where=definition(function) if isinstance(function, FunctionType) else None,
         hint=hint if is_classifier(model) and "label type" in said else "",
     )
 
