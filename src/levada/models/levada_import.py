@@ -50,7 +50,8 @@ def import_levada(path: Path, out: Model, *, trust: Sequence[str] = ()) -> Model
         own = [file for file in files if file.is_relative_to(entry) and _part(file, entry) in _SAVED_MODEL]
         fingerprint = of_files(entry, own, document.inputs, document.outputs)
     else:
-        own = [file for file in files if file.name not in _BESIDE]
+        beside = {path / name for name in _BESIDE if name != document.lookups}
+        own = [file for file in files if file not in beside]
         fingerprint = of_files(path, own, document.inputs, document.outputs)
         if document.format == "onnx":
             computed = _of_onnx(entry, document)
