@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from levada.evaluation.built_in import USUAL, built_in
-from levada.evaluation.metrics import Auc, placements
+from levada.evaluation.auc import Auc, placements
 from levada.evaluation.rows import Rows
 from tests.evaluation.samples import Z, binary, multiclass, multilabel, regression, rows, thirds
 
