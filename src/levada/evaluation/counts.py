@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from levada.evaluation.groups import Cells, Groups
@@ -57,42 +57,42 @@ def of_counts(name: str, of: Callable[[Array, Array, Array], Array], least: floa
 def _moved(sums: Array, of: Callable[[Array], Array], *, alone: bool) -> Array:
     """Return by how much one answer more or less moves a metric of counts, at most, in each group.
 
-    Of each of the rarest classes a row that was found is lost to the class that is answered most, and the other way
-    round. `alone` is whether classes are answered each on its own, so that a row is lost to none.
+    Of each of the rarest classes a row that was found is lost to the class that is answered most, one is found that
+    that class had, and one of that class is lost to it. `alone` is whether classes are answered each on its own, so
+    that nothing is lost to another.
     """
     import numpy as np
 
     counts = sums.reshape(3, len(sums) // 3, -1)
     groups = np.arange(counts.shape[2])
+    largest = np.zeros(len(groups))
+
+    def tried(place: Array, other: Array, change: int, *, claimed: bool) -> Array:
+        hits, said, true = counts.copy()
+        if claimed:  # a row of the other class is said to be of this one
+            possible = 1.0 * (alone | (hits[other, groups] > 0))
+            if not alone:
+                hits[other, groups] -= possible
+            said[place, groups] += possible
+        else:
+            left = true[place, groups] - hits[place, groups] if change > 0 else hits[place, groups]
+            possible = change * (left > 0)
+            hits[place, groups] += possible
+            said[place, groups] += possible
+        if not alone:
+            said[other, groups] -= abs(possible) if claimed else possible
+        return abs(of(np.concatenate([hits, said, true])) - before)
+
     with np.errstate(divide="ignore", invalid="ignore"):
-        before, largest = of(sums), np.zeros(len(groups))
-        for place, is_lost in _rarest(counts):
-            others = counts[1].copy()
-            others[place, groups] = -1.0
-            other = others.argmax(axis=0)
-            source, target = (place, other) if is_lost else (other, place)
-            hits, said, true = counts.copy()
-            if is_lost or not alone:
-                had = 1.0 * (hits[source, groups] > 0)
-                hits[source, groups] -= had
-                said[source, groups] -= had
-            else:
-                had = 1.0
-            if not (is_lost and alone):
-                said[target, groups] += had
-            largest = np.fmax(largest, abs(of(np.concatenate([hits, said, true])) - before))
+        before = of(sums)
+        for number, claimed in ((counts[2], False), (counts[1], True)):
+            for place in np.argsort(np.where(number > 0, number, np.inf), axis=0, kind="stable")[:RAREST]:
+                others = counts[1].copy()
+                others[place, groups] = -1.0
+                other = others.argmax(axis=0)
+                for change in (1,) if claimed else (-1, 1):
+                    largest = np.fmax(largest, tried(place, other, change, claimed=claimed))
     return largest
-
-
-def _rarest(counts: Array) -> Sequence[tuple[Array, bool]]:
-    """Return the classes (a place a group) that have the fewest rows, to lose one, and are said least, to gain one."""
-    import numpy as np
-
-    return [
-        (place, is_lost)
-        for number, is_lost in ((counts[2], True), (counts[1], False))
-        for place in np.argsort(np.where(number > 0, number, np.inf), axis=0, kind="stable")[:RAREST]
-    ]
 
 
 def _mean_of_occurring(values: Array, occurs: Array) -> Array:
@@ -102,24 +102,29 @@ def _mean_of_occurring(values: Array, occurs: Array) -> Array:
 
 
 def macro_f1(hits: Array, said: Array, true: Array) -> Array:
+    """F1 of each class that occurs or is said, on average."""
     return _mean_of_occurring(2 * hits / (said + true), said + true > 0)
 
 
 def weighted_f1(hits: Array, said: Array, true: Array) -> Array:
+    """F1 of each class, weighted by its rows."""
     import numpy as np
 
     return (np.nan_to_num(2 * hits / (said + true)) * true).sum(axis=0) / true.sum(axis=0)
 
 
 def balanced_accuracy(hits: Array, said: Array, true: Array) -> Array:
+    """The share of each class that is found, on average over the classes that occur."""
     return _mean_of_occurring(hits / true, true > 0)
 
 
 def macro_recall(hits: Array, said: Array, true: Array) -> Array:
+    """The share of each class that is found; 0 for one that is said and does not occur."""
     return _mean_of_occurring(hits / true, said + true > 0)
 
 
 def macro_precision(hits: Array, said: Array, true: Array) -> Array:
+    """How often an answer is right, of each class; 0 for one that occurs and is never said."""
     return _mean_of_occurring(hits / said, said + true > 0)
 
 
@@ -140,4 +145,5 @@ def kappa(hits: Array, said: Array, true: Array) -> Array:
 
 
 def micro_f1(hits: Array, said: Array, true: Array) -> Array:
+    """F1 of all answers together."""
     return 2 * hits.sum(axis=0) / (said.sum(axis=0) + true.sum(axis=0))

@@ -71,6 +71,24 @@ def _bound_said(name: str, found: Estimate | None, threshold: Threshold, holds: 
     return f"{name} {shown(found.value, threshold.most)} is above {threshold.most:g}"
 
 
+def nothing_to_hold(rules: Rules) -> list[Condition]:
+    """Return a condition for each drop that has no champion to be a drop from, where nothing else is asked.
+
+    None holds: a gate that nothing was asked of would open to any model, and it would be the next champion.
+    """
+    return [
+        Condition(
+            False,
+            f"{name} has no champion to be compared with, and nothing else is asked of the model: say what the first "
+            f"one must reach, thresholds={{'{name}': ...}}",
+            "champion",
+            name,
+            limit=margin,
+        )
+        for name, margin in rules.max_drop.items()
+    ]
+
+
 # -- against the champion ---------------------------------------------------------------------------
 
 
@@ -122,9 +140,13 @@ def _whole(name: str, margin: float, part: Part, rules: Rules, who: str, *, answ
         )
     return condition(
         False,
-        f"{numbers}: {_moved(drop.value, margin)}, but {part.rows:,} rows are too few to show that it is not worse by "
+        f"{numbers}: {_moved(drop.value, margin)}, but {_few(part.rows)} too few to show that it is not worse by "
         f"{shown(drop.high, margin)} ({interval}), {margin:g} is allowed{_needed(drop, margin, part.rows, rules)}",
     )
+
+
+def _few(rows: int) -> str:
+    return "1 row is" if rows == 1 else f"{rows:,} rows are"
 
 
 def _moved(drop: float, margin: float) -> str:
