@@ -189,7 +189,7 @@ def fraud_counts(count: int, rare: int, found: float) -> np.ndarray[Any, Any]:
 
 
 def many(count: int, rare: int, lose: float, find: float, seed: int) -> Rows:
-    """Five classes, `rare` rows of the last: 95 % are answered rightly, and of the last the model loses or finds some."""
+    """Five classes, 95 % right; of the last, with `rare` rows, the model loses some and finds some."""
     random = np.random.default_rng([seed, count, rare])
     labels = np.concatenate([np.full(rare, 4), np.arange(count - rare) % 4])
     old = np.where(random.random(count) < 0.95, labels, (labels + 1) % 4)

@@ -117,7 +117,9 @@ def test_a_champion_that_shares_no_class_is_refused(workshop: Workshop) -> None:
     columns = {"p": [[0.5, 0.5]], "q": [[0.6, 0.4]], "y": ["yes"]}
     for names in (("No", "Yes"), (0, 1)):
         theirs = giving(Tensor("q", "float32", (-1, 2), classes=names), who="the champion")
-        with pytest.raises(ModelError, match="classes are 'no', 'yes', and those of the champion .*nothing to compare"):
+        with pytest.raises(
+            ModelError, match=r"classes are 'no', 'yes', and those of the champion .*nothing to compare"
+        ):
             asked(workshop, mine, columns, theirs)
     theirs = giving(Tensor("q", "float32", (-1, 2)), who="the champion")
     (note,) = asked(workshop, mine, columns, theirs).notes

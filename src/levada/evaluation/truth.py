@@ -336,7 +336,7 @@ def check_sums(tensor: Tensor, array: Array) -> None:
     room = SUM_ROOM + array.shape[1] / 512
     if array.min() >= -1e-6 and array.max() <= 1 + 1e-6 and float(sums.max()) > 1 + room:
         raise ModelError(
-            f"the probabilities of output '{tensor.name}' add up to as much as {sums.max():.3g} in a row, and where one "
-            "class holds they add up to 1.",
+            f"the probabilities of output '{tensor.name}' add up to as much as {sums.max():.3g} in a row, and where "
+            "one class holds they add up to 1.",
             hint="End the model with a softmax; or say task='multilabel', where any number of classes may hold.",
         )
