@@ -79,8 +79,8 @@ def nothing_to_hold(rules: Rules) -> list[Condition]:
     return [
         Condition(
             False,
-            f"{name} has no champion to be compared with, and nothing else is asked of the model: say what the first "
-            f"one must reach, thresholds={{'{name}': ...}}",
+            f"{name} has no champion to be compared with, and nothing else is asked of the model: say "
+            f"what the first one must reach, thresholds={{'{name}': ...}}",
             "champion",
             name,
             limit=margin,
@@ -140,13 +140,9 @@ def _whole(name: str, margin: float, part: Part, rules: Rules, who: str, *, answ
         )
     return condition(
         False,
-        f"{numbers}: {_moved(drop.value, margin)}, but {_few(part.rows)} too few to show that it is not worse by "
+        f"{numbers}: {_moved(drop.value, margin)}, but {part.rows:,} rows are too few to show that it is not worse by "
         f"{shown(drop.high, margin)} ({interval}), {margin:g} is allowed{_needed(drop, margin, part.rows, rules)}",
     )
-
-
-def _few(rows: int) -> str:
-    return "1 row is" if rows == 1 else f"{rows:,} rows are"
 
 
 def _moved(drop: float, margin: float) -> str:
