@@ -119,6 +119,8 @@ def test_a_threshold_goes_through_a_plan() -> None:
     assert str(Threshold(0.1, 0.9)) == "at least 0.1 and at most 0.9"
     with pytest.raises(ParameterError, match="a threshold is a number"):
         at_least("0.7")  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="not infinite: got inf"):
+        at_most(float("inf"))
     with pytest.raises(ParameterError, match="wanted 'value' or 'interval'"):
         at_least(0.7, by="intervall")  # type: ignore[arg-type]
 
@@ -178,6 +180,25 @@ def test_a_model_that_answers_every_row_alike_needs_no_rows_to_show_it(workshop:
     ).blessing
     assert blessing.open
     assert blessing.reasons[0].endswith("of the champion: it answers every row alike")
+
+
+def test_a_gate_with_no_champion_and_no_bound_is_closed_and_says_what_to_add(
+    workshop: Workshop, examples: Examples
+) -> None:
+    evaluation, blessing = judged(workshop, workshop.echo("good"), examples, max_drop={"auc": 0.01, "accuracy": 0.02})
+    assert not blessing.open and len(evaluation.results.conditions) == 2
+    assert blessing.reasons[0].startswith("auc has no champion to be compared with, and nothing else is asked")
+    asked: dict[str, Any] = {"thresholds": {"auc": at_least(0.7)}, "max_drop": {"auc": 0.01}}
+    blessing = judged(workshop, workshop.echo("good"), examples, **asked).blessing
+    assert blessing.open and "there was no champion to compare with: the thresholds alone decided" in blessing.reasons
+
+
+def test_rows_that_a_model_was_trained_on_are_told(workshop: Workshop) -> None:
+    seen = workshop.make(Examples, lambda made: made.write("train", rows(60)))
+    blessing = judged(workshop, workshop.echo("good"), seen, thresholds={"auc": at_least(0.5)}, split="train").blessing
+    assert (
+        "models are trained on the split 'train': of rows that one has seen, numbers are too good" in blessing.reasons
+    )
 
 
 def test_the_champion_itself_is_told_so(workshop: Workshop) -> None:
@@ -348,7 +369,10 @@ def test_what_is_asked_must_make_sense(workshop: Workshop, examples: Examples) -
         judged(workshop, model, examples, thresholds=asked, slices=["carier"])
     with pytest.raises(ParameterError, match=r"slice_gate='prof'.*\nDid you mean proof"):
         judged(workshop, model, examples, thresholds=asked, slice_gate="prof")
-    for option in ({"confidence": 95}, {"cut": 1.0}, {"max_slices": 0}, {"max_drop": {"auc": -0.1}}):
+    for option in (
+        {"confidence": 95}, {"cut": 1.0}, {"max_slices": 0}, {"min_slice": -5},
+        {"max_drop": {"auc": -0.1}}, {"max_drop": {"auc": float("inf")}},
+    ):  # fmt: skip
         with pytest.raises(ParameterError, match=next(iter(option))):
             judged(workshop, model, examples, thresholds=asked, **option)
 

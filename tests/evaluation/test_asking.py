@@ -105,9 +105,43 @@ def test_a_champion_with_its_classes_in_another_order_is_asked_about_the_same_cl
         output=None,
     ).rows
     np.testing.assert_allclose(rows.predictions[1], [[0.3, 0.0, 0.6]], rtol=1e-6)
+    found = asked(workshop, mine, {"p": [[0.5, 0.3, 0.2]], "q": [[0.6, 0.3, 0.1]], "y": ["cat"]}, theirs)
+    assert found.notes == ("the champion does not know dog and knows bat, which the model does not",)
     plain = giving(Tensor("q", "float32", (-1, 2)), who="the champion")
     with pytest.raises(ModelError, match="gives 3 numbers a row, and the champion 2: they cannot be compared"):
         asked(workshop, mine, {"p": [[0.5, 0.3, 0.2]], "q": [[0.6, 0.4]], "y": ["cat"]}, plain)
+
+
+def test_a_champion_that_shares_no_class_is_refused(workshop: Workshop) -> None:
+    mine = giving(Tensor("p", "float32", (-1, 2), classes=("no", "yes")))
+    columns = {"p": [[0.5, 0.5]], "q": [[0.6, 0.4]], "y": ["yes"]}
+    for names in (("No", "Yes"), (0, 1)):
+        theirs = giving(Tensor("q", "float32", (-1, 2), classes=names), who="the champion")
+        with pytest.raises(
+            ModelError, match=r"classes are 'no', 'yes', and those of the champion .*nothing to compare"
+        ):
+            asked(workshop, mine, columns, theirs)
+    theirs = giving(Tensor("q", "float32", (-1, 2)), who="the champion")
+    (note,) = asked(workshop, mine, columns, theirs).notes
+    assert note.startswith("the champion does not say which classes its answers are of")
+
+
+def test_one_number_for_two_classes_is_held_against_two(workshop: Workshop) -> None:
+    """A sigmoid and a classifier with two columns, with and without names, in either order, whichever is judged."""
+    columns = {"p": [0.2, 0.9], "q": [[0.7, 0.3], [0.4, 0.6]], "y": ["no", "yes"]}
+    one = Tensor("p", "float32", classes=("no", "yes"))
+    for names, ones in ((("no", "yes"), [0.3, 0.6]), (("yes", "no"), [0.7, 0.4])):
+        two = Tensor("q", "float32", (-1, 2), classes=names)
+        rows = asked(workshop, giving(one), columns, giving(two, who="the champion")).rows
+        np.testing.assert_allclose(rows.predictions[1], ones, rtol=1e-6)
+        back = asked(workshop, giving(two), columns, giving(one, who="the champion")).rows
+        assert back.predictions[1].tolist() == pytest.approx([0.2, 0.9] if names[1] == "yes" else [0.8, 0.1])
+    plain = asked(workshop, giving(P), {**columns, "y": [0, 1]}, giving(Tensor("q", "float32", (-1, 2)))).rows
+    np.testing.assert_allclose(plain.predictions[1], [0.3, 0.6], rtol=1e-6)
+    turned = asked(
+        workshop, giving(P), {**columns, "y": [0, 1]}, giving(Tensor("q", "float32", (-1, 2), classes=(1, 0)))
+    ).rows
+    np.testing.assert_allclose(turned.predictions[1], [0.7, 0.4], rtol=1e-6)
 
 
 def test_rows_without_a_label_are_counted_and_left_out(workshop: Workshop) -> None:
@@ -139,6 +173,20 @@ def test_the_prediction_is_found_among_several_outputs(workshop: Workshop) -> No
         (P, {"p": [0.5], "y": [1]}, {"task": "ranking"}, "there is no task 'ranking'"),
         (P, {"p": [0.5], "y": [1]}, {"task": "binry"}, r"there is no task 'binry'.\nDid you mean binary"),
         (P, {"p": [0.5], "y": ["a"]}, {}, "a regression wants numbers"),
+        (Tensor("p", "float32", (-1, 3)), {"p": [[1, 1, 1]], "y": [2]}, {}, "add up to as much as 3 in a row"),
+        (
+            Tensor("p", "float32", (-1, 5), classes=("a", "b", "c")),
+            {"p": [[0.2] * 5], "y": ["a"]},
+            {},
+            "gives 5 numbers a row, and it has 3 classes",
+        ),
+        (Tensor("p", "float32", classes=("a", "b", "c")), {"p": [0.2], "y": ["a"]}, {}, "gives 1 number a row"),
+        (
+            Tensor("p", "float32", (-1, 3), classes=("a", "b", "a")),
+            {"p": [[0.2] * 3], "y": ["a"]},
+            {},
+            "has the class a 2 times",
+        ),
         (P, {"p": [0.5, 0.1], "y": [0.5, float("nan")]}, {}, "label 'y' is NaN or infinite in 1 of 2 rows"),
         (Tensor("p", "float32", (-1, 2)), {"p": [[0.5, 0.5]], "y": [3]}, {}, "must be 0 or 1"),
         (Tensor("p", "float32", (-1, 2, 2)), {"p": [[0.5] * 4], "y": [1]}, {}, "has no metrics here"),

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
+from levada.evaluation.auc import Auc, placements
 from levada.evaluation.built_in import USUAL, built_in
-from levada.evaluation.metrics import Auc, placements
 from levada.evaluation.rows import Rows
 from tests.evaluation.samples import Z, binary, multiclass, multilabel, regression, rows, thirds
 
@@ -142,7 +142,38 @@ def test_a_class_the_model_does_not_know_is_always_wrong() -> None:
     assert metrics["log_loss"].find(sample, 0, sample.groups, Z).value[0] == pytest.approx(
         (-math.log(0.9) - math.log(1e-7)) / 2
     )
-    assert metrics["macro_f1"].find(sample, 0, sample.groups, Z).value[0] == pytest.approx(2 / 3)
+    assert metrics["macro_f1"].find(sample, 0, sample.groups, Z).value[0] == pytest.approx(1 / 3)
+
+
+def test_classes_that_are_unknown_never_said_or_do_not_occur_count_as_in_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    labels = random.choice([0, 1, 2, -1], 400)  # 3 does not occur, 2 is never said, -1 is none of the model's
+    answers = np.eye(4)[np.where(random.random(400) < 0.7, labels, 3) % 4 * (labels != 2)]
+    sample = rows("multiclass", labels, answers, classes=("a", "b", "c", "d"))
+    names = ("accuracy", "balanced_accuracy", "macro_f1", "macro_precision", "macro_recall", "weighted_f1", "mcc")
+    for name in (*names, "kappa"):
+        found = built_in("multiclass")[name].find(sample, 0, sample.groups, Z)
+        with np.testing.suppress_warnings() as quiet:
+            quiet.filter(UserWarning)
+            assert found.value[0] == pytest.approx(by_hand(sample, name)), name
+
+
+def test_r2_of_a_slice_is_the_one_of_its_own_mean_and_none_where_all_labels_are_equal() -> None:
+    random = np.random.default_rng(0)
+    labels = np.concatenate([1e9 + random.normal(size=200), random.normal(size=200), np.full(200, 0.1)])
+    sample = rows("regression", labels, labels + random.normal(scale=0.5, size=600))
+    groups = type(sample.groups)(np.repeat([0, 1, 2], 200), 3)
+    found = built_in("regression")["r2"].find(sample, 0, groups, Z)
+    for group in (0, 1):
+        part = sample.take(groups.rows_of(group))
+        assert found.value[group] == pytest.approx(reference.r2_score(part.labels, part.predictions[0]), rel=1e-6)
+        assert found.low[group] < found.value[group] < found.high[group] < 1
+    assert math.isnan(found.value[2])
+
+
+def test_nobody_may_bet_more_than_everything() -> None:
+    sure = rows("multiclass", [0, 1], [[1.0, 1.0, 1.0]] * 2, classes=("a", "b", "c"))
+    assert built_in("multiclass")["log_loss"].find(sure, 0, sure.groups, Z).value[0] == pytest.approx(math.log(3))
 
 
 def test_what_cannot_be_said_of_the_rows_is_nan() -> None:

@@ -55,6 +55,23 @@ def test_ranges_found_in_the_data_hold_about_equally_many_rows() -> None:
     found = sizes(only(bucketed("n", bins=4), table))
     assert len(found) == 4 and all(2_300 < rows < 2_700 for rows in found.values())
     assert len(sizes(only(bucketed("n", bins=4), pa.table({"n": [1.0] * 9})))) == 1
+    for spread in (np.arange(2010, 2020), 100_000 + np.arange(100), 1.7e9 + np.linspace(0, 2.6e6, 100), [1e-9, 2e-9]):
+        values = np.resize(np.asarray(spread, float), 2_000)
+        rows = sizes(only(bucketed("n", bins=2), pa.table({"n": values}))).values()
+        assert len(rows) == 2 and min(rows) >= 900, spread
+
+
+def test_no_two_slices_have_one_name() -> None:
+    long = pa.table({"word": ["x" * 80 + "a"] * 2 + ["x" * 80 + "b"]})
+    first, second = only("word", long).names
+    assert second == f"{first} (2)"
+    crossed = only(["a", "b"], pa.table({"a": ["x", "x, b=y"], "b": ["y, b=z", "z"]})).names
+    assert sorted(crossed) == ["a=x, b=y, b=z", "a=x, b=y, b=z (2)"]
+
+
+def test_a_coded_column_may_have_a_null_or_a_value_twice_among_its_codes() -> None:
+    coded = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None]), pa.array(["a", None, "a"]))
+    assert sizes(only("word", pa.table({"word": coded}))) == {"word=a": 2, "word is missing": 2}
 
 
 def long_word(table: pa.Table) -> Any:

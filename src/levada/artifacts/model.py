@@ -233,10 +233,18 @@ class Model(Artifact):
     @property
     def curves(self) -> dict[str, list[float]]:
         """How its training went: for each metric a number an epoch; empty where nothing was kept of it."""
+        return self._training("curves") or {}
+
+    @property
+    def trained_on(self) -> str:
+        """The split that it was trained on; empty where nothing was kept of it."""
+        return str(self._training("split") or "")
+
+    def _training(self, key: str) -> Any:
         try:
-            return json.loads((self.path / TRAINING).read_text(), object_hook=float_or_object)["curves"]
+            return json.loads((self.path / TRAINING).read_text(), object_hook=float_or_object)[key]
         except (OSError, ValueError, KeyError, TypeError):
-            return {}
+            return None
 
     def describe(self, document: ModelDocument) -> None:
         """Write `model.json`, and take over the fingerprint: what saves a model calls this last."""

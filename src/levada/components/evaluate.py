@@ -70,7 +70,8 @@ def evaluate(
     without them the usual ones of the task are measured. `thresholds` bound metrics (`{"auc": at_least(0.7)}`), by
     their value or by their whole interval. With a `champion`, asked about the same rows, no metric of `max_drop` may
     get worse by more than its number, and that must be *shown*: the whole interval of the drop, paired row by row, lies
-    below it. Without a champion the thresholds alone decide, and the verdict says so.
+    below it. Without a champion the thresholds alone decide, and the verdict says so; where there are none the gate
+    stays closed.
 
     `slices` names columns, `bucketed(...)` numbers, `sliced(...)` functions, or lists of them, which are crossed; each
     slice of at least `min_slice` rows is measured (the `max_slices` largest of each entry), and closes the gate if it
@@ -114,7 +115,15 @@ def evaluate(
         champion_of(ctx, name, champion, examples) if champion is not None else None,
         examples,
         question,
-        notes=_notes(model, champion, is_live=live is not None and live.fingerprint == model.fingerprint),
+        notes=[
+            *_notes(
+                model,
+                champion,
+                is_live=live is not None and live.fingerprint == model.fingerprint,
+                is_bound=bool(thresholds),
+            ),
+            *_seen(model, split),
+        ],
         seed=ctx.seed,
         progress=lambda done, total: ctx.progress(done, total, "rows"),
     )
@@ -138,8 +147,17 @@ def evaluate(
     return Evaluated(evaluation, blessing)
 
 
-def _notes(model: Model, champion: Model | None, *, is_live: bool) -> list[str]:
+def _seen(model: Model, split: str) -> list[str]:
+    """Return a note where a split is one that the model was trained on, as far as is known."""
+    if split != (model.trained_on or "train"):
+        return []
+    return [f"models are trained on the split '{split}': of rows that one has seen, numbers are too good"]
+
+
+def _notes(model: Model, champion: Model | None, *, is_live: bool, is_bound: bool) -> list[str]:
     """Return what the verdict says of the champion beside its conditions."""
+    if champion is None and not is_bound:
+        return []  # the conditions say it
     if champion is None and is_live:
         return ["this is the champion itself: the thresholds alone decided"]
     if champion is None:  # the sentence is read later too, when this model may be the champion

@@ -11,7 +11,16 @@ from levada.artifacts.model import ModelDocument, Tensor
 from levada.artifacts.predictions import Predictions
 from levada.errors import DataError, ModelError, did_you_mean
 from levada.evaluation.rows import Rows
-from levada.evaluation.truth import aligned, classes_of, labels_of, output_of, predictions_of, task_of
+from levada.evaluation.truth import (
+    aligned,
+    check_classes,
+    check_sums,
+    classes_of,
+    labels_of,
+    output_of,
+    predictions_of,
+    task_of,
+)
 from levada.models.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -45,6 +54,7 @@ class Labelled:
     output: str
     skipped: int
     unknown: dict[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def ask(
@@ -68,6 +78,8 @@ def ask(
     import pyarrow as pa
 
     tensors = [output_of(model.document, output) for model in models]
+    for model, tensor in zip(models, tensors, strict=True):
+        check_classes(tensor, model.who)
     examples.check_columns([label, *columns])
     for model in models:
         if model.stored is None:
@@ -89,13 +101,18 @@ def ask(
         _check_finite(model, tensor, array, examples, split, present)
     for model, tensor in zip(models[1:], tensors[1:], strict=True):
         _check_comparable(tensors[0], tensor, model.who)
-    found = tuple(
-        predictions_of(chosen, tensors[0], aligned(tensor, array, tensors[0]))
-        for tensor, array in zip(tensors, answers, strict=True)
-    )
+    if chosen in ("binary", "multiclass"):
+        for tensor, array in zip(tensors, answers, strict=True):
+            check_sums(tensor, array)
+    found: list[Array] = []
+    notes: list[str] = []
+    for model, tensor, array in zip(models, tensors, answers, strict=True):
+        ordered, note = (array, "") if chosen == "regression" else aligned(tensor, array, tensors[0], model.who)
+        found.append(predictions_of(chosen, tensors[0], ordered))
+        notes += [note] * bool(note)
     truth, unknown = labels_of(chosen, tensors[0], labels, label)
-    rows = Rows(chosen, classes_of(chosen, tensors[0]), truth, found, kept.select(list(columns)), cut, seed)
-    return Labelled(rows, tensors[0].name, skipped, unknown)
+    rows = Rows(chosen, classes_of(chosen, tensors[0]), truth, tuple(found), kept.select(list(columns)), cut, seed)
+    return Labelled(rows, tensors[0].name, skipped, unknown, tuple(notes))
 
 
 def check_takes(document: ModelDocument, examples: Examples, who: str) -> None:
@@ -206,6 +223,8 @@ def _suspects(document: ModelDocument, examples: Examples, split: str, at: Array
 
 def _check_comparable(mine: Tensor, theirs: Tensor, who: str) -> None:
     """Raise ModelError where two outputs are of different widths, and nothing says which class is which."""
+    if {mine.row_size, theirs.row_size} == {1, 2}:  # the probability of one of two classes, or of both
+        return
     if mine.row_size != theirs.row_size and not (mine.classes and theirs.classes):
         raise ModelError(
             f"the model gives {mine.row_size} numbers a row, and {who} {theirs.row_size}: they cannot be compared.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from levada.errors import ParameterError, did_you_mean
 from levada.evaluation.asking import Asked, Labelled, ask
 from levada.evaluation.catalogue import MetricOf, columns_of, find_metrics
 from levada.evaluation.charts import charts_of
-from levada.evaluation.gate import SLICE_GATES, Rules, bounds_kept, not_worse
+from levada.evaluation.gate import SLICE_GATES, Rules, bounds_kept, not_worse, nothing_to_hold
 from levada.evaluation.intervals import quantile
 from levada.evaluation.measuring import Measured, gaps_of, measure
 from levada.evaluation.slicing import By, Slicing, slice_up
@@ -53,8 +54,10 @@ class Question:
         if self.max_slices < 1:
             raise ParameterError(f"evaluate(max_slices={self.max_slices}): wanted a whole number from 1 on.")
         for name, margin in self.max_drop.items():
-            if not margin >= 0:
-                raise ParameterError(f"evaluate(max_drop={{'{name}': {margin:g}}}): wanted a number from 0 on.")
+            if not 0 <= margin < math.inf:
+                raise ParameterError(f"evaluate(max_drop={{'{name}': {margin:g}}}): wanted a finite number from 0 on.")
+        if self.min_slice < 1:
+            raise ParameterError(f"evaluate(min_slice={self.min_slice}): wanted a whole number from 1 on.")
 
     @property
     def columns(self) -> list[str]:
@@ -143,14 +146,16 @@ def _conditions(
 ) -> list[Condition]:
     rules = Rules(question.thresholds, question.max_drop, question.confidence, question.slice_gate)
     conditions = bounds_kept(measured, rules)
-    if champion is None or is_same:
+    if champion is None:
+        return conditions or nothing_to_hold(rules)
+    if is_same:
         return conditions
     alike = bool((rows.predictions[0] == rows.predictions[1]).all())
     return [*conditions, *not_worse(measured, rules, champion.asked.who, answers_alike=alike)]
 
 
 def _notes(labelled: Labelled, question: Question, slicings: Sequence[Slicing]) -> list[str]:
-    rows, said = labelled.rows, list[str]()
+    rows, said = labelled.rows, list(labelled.notes)
     if labelled.skipped:
         noun, verb = ("row", "was") if labelled.skipped == 1 else ("rows", "were")
         said.append(f"{labelled.skipped:,} {noun} without a {question.label} {verb} left out")

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.measured import Task
-from levada.evaluation.groups import Cells
-from levada.evaluation.metrics import Auc, Mean, Metric, Rate, Sums
+from levada.evaluation.absolute import Absolute
+from levada.evaluation.auc import Auc
+from levada.evaluation.counts import (
+    balanced_accuracy,
+    kappa,
+    macro_f1,
+    macro_precision,
+    macro_recall,
+    mcc,
+    micro_f1,
+    of_counts,
+    weighted_f1,
+)
+from levada.evaluation.groups import Cells, Groups
+from levada.evaluation.metrics import Mean, Metric, Rate, Sums, typical
 from levada.evaluation.rows import Rows
 
 if TYPE_CHECKING:
@@ -17,6 +31,12 @@ if TYPE_CHECKING:
 
 BINS = 10
 """Equally wide bins of a probability, for the calibration error."""
+
+ROUNDING = 1e-12
+"""The share of a sum of squares below which what is left of it is nothing."""
+
+LEAST_CHANCE = 1e-7
+"""A smaller chance of what is true counts as this: the logarithm of 0 is infinite."""
 
 USUAL: dict[Task, tuple[str, ...]] = {
     "binary": ("auc", "accuracy", "log_loss", "precision", "recall", "calibration_gap"),
@@ -42,9 +62,10 @@ def _losses(rows: Rows, which: int) -> Array:
     if rows.task == "multiclass":
         known = np.where(rows.labels < 0, 0, rows.labels)
         chance = np.where(rows.labels < 0, 0.0, predictions[np.arange(len(rows)), known])
+        chance = chance / np.maximum(predictions.sum(axis=1), 1.0)  # nobody may bet more than everything
     else:
         chance = np.where(rows.labels == 1, predictions, 1 - predictions)
-    losses = -np.log(np.clip(chance, 1e-7, 1.0))
+    losses = -np.log(np.clip(chance, LEAST_CHANCE, 1.0))
     return losses if losses.ndim == 1 else losses.mean(axis=1)
 
 
@@ -83,81 +104,7 @@ def _all_rows(_rows: Rows, _which: int) -> None:
     return None
 
 
-# -- sums -------------------------------------------------------------------------------------------
-
-
-def _counts(rows: Rows, which: int, cells: Cells) -> Array:
-    """Return how many rows were rightly answered as each class, were answered so, are so: (3 * classes, cells)."""
-    import numpy as np
-
-    number, decided, labels = rows.number, rows.decisions(which), rows.labels
-    if rows.task == "multilabel":
-        columns = [decided[:, place] * labels[:, place] for place in range(number)]
-        columns += [decided[:, place] for place in range(number)] + [labels[:, place] for place in range(number)]
-        return np.stack([cells.total(column) for column in columns])
-    right = (decided == labels).astype(np.float64)
-    true = np.where(labels < 0, number, labels)
-    return np.concatenate(
-        [
-            cells.by_class(decided, number, right),
-            cells.by_class(decided, number),
-            cells.by_class(true, number + 1)[:number],
-        ]
-    )
-
-
-def _of_counts(name: str, of: Callable[[Array, Array, Array], Array]) -> Sums:
-    """Return a metric of the three counts of each class, which come with the classes first."""
-
-    def found(sums: Array) -> Array:
-        hits, said, true = sums.reshape(3, len(sums) // 3, *sums.shape[1:])
-        return of(hits, said, true)
-
-    return Sums(name, False, lambda rows: 3 * rows.number, _counts, found)
-
-
-def _mean_of_occurring(values: Array, occurs: Array) -> Array:
-    import numpy as np
-
-    return np.where(occurs, np.nan_to_num(values), 0.0).sum(axis=0) / occurs.sum(axis=0)
-
-
-def _macro_f1(hits: Array, said: Array, true: Array) -> Array:
-    return _mean_of_occurring(2 * hits / (said + true), said + true > 0)
-
-
-def _weighted_f1(hits: Array, said: Array, true: Array) -> Array:
-    import numpy as np
-
-    return (np.nan_to_num(2 * hits / (said + true)) * true).sum(axis=0) / true.sum(axis=0)
-
-
-def _macro_recall(hits: Array, said: Array, true: Array) -> Array:
-    return _mean_of_occurring(hits / true, true > 0)
-
-
-def _macro_precision(hits: Array, said: Array, true: Array) -> Array:
-    return _mean_of_occurring(hits / said, said > 0)
-
-
-def _mcc(hits: Array, said: Array, true: Array) -> Array:
-    """Matthews' correlation for any number of classes (J. Gorodkin, Computational Biology and Chemistry 28, 2004)."""
-    import numpy as np
-
-    total = said.sum(axis=0)
-    shared = total * hits.sum(axis=0) - (said * true).sum(axis=0)
-    return shared / np.sqrt((total**2 - (said**2).sum(axis=0)) * (total**2 - (true**2).sum(axis=0)))
-
-
-def _kappa(hits: Array, said: Array, true: Array) -> Array:
-    """Agreement beyond chance (J. Cohen, Educational and Psychological Measurement 20, 1960)."""
-    total = said.sum(axis=0)
-    expected = (said * true).sum(axis=0) / total
-    return (hits.sum(axis=0) - expected) / (total - expected)
-
-
-def _micro_f1(hits: Array, said: Array, true: Array) -> Array:
-    return 2 * hits.sum(axis=0) / (said.sum(axis=0) + true.sum(axis=0))
+# -- how far off ------------------------------------------------------------------------------------
 
 
 def _confidence(rows: Rows, which: int) -> tuple[Array, Array]:
@@ -167,6 +114,19 @@ def _confidence(rows: Rows, which: int) -> tuple[Array, Array]:
     return rows.predictions[which].max(axis=1), _right(rows, which).astype("float64")
 
 
+def _off(found: Array) -> Array:
+    """Return how far bins are off, a row, from the sums of each, and then the rows of each."""
+    bins = len(found) // 2
+    return abs(found[:bins]).sum(axis=0) / found[bins:].sum(axis=0)
+
+
+def _a_row(_rows: Rows, groups: Groups, _totals: Mapping[int, Array]) -> Array:
+    """By how much a row moves a mean of what is 0 or 1."""
+    import numpy as np
+
+    return 1 / np.maximum(groups.sizes, 1)
+
+
 def _gap() -> Sums:
     import numpy as np
 
@@ -174,7 +134,7 @@ def _gap() -> Sums:
         said, true = _confidence(rows, which)
         return np.stack([cells.total(said - true), cells.total(np.ones(len(rows)))])
 
-    return Sums("calibration_gap", True, lambda _: 2, sums, lambda found: abs(found[0]) / found[1])
+    return Absolute("calibration_gap", True, lambda _: 2, sums, _off, _a_row, (0.0, 1.0))
 
 
 def _calibration_error() -> Sums:
@@ -185,19 +145,29 @@ def _calibration_error() -> Sums:
         bins = np.clip((said * BINS).astype(np.int64), 0, BINS - 1)
         return np.concatenate([cells.by_class(bins, BINS, said - true), cells.by_class(bins, BINS)])
 
-    def of(found: Array) -> Array:
-        return abs(found[:BINS]).sum(axis=0) / found[BINS:].sum(axis=0)
+    return Absolute("calibration_error", True, lambda _: 2 * BINS, sums, _off, _a_row, (0.0, 1.0))
 
-    return Sums("calibration_error", True, lambda _: 2 * BINS, sums, of)
+
+def _squared(rows: Rows, which: int) -> Array:
+    return rows.kept(("squared errors", which), lambda: _errors(rows, which) ** 2)
 
 
 def _root_mean_square() -> Sums:
     import numpy as np
 
     def sums(rows: Rows, which: int, cells: Cells) -> Array:
-        return np.stack([cells.total(_errors(rows, which) ** 2), cells.total(np.ones(len(rows)))])
+        return np.stack([cells.total(_squared(rows, which)), cells.total(np.ones(len(rows)))])
 
-    return Sums("rmse", True, lambda _: 2, sums, lambda found: np.sqrt(found[0] / found[1]))
+    def of(found: Array) -> Array:
+        return np.sqrt(found[0] / found[1])
+
+    def move(rows: Rows, groups: Groups, totals: Mapping[int, Array]) -> Array:
+        size = typical([_squared(rows, which) for which in totals], groups)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            root = np.mean([of(total) for total in totals.values()], axis=0)
+            return np.sqrt(root * root + size / groups.sizes) - root
+
+    return Sums("rmse", True, lambda _: 2, sums, of, move)
 
 
 def _bias() -> Sums:
@@ -206,18 +176,29 @@ def _bias() -> Sums:
     def sums(rows: Rows, which: int, cells: Cells) -> Array:
         return np.stack([cells.total(_errors(rows, which)), cells.total(np.ones(len(rows)))])
 
-    return Sums("bias", True, lambda _: 2, sums, lambda found: abs(found[0]) / found[1])
+    def move(rows: Rows, groups: Groups, totals: Mapping[int, Array]) -> Array:
+        return typical([_errors(rows, which) for which in totals], groups) / np.maximum(groups.sizes, 1)
+
+    return Absolute("bias", True, lambda _: 2, sums, _off, move)
 
 
 def _r2() -> Sums:
     import numpy as np
 
     def sums(rows: Rows, which: int, cells: Cells) -> Array:
-        apart = rows.labels - rows.labels.mean()  # around the mean, so that squares lose no digits
-        columns = (_errors(rows, which) ** 2, apart, apart * apart, np.ones(len(rows)))
+        apart = cells.centred(rows.labels)  # group by group: one may lie far from all others
+        columns = (_squared(rows, which), apart, apart * apart, np.ones(len(rows)))
         return np.stack([cells.total(column) for column in columns])
 
-    return Sums("r2", False, lambda _: 4, sums, lambda found: 1 - found[0] / (found[2] - found[1] ** 2 / found[3]))
+    def spread(found: Array) -> Array:
+        left = found[2] - found[1] ** 2 / found[3]
+        return np.where(left > ROUNDING * found[2], left, np.nan)
+
+    def move(rows: Rows, groups: Groups, totals: Mapping[int, Array]) -> Array:
+        size = typical([_squared(rows, which) for which in totals], groups)
+        return size / np.min([spread(total) for total in totals.values()], axis=0)
+
+    return Sums("r2", False, lambda _: 4, sums, lambda found: 1 - found[0] / spread(found), move, (-np.inf, 1.0))
 
 
 # -- by task ----------------------------------------------------------------------------------------
@@ -227,7 +208,7 @@ def _binary() -> list[Metric]:
     metrics: list[Metric] = [
         Auc(),
         Rate("accuracy", False, _right, _all_rows),
-        Mean("log_loss", True, _losses),
+        Mean("log_loss", True, _losses, -math.log(LEAST_CHANCE)),
         Rate(
             "precision",
             False,
@@ -239,12 +220,12 @@ def _binary() -> list[Metric]:
         Rate("specificity", False, lambda rows, which: rows.decisions(which) == 0, lambda rows, _: rows.labels == 0),
         _gap(),
         _calibration_error(),
-        Mean("brier", True, _squares),
-        _of_counts("f1", lambda hits, said, true: 2 * hits[1] / (said[1] + true[1])),
-        _of_counts("balanced_accuracy", _macro_recall),
-        _of_counts("macro_f1", _macro_f1),
-        _of_counts("mcc", _mcc),
-        _of_counts("kappa", _kappa),
+        Mean("brier", True, _squares, 1.0),
+        of_counts("f1", lambda hits, said, true: 2 * hits[1] / (said[1] + true[1])),
+        of_counts("balanced_accuracy", balanced_accuracy),
+        of_counts("macro_f1", macro_f1),
+        of_counts("mcc", mcc, -1.0),
+        of_counts("kappa", kappa, -1.0),
     ]
     return metrics
 
@@ -252,16 +233,16 @@ def _binary() -> list[Metric]:
 def _multiclass() -> list[Metric]:
     metrics: list[Metric] = [
         Rate("accuracy", False, _right, _all_rows),
-        _of_counts("macro_f1", _macro_f1),
-        Mean("log_loss", True, _losses),
+        of_counts("macro_f1", macro_f1),
+        Mean("log_loss", True, _losses, -math.log(LEAST_CHANCE)),
         Auc(),
-        _of_counts("balanced_accuracy", _macro_recall),
-        _of_counts("macro_precision", _macro_precision),
-        _of_counts("macro_recall", _macro_recall),
-        _of_counts("weighted_f1", _weighted_f1),
-        _of_counts("mcc", _mcc),
-        _of_counts("kappa", _kappa),
-        Mean("brier", True, _squares),
+        of_counts("balanced_accuracy", balanced_accuracy),
+        of_counts("macro_precision", macro_precision),
+        of_counts("macro_recall", macro_recall),
+        of_counts("weighted_f1", weighted_f1),
+        of_counts("mcc", mcc, -1.0),
+        of_counts("kappa", kappa, -1.0),
+        Mean("brier", True, _squares, 2.0),
         _gap(),
         _calibration_error(),
     ]
@@ -270,16 +251,16 @@ def _multiclass() -> list[Metric]:
 
 def _multilabel() -> list[Metric]:
     metrics: list[Metric] = [
-        _of_counts("micro_f1", _micro_f1),
-        _of_counts("macro_f1", _macro_f1),
+        of_counts("micro_f1", micro_f1),
+        of_counts("macro_f1", macro_f1),
         Rate("exact_match", False, _all_right, _all_rows),
-        Mean("hamming_loss", True, _wrong_share),
-        _of_counts("micro_precision", lambda hits, said, true: hits.sum(axis=0) / said.sum(axis=0)),
-        _of_counts("micro_recall", lambda hits, said, true: hits.sum(axis=0) / true.sum(axis=0)),
-        _of_counts("macro_precision", _macro_precision),
-        _of_counts("macro_recall", _macro_recall),
+        Mean("hamming_loss", True, _wrong_share, 1.0),
+        of_counts("micro_precision", lambda hits, said, true: hits.sum(axis=0) / said.sum(axis=0)),
+        of_counts("micro_recall", lambda hits, said, true: hits.sum(axis=0) / true.sum(axis=0)),
+        of_counts("macro_precision", macro_precision),
+        of_counts("macro_recall", macro_recall),
         Auc(),
-        Mean("log_loss", True, _losses),
+        Mean("log_loss", True, _losses, -math.log(LEAST_CHANCE)),
     ]
     return metrics
 

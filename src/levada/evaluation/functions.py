@@ -6,13 +6,13 @@ Nothing is known of them but what they return, so their intervals cost many call
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levada.errors import ComponentError, LevadaError
 from levada.evaluation.groups import Groups
-from levada.evaluation.intervals import Drops, NormalDrops, chance_beyond
+from levada.evaluation.intervals import Drops, ScoreDrops, chance_beyond, widened
 from levada.evaluation.metrics import Found, Mean, signed
 from levada.evaluation.rows import Rows
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CALLS = 100
 SAMPLE = 4_000
 """Rows of a resample: of more, so many are drawn, and the interval is narrowed by the root of the ratio."""
+
+TRIED = 4
+"""Other answers that a function is asked about, or somewhat more, for what one row moves."""
 
 LEAST = 20
 """Rows below which a function's uncertainty is not asked for."""
@@ -54,14 +57,35 @@ class Function:
         value, drawn = self._drawn(rows, which, groups)
         tail = chance_beyond(z)
         low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
-        return Found(value, value + np.minimum(low, 0.0), value + np.maximum(high, 0.0))
+        move = self._moved(rows, (which,), groups)
+        below, above = (widened(np.maximum(half, 0.0), move, z) for half in (-low, high))
+        return Found(value, value - below, value + above)
 
     def drops(self, rows: Rows, groups: Groups) -> Drops:
         mean = self._as_mean(rows)
         if mean is not None:
             return mean.drops(rows, groups)
         (new, apart), (old, others) = (self._drawn(rows, which, groups) for which in (0, 1))
-        return NormalDrops(signed(self.lower_is_better, new, old), (apart - others).std(axis=0, ddof=1))
+        move = self._moved(rows, (0, 1), groups)
+        return ScoreDrops(signed(self.lower_is_better, new, old), (apart - others).std(axis=0, ddof=1), move)
+
+    def _moved(self, rows: Rows, models: tuple[int, ...], groups: Groups) -> Array:
+        """Return by how much one answer moves the metric, at most, in each group: other answers are tried."""
+
+        def look() -> Array:
+            import numpy as np
+
+            found = np.zeros(groups.count)
+            for group in range(groups.count):
+                some = rows.take(groups.rows_of(group))
+                for which in models if len(some) >= LEAST else ():
+                    before = self._or_nan(some, which)
+                    others = [some.answering(which, changed) for changed in changes(some, which, models)]
+                    moves = [abs(self._or_nan(other, which) - before) for other in others]
+                    found[group] = np.fmax(found[group], np.nanmax(moves) if np.isfinite(moves).any() else 0.0)
+            return found
+
+        return rows.kept(("moved", self.name, models, groups.serial), look)
 
     def _as_mean(self, rows: Rows) -> Mean | None:
         """Return the metric as a mean over rows, if its function gives a value a row."""
@@ -131,6 +155,57 @@ class Function:
             return float(self._called(rows, which))
         except ComponentError:
             return float("nan")
+
+
+# -- one answer that is another ---------------------------------------------------------------------
+
+
+def changes(rows: Rows, which: int, models: tuple[int, ...]) -> Iterator[Array]:
+    """Yield what a model would have answered had it answered one row otherwise.
+
+    Of two models of numbers, as the other one does; of classes, a row of a rare class like one of another, and the
+    other way round: such a row moves a metric the most.
+    """
+    import numpy as np
+
+    answers = rows.predictions[which]
+    if rows.task == "regression":
+        random = np.random.default_rng(rows.seed)
+        others = rows.predictions[1 - which] if len(models) > 1 else random.permutation(answers)
+        differ = np.flatnonzero(others != answers)
+        if len(differ) < TRIED:  # nothing that tells how far apart they may be
+            others = random.permutation(answers)
+            differ = np.flatnonzero(others != answers)
+        for place in random.permutation(differ)[:TRIED]:
+            changed = answers.copy()
+            changed[place] = others[place]
+            yield changed
+        return
+    decided = rows.decisions(which).reshape(len(rows), -1)
+    right = decided == rows.labels.reshape(len(rows), -1)
+    if rows.task == "multilabel":
+        sizes = rows.labels.sum(axis=0)
+        for label in np.argsort(np.where(sizes > 0, sizes, len(rows)), kind="stable")[:TRIED]:
+            for value in (0, 1):
+                for place in np.flatnonzero(right[:, label] & (rows.labels[:, label] == value))[:1]:
+                    changed = answers.copy()
+                    changed[place, label] = 1 - changed[place, label]
+                    yield changed
+        return
+    found = [np.flatnonzero(right[:, 0] & (rows.labels == number)) for number in range(rows.number)]
+    having = sorted((places for places in found if len(places)), key=len)
+    if len(having) < 2:
+        if having and rows.task == "binary":  # nobody of the other class to answer like
+            changed = answers.copy()
+            changed[having[0][0]] = 1 - changed[having[0][0]]
+            yield changed
+        return
+    for places in having[: max(TRIED // 2, 1)]:
+        other = having[-1] if places is not having[-1] else having[0]
+        for lost, like in ((places[0], other[0]), (other[0], places[0])):
+            changed = answers.copy()
+            changed[lost] = answers[like]
+            yield changed
 
 
 # -- the project's own --------------------------------------------------------------------------------

@@ -71,6 +71,24 @@ def _bound_said(name: str, found: Estimate | None, threshold: Threshold, holds: 
     return f"{name} {shown(found.value, threshold.most)} is above {threshold.most:g}"
 
 
+def nothing_to_hold(rules: Rules) -> list[Condition]:
+    """Return a condition for each drop that has no champion to be a drop from, where nothing else is asked.
+
+    None holds: a gate that nothing was asked of would open to any model, and it would be the next champion.
+    """
+    return [
+        Condition(
+            False,
+            f"{name} has no champion to be compared with, and nothing else is asked of the model: say "
+            f"what the first one must reach, thresholds={{'{name}': ...}}",
+            "champion",
+            name,
+            limit=margin,
+        )
+        for name, margin in rules.max_drop.items()
+    ]
+
+
 # -- against the champion ---------------------------------------------------------------------------
 
 

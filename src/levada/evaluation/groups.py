@@ -26,11 +26,12 @@ _CELLS = 1 << 22
 
 @dataclass(frozen=True)
 class Cells:
-    """Some rows (their places), the cell of each, and how many cells there are."""
+    """Some rows (their places), the cell of each, and how many cells there are; `blocks` of them make a group."""
 
     rows: Array | slice
     cell: Array
     count: int
+    blocks: int = 1
 
     def total(self, values: Array) -> Array:
         """Return the sum of a value a row (an array over all rows, not only these) in each cell."""
@@ -47,6 +48,19 @@ class Cells:
             places, weights=None if weights is None else weights[self.rows], minlength=self.count * number
         )
         return found.reshape(self.count, number).T.astype(np.float64)
+
+    def centred(self, values: Array) -> Array:
+        """Return a value a row less the mean of its group, so that squares lose no digits: all 0 if all are equal."""
+        import numpy as np
+
+        group, count, mine = self.cell // self.blocks, self.count // self.blocks, values[self.rows]
+        first = np.zeros(count)
+        first[group[::-1]] = mine[::-1]  # any would do: the mean of what is left has no more digits than there are
+        apart = mine - first[group]
+        rows = np.maximum(np.bincount(group, minlength=count), 1)
+        found = np.zeros(len(values))
+        found[self.rows] = apart - (np.bincount(group, weights=apart, minlength=count) / rows)[group]
+        return found
 
 
 _SERIALS = itertools.count()
@@ -163,11 +177,11 @@ class Bootstrap:
         if groups.serial not in self._kept:
             cells = groups.cells
             blocks = cells.cell * self._blocks + self._block[cells.rows]
-            self._kept[groups.serial] = Cells(cells.rows, blocks, groups.count * self._blocks)
+            self._kept[groups.serial] = Cells(cells.rows, blocks, groups.count * self._blocks, self._blocks)
         return self._kept[groups.serial]
 
     def _some(self, groups: Groups, first: int, last: int) -> Cells:
         """Return the blocks of some groups as cells."""
         rows = groups.rows_of(first, last)
         cell = (groups.codes[rows] - first) * self._blocks + self._block[rows]
-        return Cells(rows, cell, (last - first) * self._blocks)
+        return Cells(rows, cell, (last - first) * self._blocks, self._blocks)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _STEPS = 40
-"""Halvings of [-1, 1]: to 2e-12."""
+"""Halvings of where a bound is looked for: to 1e-12 of it."""
 
 
 def quantile(confidence: float) -> float:
@@ -33,6 +33,54 @@ def wilson(hits: Array, count: Array, z: float) -> tuple[Array, Array]:
         middle = (rate + z * z / (2 * count)) / (1 + z * z / count)
         half = z / (1 + z * z / count) * np.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count))
     return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+
+
+def widened(half: Array, move: Array | float, z: float) -> Array:
+    """Return the half of an interval with room for rows that are not there.
+
+    `half` is what the rows at hand say, `move` by how much one further row moves the metric. A value further away comes
+    from more such rows, and varies more: by `move` for each unit. Where no row is wrong this is Wilson's interval of
+    no hits (`z * z` rows), where many are it is `half`.
+    """
+    import numpy as np
+
+    bend = z * z * move
+    return (bend + np.sqrt(bend * bend + 4 * half * half)) / 2
+
+
+def areas(value: Array, error: Array, ones: Array, zeros: Array, z: float) -> tuple[Array, Array]:
+    """Return the interval of areas under curves, of shape (groups,), from DeLong's standard errors.
+
+    The wider of two, at each end: DeLong's on the scale of log-odds, and the score interval by the larger of his
+    variance and R. G. Newcombe's (Statistics in Medicine 25, 2006, part 2, method 5), which depends on the area alone:
+    with few rows of a class, or none misplaced, the first knows nothing of the misplaced rows that happen not to be
+    there. `ones` and `zeros` count rows, of shape (groups, classes), for the mean over classes; none where a class
+    does not occur.
+    """
+    import numpy as np
+
+    pairs = ones * zeros
+    having = np.maximum((pairs > 0).sum(axis=1), 1)
+    typical = (ones + zeros) / 2 - 1
+
+    def variance(area: Array) -> Array:
+        at = area[:, None]
+        known = at * (1 - at) * (1 + typical * ((1 - at) / (2 - at) + at / (1 + at)))
+        each = np.where(pairs > 0, known / np.maximum(pairs, 1), 0.0)
+        return np.maximum(error * error, each.sum(axis=1) / having**2)
+
+    def apart(area: Array) -> Array:
+        spread = np.sqrt(variance(area))
+        return (value - area) / np.where(spread > 0, spread, 1e-300)
+
+    low = _crossing(lambda area: apart(area) - z, np.zeros(len(value)), value)
+    high = _crossing(lambda area: apart(area) + z, value, np.ones(len(value)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        odds, half = np.log(value / (1 - value)), z * error / (value * (1 - value))
+        low = np.fmin(low, 1 / (1 + np.exp(half - odds)))
+        high = np.fmax(high, 1 / (1 + np.exp(-half - odds)))
+    unknown = np.isnan(value) | np.isnan(error)
+    return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
 
 
 # -- how much worse, paired -------------------------------------------------------------------------
@@ -86,6 +134,45 @@ class NormalDrops:
 
 
 @dataclass(frozen=True)
+class ScoreDrops:
+    """Drops with a standard error from the rows at hand, and what one further row may add.
+
+    A drop other than what was measured takes rows that decide it, each of which moves the metric by at most `move`.
+    How many there are under a drop is estimated as Tango does (`RateDrops`), for moves of any size and few of them:
+    with a variance `V` of what was measured, `d`, that under a drop `D` is `V / 2 + sqrt(V * V / 4 + move * move * D *
+    (D - d))`, and never below `V`. So a drop that no row shows has the interval of Tango's, `z * z * move` to both
+    sides, and one that many rows show that of Wald. `most` is the largest drop that can be.
+    """
+
+    value: Array
+    error: Array
+    move: Array
+    most: float = float("inf")
+
+    def bounds(self, z: float) -> tuple[Array, Array]:
+        import numpy as np
+
+        known = z * z * (self.error * self.error + z * z * self.move * self.move)
+        reach = np.sqrt(known) + np.cbrt(z**4 * self.move * self.move * abs(self.value))  # beyond the root of a cubic
+        low = _crossing(lambda drop: self._beyond(drop) - z, self.value - reach, self.value)
+        high = _crossing(lambda drop: self._beyond(drop) + z, self.value, self.value + reach)
+        return np.maximum(low, -self.most), np.minimum(high, self.most)
+
+    def beyond(self, margin: float) -> Array:
+        return self._beyond(margin)
+
+    def _beyond(self, drop: Array | float) -> Array:
+        import numpy as np
+
+        measured = self.error * self.error / 2
+        further = self.move * self.move * np.maximum(drop * (drop - self.value), 0.0)
+        error = np.sqrt(measured + np.sqrt(measured * measured + further))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = (self.value - drop) / error
+        return np.where((error == 0) & (self.value == drop), 0.0, found)
+
+
+@dataclass(frozen=True)
 class RateDrops:
     """Drops of a rate, from paired hits: `lost` rows that only the first model got right, `won` only the second.
 
@@ -108,8 +195,9 @@ class RateDrops:
     def bounds(self, z: float) -> tuple[Array, Array]:
         import numpy as np
 
-        low = _crossing(lambda drop: self.beyond_each(drop) - z, self.count)
-        high = _crossing(lambda drop: self.beyond_each(drop) + z, self.count)
+        least, most = np.full(len(self.count), -1.0), np.full(len(self.count), 1.0)
+        low = _crossing(lambda drop: self.beyond_each(drop) - z, least, most)
+        high = _crossing(lambda drop: self.beyond_each(drop) + z, least, most)
         empty = self.count == 0
         return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
 
@@ -132,11 +220,10 @@ class RateDrops:
         return np.where((spread == 0) & (b - c == n * drop), 0.0, found)
 
 
-def _crossing(falling: Callable[[Array], Array], like: Array) -> Array:
-    """Return where a falling function of a drop from -1 to 1 is zero, group by group."""
+def _crossing(falling: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """Return where a falling function is zero between `low` and `high`, group by group."""
     import numpy as np
 
-    low, high = np.full(len(like), -1.0), np.full(len(like), 1.0)
     for _ in range(_STEPS):
         middle = (low + high) / 2
         above = falling(middle) > 0

@@ -5,27 +5,29 @@ A metric is one of a few kinds, by how its uncertainty is known:
     Rate        a share of rows          Wilson; paired: Tango
     Mean        a mean over rows         normal; paired: normal, of the differences
     Sums        a function of sums       bootstrap; paired: bootstrap, both models on the same resamples
-    Auc         pairs of rows            DeLong, both
+    Absolute    sums without their sign  bootstrap, of what lies beneath (`levada.evaluation.absolute`)
+    Auc         pairs of rows            DeLong, both (`levada.evaluation.auc`)
     Function    anything else            bootstrap of a sample of rows (`levada.evaluation.functions`)
+
+None of these knows of rows that happen not to be there, so each has room for what one further row would move
+(`levada.evaluation.intervals`): a model that is never wrong in 20 rows, or that differs from another in none, is not
+known to be perfect, or equal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from levada.evaluation.groups import Cells, Groups
-from levada.evaluation.intervals import Drops, NormalDrops, RateDrops, chance_beyond, wilson
+from levada.evaluation.intervals import Drops, RateDrops, ScoreDrops, chance_beyond, widened, wilson
 from levada.evaluation.rows import Rows
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
-
-LEAST_OF_A_CLASS = 10
-"""Rows of each class below which nothing is said of the uncertainty of an AUC."""
 
 
 class Found(NamedTuple):
@@ -69,6 +71,8 @@ class Sums:
     """A function of sums over rows.
 
     `sums` gives `parts` numbers for each cell, of shape (parts, cells), and `of` the metric, over all further axes.
+    `move` says by how much one row more or less may move it in each group, from the sums of the models that are
+    measured or compared. It lies within `ends`.
     """
 
     name: str
@@ -76,6 +80,8 @@ class Sums:
     parts: Callable[[Rows], int]
     sums: Callable[[Rows, int, Cells], Array]
     of: Callable[[Array], Array]
+    move: Callable[[Rows, Groups, Mapping[int, Array]], Array]
+    ends: tuple[float, float] = (0.0, float("inf"))
     method: str = "bootstrap"
 
     def find(self, rows: Rows, which: int, groups: Groups, z: float) -> Found:
@@ -84,15 +90,34 @@ class Sums:
         tail = chance_beyond(z)
         value, drawn, enough = self._resampled(rows, which, groups)
         low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
-        low, high = np.minimum(low, value), np.maximum(high, value)
-        return Found(value, np.where(enough, low, np.nan), np.where(enough, high, np.nan))
+        known = np.where(enough, 0.0, np.nan)
+        return self.within(rows, which, groups, z, Found(value, low + known, high + known))
+
+    def within(self, rows: Rows, which: int, groups: Groups, z: float, found: Found) -> Found:
+        """Return a metric with room for rows that are not there, and no more than there can be."""
+        import numpy as np
+
+        move = self.move(rows, groups, {which: self._totals(rows, which, groups)})
+        below = widened(np.maximum(found.value - found.low, 0.0), move, z)
+        above = widened(np.maximum(found.high - found.value, 0.0), move, z)
+        least, most = self.ends
+        return Found(found.value, np.maximum(found.value - below, least), np.minimum(found.value + above, most))
 
     def drops(self, rows: Rows, groups: Groups) -> Drops:
         import numpy as np
 
         (value, new, some), (before, old, others) = (self._resampled(rows, which, groups) for which in (0, 1))
         error = np.nanstd(np.where(some & others, new - old, 0.0), axis=0, ddof=1)
-        return NormalDrops(signed(self.lower_is_better, value, before), np.where(some & others, error, np.nan))
+        return ScoreDrops(
+            signed(self.lower_is_better, value, before),
+            np.where(some & others, error, np.nan),
+            self.move(rows, groups, {which: self._totals(rows, which, groups) for which in (0, 1)}),
+            self.ends[1] - self.ends[0],
+        )
+
+    def _totals(self, rows: Rows, which: int, groups: Groups) -> Array:
+        """Return the sums of each group, of shape (parts, groups)."""
+        return rows.kept(("totals", self.sums, which, groups.serial), lambda: self.sums(rows, which, groups.cells))
 
     def _resampled(self, rows: Rows, which: int, groups: Groups) -> tuple[Array, Array, Array]:
         """Return the metric of each group, that of each resample, and of which groups most resamples can say it."""
@@ -121,29 +146,67 @@ class Sums:
 
 
 def ratio(name: str, sums: Callable[[Rows, int, Cells], Array], *, lower_is_better: bool = False) -> Sums:
-    """Return the quotient of two sums as a metric."""
-    return Sums(name, lower_is_better, lambda _: 2, sums, lambda found: found[0] / found[1])
+    """Return a share of rows as a metric, by sums of those that count and of those that they are among."""
+
+    def move(_rows: Rows, _groups: Groups, totals: Mapping[int, Array]) -> Array:
+        import numpy as np
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moves = [
+                np.maximum(hits / count - hits / (count + 1), np.nan_to_num(hits / count - (hits - 1) / (count - 1)))
+                for hits, count in totals.values()
+            ]
+        return np.max(moves, axis=0)
+
+    return Sums(name, lower_is_better, lambda _: 2, sums, lambda found: found[0] / found[1], move, (0.0, 1.0))
 
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean over rows of a value a row."""
+    """The mean over rows of a value a row. `most` is the most that a row may have, if that is known."""
 
     name: str
     lower_is_better: bool
     values: Callable[[Rows, int], Array]
+    most: float = float("nan")
     method: str = "normal, of a mean over rows"
 
     def _values(self, rows: Rows, which: int) -> Array:
         return rows.kept(("values", self.name, which), lambda: self.values(rows, which).astype("float64"))
 
     def find(self, rows: Rows, which: int, groups: Groups, z: float) -> Found:
-        mean, error = _mean(self._values(rows, which), groups)
-        return Found(mean, mean - z * error, mean + z * error)
+        values = self._values(rows, which)
+        mean, error = _mean(values, groups)
+        half = widened(z * error, self._move([values], groups), z)
+        return Found(mean, mean - half, mean + half)
 
     def drops(self, rows: Rows, groups: Groups) -> Drops:
         new, old = self._values(rows, 0), self._values(rows, 1)
-        return NormalDrops(*_mean(signed(self.lower_is_better, new, old), groups))
+        value, error = _mean(signed(self.lower_is_better, new, old), groups)
+        return ScoreDrops(value, error, self._move([new, old], groups))
+
+    def _move(self, values: Sequence[Array], groups: Groups) -> Array:
+        import numpy as np
+
+        size = typical(values, groups)
+        return np.where(np.isnan(size), self.most, size) / np.maximum(groups.sizes, 1)
+
+
+def typical(values: Sequence[Array], groups: Groups) -> Array:
+    """Return how large a row's value (of two models: the change of it) is where a sum of them comes from.
+
+    The mean of sizes, weighted by size; of two models' values the size of a value counts as one change, which is what
+    is known where they nowhere differ. NaN for a group without any.
+    """
+    import numpy as np
+
+    sizes = [abs(one) for one in values]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = sum(groups.totals(one * one) for one in sizes) / sum(groups.totals(one) for one in sizes)
+        if len(values) == 1:
+            return np.asarray(own)
+        moved = abs(values[0] - values[1])
+        return np.asarray((groups.totals(moved * moved) + own * own) / (groups.totals(moved) + own))
 
 
 @dataclass(frozen=True)
@@ -192,130 +255,6 @@ class Rate:
         count = cells.total(among.astype("float64")) if among is not None else groups.sizes.astype("float64")
         better, worse = (old, new) if self.lower_is_better else (new, old)
         return RateDrops(cells.total(worse * (1 - better)), cells.total(better * (1 - worse)), count)
-
-
-@dataclass(frozen=True)
-class Auc:
-    """The chance that a row of a class is scored higher for it than a row that is not, ties counting half.
-
-    Of several classes the mean over those that occur, each against the rest. E. R. DeLong and others, Biometrics 44,
-    1988, by what each row contributes to the variance; ranks as in X. Sun and W. Xu, IEEE Signal Processing Letters 21,
-    2014.
-    """
-
-    name: str = "auc"
-    lower_is_better: bool = False
-    method: str = "DeLong"
-
-    def find(self, rows: Rows, which: int, groups: Groups, z: float) -> Found:
-        import numpy as np
-
-        placed = self._placed(rows, which, groups)
-        value, error = placed.value, np.sqrt(groups.totals(placed.parts * placed.parts))
-        return Found(value, np.maximum(value - z * error, 0.0), np.minimum(value + z * error, 1.0))
-
-    def drops(self, rows: Rows, groups: Groups) -> Drops:
-        import numpy as np
-
-        new, old = (self._placed(rows, which, groups) for which in (0, 1))
-        apart = new.parts - old.parts
-        error = np.sqrt(groups.totals(apart * apart))
-        return NormalDrops(old.value - new.value, error, _growth(new, old, groups))
-
-    def _placed(self, rows: Rows, which: int, groups: Groups) -> Placed:
-        return rows.kept(("placed", self.name, which, groups.serial), lambda: self._place(rows, which, groups))
-
-    def _place(self, rows: Rows, which: int, groups: Groups) -> Placed:
-        import numpy as np
-
-        scores = rows.predictions[which].reshape(len(rows), -1)
-        ones = _ones(rows)
-        placed = Placed(
-            value=np.full(groups.count, np.nan),
-            parts=np.zeros(len(rows)),
-            shares=np.zeros(len(rows)),
-            least=np.full(groups.count, np.nan),
-        )
-        for group in range(groups.count):
-            places = groups.rows_of(group)
-            each = [placements(ones[places, number], scores[places, number]) for number in range(scores.shape[1])]
-            found = [one for one in each if one is not None]
-            if found:
-                placed.value[group] = np.mean([one[0] for one in found])
-                placed.parts[places] = np.mean([one[1] for one in found], axis=0)
-                placed.shares[places] = np.mean([one[2] for one in found], axis=0)
-                placed.least[group] = len(found) * min(one[3] for one in found)
-        return placed
-
-
-class Placed(NamedTuple):
-    """Where scores put rows: the AUC of each group, and what each row adds to it.
-
-    `parts` are what rows add to the root of its variance, `shares` how much of the other class each is on the right
-    side of, `least` the rows of the smaller class (times the classes).
-    """
-
-    value: Array
-    parts: Array
-    shares: Array
-    least: Array
-
-
-def _growth(new: Placed, old: Placed, groups: Groups) -> Array:
-    """Return by how much the variance of a drop grows with the drop: see `NormalDrops`.
-
-    A further drop comes from further rows that one model misplaces and the other does not, each by about as much as
-    those that are there, or as rows are misplaced at all where there are none (one row half misplaced is taken for
-    granted).
-    """
-    import numpy as np
-
-    mine, theirs = 1 - new.shares, 1 - old.shares
-    own = (groups.totals(mine * mine + theirs * theirs) + 0.25) / (groups.totals(mine + theirs) + 0.5)
-    moved = abs(new.shares - old.shares)
-    typical = (groups.totals(moved * moved) + own * own) / (groups.totals(moved) + own)
-    return np.where(new.least > 0, typical / np.maximum(new.least, 1), 0.0)
-
-
-def placements(ones: Array, scores: Array) -> tuple[float, Array, Array, int] | None:
-    """Return the AUC of scores, what each row adds to the root of its variance, its share, the smaller class.
-
-    The share of a one is that of the zeros below it, of a zero that of the ones above it. The squares of the second add
-    up to DeLong's variance; they are NaN with few rows of a class. None if all rows are ones, or none is.
-    """
-    import numpy as np
-
-    count = int(ones.sum())
-    zeros = len(ones) - count
-    if not count or not zeros:
-        return None
-    order = np.argsort(scores)
-    ranked, sorted_ones = scores[order], ones[order]
-    begins = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
-    tie = np.repeat(np.arange(len(begins)), np.diff(np.append(begins, len(ranked))))
-    ones_in = np.add.reduceat(sorted_ones.astype(np.float64), begins)
-    zeros_in = np.diff(np.append(begins, len(ranked))) - ones_in
-    zeros_below = (np.cumsum(zeros_in) - zeros_in / 2)[tie] / zeros
-    ones_above = (count - np.cumsum(ones_in) + ones_in / 2)[tie] / count
-    share = np.empty(len(ones))
-    share[order] = np.where(sorted_ones, zeros_below, ones_above)
-    value = float(share[ones].mean())
-    least = min(count, zeros)
-    if least < LEAST_OF_A_CLASS:
-        return value, np.full(len(ones), np.nan), share, least
-    scale = np.where(ones, np.sqrt(count * (count - 1.0)), np.sqrt(zeros * (zeros - 1.0)))
-    return value, (share - value) / scale, share, least
-
-
-def _ones(rows: Rows) -> Array:
-    """Return, for each row and each column of scores, whether the row is of that class."""
-    import numpy as np
-
-    if rows.task == "binary":
-        return (rows.labels == 1)[:, None]
-    if rows.task == "multilabel":
-        return rows.labels == 1
-    return rows.labels[:, None] == np.arange(rows.number)[None, :]
 
 
 def _mean(values: Array, groups: Groups) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ of shape (rows, classes), 0 or 1 and a probability each. `regression`: numbers o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -97,3 +97,8 @@ class Rows:
             self.seed,
             (self, places),
         )
+
+    def answering(self, which: int, predictions: Array) -> Rows:
+        """Return the same rows with other answers of a model."""
+        answers = (*self.predictions[:which], predictions, *self.predictions[which + 1 :])
+        return replace(self, predictions=answers, _kept={})

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 60
 """A longer value is cut in a slice's name."""
 
-_DIGITS = 3
-"""Digits of an edge between ranges that are found in the data."""
+_STEPS = 1_000
+"""Edges that are found in the data are rounded, to a thousandth of their spread or finer."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def _kept(title: str, codes: Array, names: list[str], least: int, most: int) -> 
     """Return the slices that are large enough, the largest first, and say what is left out."""
     import numpy as np
 
+    names = _told_apart(names)
     sizes = np.bincount(codes[codes >= 0], minlength=len(names))
     large = [place for place in np.argsort(-sizes, kind="stable").tolist() if sizes[place] >= max(least, 1)]
     kept, beyond = large[:most], large[most:]
@@ -170,6 +173,23 @@ def _kept(title: str, codes: Array, names: list[str], least: int, most: int) -> 
     return Slicing(title, [names[place] for place in kept], Groups(renumbered[codes], len(kept)), tuple(said))
 
 
+def _told_apart(names: list[str]) -> list[str]:
+    """Return names no two of which are equal: long values are cut, and those of a cross may run into each other."""
+    count = Counter(names)
+    if len(count) == len(names):
+        return names
+    taken = {name for name in names if count[name] == 1}
+    found: list[str] = []
+    for name in names:
+        number, new = 1, name
+        while new in taken:
+            number += 1
+            new = f"{name} ({number})"
+        taken.add(new)
+        found.append(new)
+    return found
+
+
 def _coded(by: By, table: pa.Table, is_hidden: bool) -> _Coded:
     if isinstance(by, Bucketed):
         found = _by_range(by, table)
@@ -189,7 +209,9 @@ def _by_value(title: str, column: Any, said: str) -> _Coded:
 
     if kind_of(column.type) not in ("string", "boolean", "numeric", "timestamp"):
         raise ParameterError(f"{said}: the column is {column.type}, whose values name no slices.")
-    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    if pa.types.is_dictionary(column.type):  # of another maker: it may have nulls in it, or a value twice
+        column = column.cast(column.type.value_type)
+    coded = column.dictionary_encode()
     coded = coded.unify_dictionaries().combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.chunk(0) if coded.num_chunks else pa.array([], pa.string()).dictionary_encode()
@@ -218,7 +240,7 @@ def _by_range(by: Bucketed, table: pa.Table) -> _Coded:
     edges = by.edges
     if not edges:
         inner = np.quantile(numbers[~missing], np.arange(1, by.bins) / by.bins) if not missing.all() else np.array([])
-        edges = tuple(dict.fromkeys(float(f"{edge:.{_DIGITS}g}") for edge in inner.tolist()))
+        edges = tuple(dict.fromkeys(_rounded(inner.tolist())))
     codes = np.searchsorted(np.array(edges), numbers, side="right")
     names = [
         f"{by.column} below {_edge(edges[0])}" if edges else f"any {by.column}",
@@ -231,8 +253,17 @@ def _by_range(by: Bucketed, table: pa.Table) -> _Coded:
     return _Coded(codes, names)
 
 
+def _rounded(edges: list[float]) -> list[float]:
+    """Return edges as round as they may be without moving by more than a thousandth of their spread."""
+    spread = edges[-1] - edges[0] if edges else 0.0
+    if not spread > 0 or not math.isfinite(spread):
+        return edges
+    digits = -math.floor(math.log10(spread / _STEPS))
+    return [round(edge, digits) for edge in edges]
+
+
 def _edge(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:g}"
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.15g}"
 
 
 def _by_function(by: Sliced, table: pa.Table) -> _Coded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,8 +49,8 @@ def at_most(value: float, *, by: By = "value") -> Threshold:
 
 
 def _number(value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ParameterError(f"a threshold is a number, got {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ParameterError(f"a threshold is a number, and not infinite: got {value!r}.")
     return float(value)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from levada.artifacts.measured import Task
@@ -23,6 +24,9 @@ PREFERRED = ("probabilities", "probability", "prediction", "predictions", "score
 
 UNKNOWN_SHOWN = 5
 """Labels of unknown classes that are named."""
+
+SUM_ROOM = 0.05
+"""By how much probabilities of classes may add up to more than 1, beside what rounding to eight bits does."""
 
 
 def output_of(document: ModelDocument, wanted: str | None) -> Tensor:
@@ -131,7 +135,10 @@ def _numbers(labels: Any, name: str) -> Array:
     import pyarrow as pa
 
     if not (pa.types.is_integer(labels.type) or pa.types.is_floating(labels.type)):
-        raise ModelError(f"label '{name}' is {labels.type}, and a regression wants numbers.")
+        raise ModelError(
+            f"label '{name}' is {labels.type}, and a regression wants numbers.",
+            hint="Of two classes? Save the model with classes=, the one that its number is the probability of last.",
+        )
     numbers = np.asarray(labels.cast(pa.float64()))
     wrong = int((~np.isfinite(numbers)).sum())
     if wrong:
@@ -219,26 +226,85 @@ def _sets(tensor: Tensor, labels: Any, name: str) -> tuple[Array, dict[str, int]
     return found, unknown
 
 
-# -- predictions ------------------------------------------------------------------------------------
+# -- predictions --- -------------------------------------------------------------------------------------
 
 
-def aligned(tensor: Tensor, array: Array, like: Tensor) -> Array:
-    """Return probabilities in the order of another output's classes: 0 for a class that this one does not know."""
+def check_classes(tensor: Tensor, who: str) -> None:
+    """Raise ModelError where an output and the classes that it is said to be of do not fit."""
+    count, width = len(tensor.classes), _width(tensor)
+    if not count:
+        return
+    twice = [str(name) for name, times in Counter(tensor.classes).items() if times > 1]
+    if twice:
+        raise ModelError(
+            f"output '{tensor.name}' of {who} has the class {twice[0]} {Counter(tensor.classes)[twice[0]]} times.",
+            hint="Save the model with each class once, in the order of its output.",
+        )
+    if count != (2 if width == 1 else width):
+        raise ModelError(
+            f"output '{tensor.name}' of {who} gives {width} number{'s' * (width != 1)} a row, "
+            f"and it has {count} classes.",
+            hint="Save the model with a class for each number; one number is the probability of the second of two.",
+        )
+
+
+def _width(tensor: Tensor) -> int:
+    return tensor.shape[1] if len(tensor.shape) == 2 else 1
+
+
+def aligned(tensor: Tensor, array: Array, like: Tensor, who: str = "the champion") -> tuple[Array, str]:
+    """Return probabilities in the form and the order of another output's classes, and what is to be said of it.
+
+    A class that this one does not know has 0; one number a row stands for two classes. Raises ModelError if the two
+    share no class: nothing would be compared.
+    """
     import numpy as np
 
-    if not tensor.classes or not like.classes or tensor.classes == like.classes:
-        return array
-    places = {name: place for place, name in enumerate(tensor.classes)}
-    found = np.zeros((len(array), len(like.classes)), array.dtype)
-    for place, name in enumerate(like.classes):
+    classes, wanted = tensor.classes, like.classes
+    widths = {_width(tensor), _width(like)}
+    if widths == {1, 2} or (widths == {1} and classes and wanted):
+        array = array.reshape(len(array), -1)
+        both = np.concatenate([1 - array, array], axis=1) if _width(tensor) == 1 else array
+        names = classes or wanted or (0, 1)
+        found = _ordered(both, names, wanted or ((0, 1) if set(names) == {0, 1} else names), who)
+        array = found if _width(like) == 2 else found[:, 1].reshape(len(array), *([1] * (len(like.shape) - 1)))
+    elif classes and wanted and classes != wanted:
+        array = _ordered(array, classes, wanted, who)
+    return array, _said_of_classes(classes, wanted, who)
+
+
+def _ordered(array: Array, classes: Sequence[Any], wanted: Sequence[Any], who: str) -> Array:
+    import numpy as np
+
+    places = {name: place for place, name in enumerate(classes)}
+    if not places.keys() & set(wanted):
+        mine, theirs = (", ".join(map(repr, names[:UNKNOWN_SHOWN])) for names in (wanted, classes))
+        raise ModelError(
+            f"the model's classes are {mine}, and those of {who} {theirs}: there is nothing to compare.",
+            hint="Train on the same labels; or leave out champion= once, and let the thresholds decide.",
+        )
+    found = np.zeros((len(array), len(wanted)), array.dtype)
+    for place, name in enumerate(wanted):
         if name in places:
             found[:, place] = array[:, places[name]]
     return found
 
 
+def _said_of_classes(classes: Sequence[Any], wanted: Sequence[Any], who: str) -> str:
+    if not wanted or tuple(classes) == tuple(wanted):
+        return ""
+    if not classes:
+        return f"{who} does not say which classes its answers are of: they were taken in the model's order"
+    new = [str(name) for name in wanted if name not in classes]
+    gone = [str(name) for name in classes if name not in wanted]
+    parts = [f"does not know {', '.join(new[:UNKNOWN_SHOWN])}"] if new else []
+    parts += [f"knows {', '.join(gone[:UNKNOWN_SHOWN])}, which the model does not"] if gone else []
+    return f"{who} {' and '.join(parts)}" if parts else ""
+
+
 def predictions_of(task: Task, tensor: Tensor, array: Array) -> Array:
     """Return an output as metrics want it; raises ModelError if it is not of the task, or no probability."""
-    width = tensor.shape[1] if len(tensor.shape) == 2 else 1
+    width = _width(tensor)
     array = array.astype("float64")
     if task == "binary" and width == 2:
         array = array[:, 1]
@@ -256,3 +322,21 @@ def predictions_of(task: Task, tensor: Tensor, array: Array) -> Array:
             hint="End the model with a sigmoid or softmax, or say task='regression'.",
         )
     return array
+
+
+def check_sums(tensor: Tensor, array: Array) -> None:
+    """Raise ModelError for chances of one class among several that add up to more than 1, or to nothing near it.
+
+    Eight-bit models round each chance to 1 / 256, and a champion may know further classes: only what nobody could mean
+    is refused, and `log_loss` counts chances as parts of their sum where that is larger than 1.
+    """
+    if not len(array) or _width(tensor) == 1:
+        return
+    sums = array.reshape(len(array), -1).sum(axis=1, dtype="float64")
+    room = SUM_ROOM + array.shape[1] / 512
+    if array.min() >= -1e-6 and array.max() <= 1 + 1e-6 and float(sums.max()) > 1 + room:
+        raise ModelError(
+            f"the probabilities of output '{tensor.name}' add up to as much as {sums.max():.3g} in a row, and where "
+            "one class holds they add up to 1.",
+            hint="End the model with a softmax; or say task='multilabel', where any number of classes may hold.",
+        )
