@@ -34,5 +34,7 @@ def test_runs_that_are_stopped_say_so_and_leave_nothing(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_change_of_what_code_does_is_never_a_stale_hit(tmp_path: Path) -> None:
     """Nor is a comment, another layout or code that is not reached a needless miss."""
-    done, stale, needless = mutate(Mutants(tmp_path), 8, random.Random(4))
+    mutants = Mutants(tmp_path)
+    assert mutants.reach_all == {"python:levada.components.model_import:import_model"}, "these count all code there is"
+    done, stale, needless = mutate(mutants, 8, random.Random(4))
     assert (done.total(), stale, needless) == (8, [], [])

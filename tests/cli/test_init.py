@@ -82,7 +82,7 @@ def test_what_the_starter_needs_beyond_a_base_install_is_the_next_thing_to_type(
         '       pip install -e ".[dev]"   its model is kept as ONNX, which the extra levada[onnx] brings',
     ]
     assert tomllib.loads((tmp_path / "demo" / "pyproject.toml").read_text())["project"]["dependencies"] == [
-        "levada[onnx]"
+        "levada[onnx,signing]"
     ]
 
 

@@ -55,7 +55,7 @@ def test_a_version_with_nothing_but_a_verdict_is_described() -> None:
 
 
 def test_text_is_never_taken_for_markup() -> None:
-    assert escaped("a|b\n<img src=x> `c` *d* [e](f)") == r"a\|b \<img src=x\> \`c\` \*d\* \[e\](f)"
+    assert escaped("a|b\n<img src=x> `c` *d* [e](f)") == r"a\|b &lt;img src=x\> \`c\` \*d\* \[e\](f)"
 
 
 def test_times_and_sizes_read_well() -> None:

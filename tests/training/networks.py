@@ -110,8 +110,8 @@ def without_inputs() -> Any:
 
 
 def huge() -> Any:
-    """Return a network of 40 GB."""
-    return plain(units=100_000_000, activation=None, loss="mse")
+    """Return a network whose answers to a batch take 400 GB."""
+    return plain(hidden=100_000_000, activation=None, loss="mse")
 
 
 def of_two_outputs() -> Any:

@@ -18,7 +18,10 @@ from levada.cli.session import Session
 @click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
 @click.pass_obj
 def history(session: Session, model: str, moment: str | None, count: int, as_json: bool) -> int:
-    """Tell what of MODEL was live when, newest first; who brought it there, and why."""
+    """Tell what of MODEL was live when.
+
+    Newest first: who brought it there, and why.
+    """
     from levada.history.live import stretches
     from levada.history.moments import on_the_clock, since
     from levada.pushing.by_hand import known_model

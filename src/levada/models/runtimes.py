@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,13 +23,13 @@ if TYPE_CHECKING:
 class Runtime:
     """What runs models of one format.
 
-    `title` is for people, `module` what is imported, `packages` may install it (the first that is there counts),
+    `title` is for people, `imported` imports it, `packages` may install it (the first that is there counts),
     `extra` is Levada's extra that does. `open` loads a file or folder and returns what answers: arrays by input in,
     arrays by output out; its third argument is the number of threads of one call (None: the runtime's own choice).
     """
 
     title: str
-    module: str
+    imported: Callable[[], None]
     packages: tuple[str, ...]
     extra: str
     open: Callable[[Path, ModelDocument, int | None], Call]
@@ -44,15 +42,30 @@ class Runtime:
                 return importlib.metadata.version(package)
         return ""
 
-    def load(self) -> Any:
+    def load(self) -> None:
         """Import the runtime. Raises ModelError, with what to install, where it is not there."""
         try:
-            return importlib.import_module(self.module)
+            self.imported()
         except ImportError as error:
             raise ModelError(
-                f"this model is run by {self.title}: it needs {error.name or self.module}, which is not installed.",
+                f"this model is run by {self.title}: it needs {error.name}, which is not installed.",
                 hint=f"Install it: pip install 'levada[{self.extra}]'.",
             ) from None
+
+
+# Each import stands in the code: a module that is named by a text could be any, and then all code would count for it.
+
+
+def _tensorflow() -> None:
+    import tensorflow  # noqa: F401
+
+
+def _interpreter() -> None:
+    from ai_edge_litert import interpreter  # noqa: F401
+
+
+def _onnx_runtime() -> None:
+    import onnxruntime  # noqa: F401
 
 
 class _SavedModel:
@@ -122,9 +135,9 @@ def _open_onnx(path: Path, document: ModelDocument, threads: int | None) -> Call
 
 
 RUNTIMES: dict[str, Runtime] = {
-    "saved_model": Runtime("TensorFlow", "tensorflow", ("tensorflow", "tensorflow-cpu"), "tensorflow", _SavedModel),
-    "litert": Runtime("LiteRT", "ai_edge_litert.interpreter", ("ai-edge-litert",), "litert", _LiteRT),
-    "onnx": Runtime("ONNX Runtime", "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "onnx", _open_onnx),
+    "saved_model": Runtime("TensorFlow", _tensorflow, ("tensorflow", "tensorflow-cpu"), "tensorflow", _SavedModel),
+    "litert": Runtime("LiteRT", _interpreter, ("ai-edge-litert",), "litert", _LiteRT),
+    "onnx": Runtime("ONNX Runtime", _onnx_runtime, ("onnxruntime", "onnxruntime-gpu"), "onnx", _open_onnx),
 }
 """What answers for a model, by the format in its `model.json`."""
 
@@ -136,8 +149,7 @@ def open_model(folder: Path, document: ModelDocument, threads: int | None = None
     is not installed.
     """
     runtime = RUNTIMES[document.format]
-    if runtime.module not in sys.modules:
-        runtime.load()
+    runtime.load()
     entry = folder / document.entry
     try:
         call = runtime.open(entry, document, threads)
