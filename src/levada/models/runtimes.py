@@ -57,15 +57,15 @@ class Runtime:
 
 
 def _tensorflow() -> None:
-    import tensorflow  # noqa: F401
+    import tensorflow  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 
 def _interpreter() -> None:
-    from ai_edge_litert import interpreter  # noqa: F401
+    from ai_edge_litert import interpreter  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 
 def _onnx_runtime() -> None:
-    import onnxruntime  # noqa: F401
+    import onnxruntime  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
 
 class _SavedModel:
