@@ -36,6 +36,14 @@ THAT_DIFFER = ("Evaluation", "Blessing", "Anomalies", "PushedModel")
 """Artifacts that say when they were made, or which version: what they say otherwise is compared by metrics."""
 
 
+@dataclass(frozen=True)
+class Started:
+    """A command that runs, and the file with what it says."""
+
+    process: subprocess.Popen[bytes]
+    said: Path
+
+
 @dataclass
 class Series:
     """One pipeline, in a project and a store of its own."""
@@ -55,23 +63,21 @@ class Series:
     def kills(self) -> int:
         return sum(self.hits.values())
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [LEVADA, *words],
-            cwd=self.home,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def start(self, *words: str) -> Started:
+        said = self.home.with_name(f"{self.home.name}.txt")  # not a pipe: nobody reads while it runs
+        with said.open("w") as out:
+            process = subprocess.Popen(
+                [LEVADA, *words], cwd=self.home, env=environment(), stdout=out, stderr=subprocess.STDOUT
+            )
+        return Started(process, said)
 
     def run_until_it_ends(self, most: int) -> list[str]:
         """Start the run again and again, killing each, until one ends or `most` were killed; return what is wrong."""
         faults: list[str] = []
         while self.kills < most:
-            process = self.start("run", *self.words)
-            if not _killed_after(process, self.rng.uniform(0, self.duration)):
-                faults += _unless_ok(process, "the run")
+            started = self.start("run", *self.words)
+            if not _killed_after(started, self.rng.uniform(0, self.duration)):
+                faults += _unless_ok(started, "the run")
                 return faults + self.faults_at_the_end()
             self.hits[self._doing()] += 1
             faults += self.faults_of_serving()
@@ -79,8 +85,8 @@ class Series:
                 _killed_after(self.start("sync"), self.rng.uniform(0, 4))
             faults += _unless_ok(self.start("sync"), "levada sync")
             faults += self.faults_after_a_kill()
-        process = self.start("run", *self.words)
-        return faults + _unless_ok(process, "the run") + self.faults_at_the_end()
+        started = self.start("run", *self.words)
+        return faults + _unless_ok(started, "the run") + self.faults_at_the_end()
 
     def _doing(self) -> str:
         """Say what the last run was doing when it was killed."""
@@ -173,20 +179,18 @@ class Series:
         return found
 
 
-def _killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
+def _killed_after(started: Started, seconds: float) -> bool:
     """Kill a process after some seconds; False if it had ended by itself."""
     try:
-        process.wait(seconds)
+        started.process.wait(seconds)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return process.returncode == -signal.SIGKILL
-    return False
+        started.process.send_signal(signal.SIGKILL)
+    return started.process.wait() == -signal.SIGKILL
 
 
-def _unless_ok(process: subprocess.Popen[str], what: str) -> list[str]:
-    output, _ = process.communicate()
-    return [] if process.returncode == 0 else [f"{what} ended with {process.returncode}: {output[-2000:]}"]
+def _unless_ok(started: Started, what: str) -> list[str]:
+    code = started.process.wait()
+    return [] if code == 0 else [f"{what} ended with {code}: {started.said.read_text()[-2000:]}"]
 
 
 def project(home: Path, pipeline: str) -> Path:

@@ -16,6 +16,7 @@ from levada.components import (
     prune_channels,
     push,
     quantize,
+    validate_serving,
 )
 
 
@@ -31,10 +32,10 @@ def digits(*, strength: float = 0.1, units: int = 64, compressed: bool = False) 
     data = ingest(Digits(), splits={"train": 7, "valid": 1, "eval": 2})
     linear = train_digits.with_options(name="train")(data, strength=strength)
     network = train_digits_network.with_options(name="train_network")(data, units=units)
-    _serve(linear, _judge(linear, data, "digits"), "digits")
+    _serve(linear, _judge(linear, data, "digits"), data, "digits")
     verdict = _judge(network, data, "digits-network", "_network")
     if not compressed:
-        return _serve(network, verdict, "digits-network", "_network")
+        return _serve(network, verdict, data, "digits-network", "_network")
     # 360 digits cannot show that a model loses no more than half a point, so it is asked of the value itself.
     small = compress(
         network,
@@ -50,7 +51,7 @@ def digits(*, strength: float = 0.1, units: int = 64, compressed: bool = False) 
         max_drop={"accuracy": 0.005},
         bound="point",
     )
-    return _serve(small.model, small.blessing, "digits-network", "_network")
+    return _serve(small.model, small.blessing, data, "digits-network", "_network")
 
 
 def _judge(model: Model, data: Examples, name: str, suffix: str = "") -> Blessing:
@@ -67,6 +68,8 @@ def _judge(model: Model, data: Examples, name: str, suffix: str = "") -> Blessin
     return verdict.blessing
 
 
-def _serve(model: Model, blessing: Blessing, name: str, suffix: str = "") -> None:
-    """Serve a model if it is good enough."""
-    push.with_options(name=f"push{suffix}")(model, blessing, to=f"serving/{name}")
+def _serve(model: Model, blessing: Blessing, data: Examples, name: str, suffix: str = "") -> None:
+    """Serve a model if it is good enough, and answers in the runtime that will serve it."""
+    checks = validate_serving.with_options(name=f"validate_serving{suffix}", requires=blessing)
+    checked = checks(model, data, max_load="1 min", max_memory="2GB")
+    push.with_options(name=f"push{suffix}")(model, blessing, to=f"serving/{name}", checked=checked)

@@ -32,6 +32,7 @@ from levada.components import (
     rule,
     schema_file,
     tune,
+    validate_serving,
 )
 
 SUMMER = 7
@@ -96,6 +97,7 @@ def flights(
             limits="The weather is that hour's observation, where somebody asking ahead would have its forecast.",
         ),
     )
+    served, blessing = model, verdict.blessing
     if compressed:
         small = compress(
             model,
@@ -112,9 +114,11 @@ def flights(
             max_drop={"auc": 0.01},
             slices=SLICES,
         )
-        push(small.model, small.blessing, to="serving/flights")
-    else:
-        push(model, verdict.blessing, to="serving/flights")
+        served, blessing = small.model, small.blessing
+    # In the runtime that will serve it, and asked about flights of April, which come along to warm it up.
+    checks = validate_serving.with_options(requires=blessing)
+    checked = checks(served, data, max_load="1 min", max_memory="2GB")
+    push(served, blessing, to="serving/flights", checked=checked)
 
     # What a model of the winter would meet in summer: shown, and no reason to stop.
     later = ingest.with_options(name="ingest_summer")(nycflights([SUMMER]), splits={"summer": 1})

@@ -32,6 +32,7 @@ from levada.journal import Journal
 from tests.models.workshop import Workshop
 
 EPOCHS, TIMES, BATCH = 8, 3, 1024
+AS_IN_THE_PIPELINE = {"learning_rate": 0.005, "units": 32, "dropout": 0.2}
 WAYS = {
     "Keras, deterministic": ("keras", True),
     "Levada, deterministic": ("memory", True),
@@ -80,7 +81,7 @@ def by_levada(workshop: Workshop, examples: Examples, fitted: Any, epochs: int, 
     context.emit = emit
     fit_keras(
         context,
-        partial(wide_and_deep, fitted, learning_rate=0.005),
+        partial(wide_and_deep, fitted, **AS_IN_THE_PIPELINE),
         examples,
         inputs=fitted.tensors,
         label=LABEL,
@@ -101,7 +102,7 @@ def by_keras(examples: Examples, fitted: Any, epochs: int, clock: Clock) -> None
     table = examples.table("train")
     arrays = {name: tf.constant(array) for name, array in arrays_of(fitted.tensors, table).items()}
     labels = tf.constant(table[LABEL].to_numpy().astype("float32"))
-    network = wide_and_deep(fitted, learning_rate=0.005)
+    network = wide_and_deep(fitted, **AS_IN_THE_PIPELINE)
     network.optimizer.build(network.trainable_variables)
     ticks = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: clock.tick())
     network.fit(arrays, labels, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=[ticks])

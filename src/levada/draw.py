@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from levada.errors import Position, WiringError
+from levada.ipython import shell
 from levada.plan import Node, in_order
 
 HERE = str(Path(__file__).parent) + os.sep
@@ -168,5 +169,4 @@ def shown_path(file: str) -> str:
 
 def cells() -> dict[str, int]:
     """Return the names under which a notebook's cells were compiled, with the number of their last execution."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return dict(getattr(getattr(shell, "compile", None), "_filename_map", {}))
+    return dict(getattr(getattr(shell(), "compile", None), "_filename_map", {}))

@@ -6,7 +6,7 @@ code       the digests of code as this process runs it
 calls      what a call may be: one as before, not cached, not for this process alone
 cells      what a function or class that was defined in a cell reaches
 imported   modules whose files have changed since they were imported
-kernel     IPython's shell, the notebook's name, what libraries say
+kernel     the notebook's name, what libraries say
 progress   the line that a cell shows while something runs
 returned   made artifacts, or the exception that there is instead
 views      what artifacts, plans and runs look like

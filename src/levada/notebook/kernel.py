@@ -1,16 +1,10 @@
-"""The process that a notebook runs in: IPython's shell, the notebook's name, and what libraries say."""
+"""The process that a notebook runs in: the notebook's name, and what libraries say."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import Any
-
-
-def shell() -> Any:
-    """Return IPython's shell if this process is one's kernel or terminal, else None."""
-    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
 
 
 def notebook_name() -> str:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from levada import html
+from levada.ipython import shell
 from levada.journal import Event
 from levada.plan import Plan
 from levada.terminal.progress import NodeView, Progress
@@ -64,8 +65,7 @@ def said(node: NodeView) -> str:
 
 def _display() -> _Display:
     """Return where to show a line: a cell's output, a terminal, or nowhere."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is not None and getattr(shell, "kernel", None) is not None:
+    if getattr(shell(), "kernel", None) is not None:
         return _Cell()
     return _Terminal() if sys.stderr.isatty() else _Nowhere()
 

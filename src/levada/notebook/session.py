@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from levada.errors import LevadaError
-from levada.notebook.kernel import notebook_name, quieten_libraries, shell
+from levada.ipython import shell
+from levada.notebook.kernel import notebook_name, quieten_libraries
 
 if TYPE_CHECKING:
     from levada.component import Component
