@@ -71,5 +71,5 @@ def _judge(model: Model, data: Examples, name: str, suffix: str = "") -> Blessin
 def _serve(model: Model, blessing: Blessing, data: Examples, name: str, suffix: str = "") -> None:
     """Serve a model if it is good enough, and answers in the runtime that will serve it."""
     checks = validate_serving.with_options(name=f"validate_serving{suffix}", requires=blessing)
-    checked = checks(model, data, max_load="1 min", max_memory="2GB")
+    checked = checks(model, data, max_load="60s", max_memory="2GB")
     push.with_options(name=f"push{suffix}")(model, blessing, to=f"serving/{name}", checked=checked)

@@ -117,7 +117,7 @@ def flights(
         served, blessing = small.model, small.blessing
     # In the runtime that will serve it, and asked about flights of April, which come along to warm it up.
     checks = validate_serving.with_options(requires=blessing)
-    checked = checks(served, data, max_load="1 min", max_memory="2GB")
+    checked = checks(served, data, max_load="60s", max_memory="2GB")
     push(served, blessing, to="serving/flights", checked=checked)
 
     # What a model of the winter would meet in summer: shown, and no reason to stop.

@@ -61,9 +61,14 @@ class Runner:
         return outcome
 
 
+def project_in(folder: Path) -> Project:
+    """Return the project with this repository's code, and a store and serving folders of its own."""
+    for name in ("components", "pipelines", "schemas", "pyproject.toml"):
+        (folder / name).symlink_to(ROOT / name)
+    return find_project(folder)
+
+
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
-    for name in ("components", "pipelines", "schemas", "pyproject.toml"):
-        (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.delenv("LEVADA_STORE", raising=False)
-    return Runner(find_project(tmp_path))
+    return Runner(project_in(tmp_path))
