@@ -72,11 +72,12 @@ def test_a_compressed_network_goes_live_is_taken_back_and_pushed_again(digits: R
     store, root, folder = project.store, project.root, project.root / "serving/digits-network"
 
     def live() -> tuple[int, str]:
-        predictor = load_predictor(folder)
+        version = json.loads((folder / "levada.json").read_text())["version"]
+        predictor = load_predictor(folder / str(version))
         table = Digits().table(Path())
         chances = predictor.predict(table)["probabilities"]
         assert (chances.argmax(axis=1) == table[LABEL].to_numpy()).mean() > 0.97
-        return json.loads((folder / "levada.json").read_text())["version"], predictor.document.format
+        return version, predictor.document.format
 
     digits("digits")
     outcome = digits("digits", compressed=True)
@@ -84,7 +85,7 @@ def test_a_compressed_network_goes_live_is_taken_back_and_pushed_again(digits: R
     assert outcome.results["compress"].metrics["times_smaller"] > 2
     assert outcome.results["validate_serving_network"].outputs["output"].open
     assert live() == (2, "litert")
-    (tensor,) = load_predictor(folder).document.inputs
+    (tensor,) = load_predictor(folder / "2").document.inputs
     assert len(read_requests(folder / "2" / WARM_UP, (tensor,))[tensor.name]) == 16
 
     roll_back(store, step_back(store, "digits-network", root=root), "the calls got slower", root=root)
