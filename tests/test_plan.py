@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from levada import Context, component, pipeline
-from levada.errors import LevadaError, PlanError, Position, WiringError
+from levada import Context, component, each, pipeline
+from levada.errors import LevadaError, ParameterError, PlanError, Position, WiringError
 from levada.plan import Each, External, Gather, Node, Output, Plan, Sequence, in_order, leaves
 from levada.retry import Retry, retry_form
 from levada.values import encode
@@ -379,3 +379,23 @@ def test_an_unknown_node_is_answered_with_the_nearest() -> None:
     with pytest.raises(PlanError) as caught:
         plan_of(one_after_the_other).node("mkae")
     assert "Did you mean make?" in str(caught.value)
+
+
+def _order(low: int, high: int) -> None:
+    if low > high:
+        raise ParameterError(f"between(low={low}, high={high}): wanted the lower first.")
+
+
+@component(check=_order)
+def between(ctx: Context, number: Number | None = None, *, low: int = 0, high: int = 9, step: int = 1) -> Number:
+    """Return the lower of two numbers."""
+    raise AssertionError("it is only drawn")
+
+
+def test_values_that_cannot_be_meant_together_are_refused_when_they_are_drawn() -> None:
+    """At the line of the call; an item of `each`, known only when the run has come so far, is left to the run."""
+    with pytest.raises(ParameterError, match="wanted the lower first") as caught:
+        plan_of(lambda: between(low=10))
+    assert caught.value.where is not None and caught.value.where.file == "tests/test_plan.py"
+    plan_of(lambda: between(low=each([10, 11])))
+    plan_of(lambda: between(low=10, high=11, step=2))

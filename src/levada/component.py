@@ -10,6 +10,7 @@ Calling a component inside a `@pipeline` draws a node; in a notebook session it 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,15 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec,
 
 from levada.artifact import Artifact, Drawn, items_of, place_of
 from levada.draw import Drawing, caller, caller_position, current
-from levada.errors import ComponentError, GateError, LevadaError, Position, WiringError, did_you_mean
+from levada.errors import (
+    ComponentError,
+    GateError,
+    LevadaError,
+    ParameterError,
+    Position,
+    WiringError,
+    did_you_mean,
+)
 from levada.externals import binding_of, binding_of_list
 from levada.fanout import EachItem, Many, Values
 from levada.options import Options, check_name, check_needs, how_to_run
@@ -187,6 +196,7 @@ class Component(Generic[P, R]):
                 parameters[name] = encode_parameter(
                     self.function.__name__, name, signature.parameters[name], value, position
                 )
+        self._check({name: arguments[name] for name in parameters}, position)
         if options.parameters is not None:
             named = signature.bound.bind_partial(*args, **kwargs).arguments
             wanted = Input("parameters", (Parameters,))
@@ -238,6 +248,19 @@ class Component(Generic[P, R]):
         return signature.returned(
             {name: self._drawn(name, kind, node_id, root) for name, kind in signature.outputs.items()}
         )
+
+    def _check(self, values: Mapping[str, Any], position: Position | None) -> None:
+        """Ask the component's own check about values; those that come with the run are known only then."""
+        check = self.options.check
+        if check is None or self.options.parameters is not None:
+            return
+        wanted = inspect.signature(check).parameters
+        if wanted.keys() <= values.keys():
+            try:
+                check(**{name: values[name] for name in wanted})
+            except ParameterError as error:
+                error.where = error.where or position
+                raise
 
     def _arranged(self, parameters: dict[str, Json]) -> dict[str, Json]:
         """Return the parameters as the node holds them."""
@@ -353,6 +376,7 @@ def component(
     timeout: float | timedelta | None = None,
     process: Literal["own"] | None = None,
     at_once: int | None = None,
+    check: Callable[..., object] | None = None,
 ) -> Callable[[Callable[Concatenate[Context, P], R]], Component[P, R]]: ...
 
 
@@ -369,13 +393,15 @@ def component(
     timeout: float | timedelta | None = None,
     process: Literal["own"] | None = None,
     at_once: int | None = None,
+    check: Callable[..., object] | None = None,
 ) -> Component[P, R] | Callable[[Callable[Concatenate[Context, P], R]], Component[P, R]]:
     """Make a component of a typed function whose first parameter is its `Context`.
 
     `requires` names inputs that are gates and must be open for the node to run. `packages` names the
     distributions whose versions count in the cache key (``("tensorflow",)``); two nodes that declare
-    TensorFlow never run in one process at the same moment. The other options are defaults that
-    `with_options` overrides, and described there.
+    TensorFlow never run in one process at the same moment. `check` is a function of some of the parameters, by their
+    names; it is called when a call is drawn, and raises ParameterError for values that cannot be meant: then no run
+    begins with them. The other options are defaults that `with_options` overrides, and described there.
     """
     position = caller_position()
     options = Options(
@@ -384,6 +410,7 @@ def component(
         needs=tuple(check_needs(needs or {}, position).items()),
         packages=tuple(packages),
         cache=cache,
+        check=check,
     )
     options = how_to_run(options, retry, timeout, process, at_once, position)
 

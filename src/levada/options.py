@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -29,6 +29,7 @@ class Options:
     process: str = ""
     at_once: int | None = None
     parameters: Parameters | None = None
+    check: Callable[..., object] | None = None
 
 
 def check_name(name: str, position: Position | None) -> str:

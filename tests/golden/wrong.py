@@ -454,3 +454,21 @@ def parameters_that_are_none() -> None:
 
     tuned = tune(train, space={"epochs": between(1, 9)}, goal=maximize("auc"))(ingest())
     train.with_parameters(tuned)(ingest())
+
+
+# -- values that cannot be meant ------------------------------------------------------------------------
+
+
+def limit_of_no_unit() -> None:
+    from levada.artifacts import Examples, Model
+    from levada.components import validate_serving
+
+    model, rows = file_artifact(Model, "model"), file_artifact(Examples, "rows")
+    validate_serving(model, rows, max_p99="2 milliseconds")
+
+
+def no_way_back() -> None:
+    from levada.artifacts import Blessing, Model
+    from levada.components import push
+
+    push(file_artifact(Model, "model"), file_artifact(Blessing, "blessing"), to="serving/flights", keep=1)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from levada.artifacts.pushed import ServingFolder
-from levada.errors import ComponentError, RegistryError, SignatureError, StoreError
+from levada.errors import ComponentError, ParameterError, RegistryError, SignatureError, StoreError
 from levada.history.live import stretches
 from levada.models import load_predictor
 from levada.pushing.by_hand import Done, push_by_hand, roll_back, step_back
@@ -253,7 +253,7 @@ def test_a_folder_keeps_the_versions_that_were_live_last_and_what_is_not_ours(sh
     shelf.push(5, keep=2)
     assert shelf.folder.versions() == [4, 5, 77]
     assert shelf.line == "serving/flights/5 · removed 1, 2, 3"
-    with pytest.raises(ComponentError, match=r"push\(keep=1\) would leave no version to go back to"):
+    with pytest.raises(ParameterError, match=r"push\(keep=1\) would leave no version to go back to"):
         shelf.push(6, keep=1)
     back(shelf)
     back(shelf)  # to 3, which was removed

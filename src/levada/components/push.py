@@ -22,7 +22,7 @@ SECONDS_BETWEEN_WORDS = 5
 PENDING = "pending: the registry is away; the next command completes it"
 
 
-@component(requires=("blessing", "checked"))
+@component(requires=("blessing", "checked"), check=check_keep)
 def push(
     ctx: Context,
     model: Model,
@@ -44,9 +44,9 @@ def push(
     requests that were asked come along to warm the version up (not with a push that was ordered).
 
     Raises ComponentError for a model that the blessing does not cover or that is not safe to load, for a version that
-    a rollback took back, for a folder that holds another model or other things, and for `keep` below 2; StoreError
-    where the folder cannot be written; SignatureError if the model cannot be signed; RegistryError if the registry
-    refuses it.
+    a rollback took back, and for a folder that holds another model or other things; ParameterError for `keep` below 2;
+    StoreError where the folder cannot be written; SignatureError if the model cannot be signed; RegistryError if the
+    registry refuses it.
     """
     check_keep(keep)
     name = _covered(model, blessing)

@@ -28,7 +28,23 @@ if TYPE_CHECKING:
     from levada.models.feed import Arrays
 
 
-@component
+def _limits(
+    max_load: str | None, max_p99: str | None, max_memory: str | None, warm_up: int, rows: int
+) -> dict[str, float | None]:
+    """Return the limits in seconds and bytes; raises ParameterError for what cannot be meant."""
+    if not 0 <= warm_up <= min(rows, MOST):
+        raise ParameterError(
+            f"validate_serving(warm_up={warm_up}, rows={rows}): wanted 0 to {min(rows, MOST)} of the rows that are "
+            "asked about."
+        )
+    return {
+        "load": time("validate_serving(max_load=", max_load),
+        "p99": time("validate_serving(max_p99=", max_p99),
+        "memory": size("validate_serving(max_memory=", max_memory),
+    }
+
+
+@component(check=_limits)
 def validate_serving(
     ctx: Context,
     model: Model,
@@ -60,16 +76,7 @@ def validate_serving(
     Raises DataError for a split that is not there or has no rows, ModelError for rows that the model cannot take,
     ParameterError for limits that cannot be meant.
     """
-    limits = {
-        "load": time("validate_serving(max_load=", max_load),
-        "p99": time("validate_serving(max_p99=", max_p99),
-        "memory": size("validate_serving(max_memory=", max_memory),
-    }
-    if not 0 <= warm_up <= min(rows, MOST):
-        raise ParameterError(
-            f"validate_serving(warm_up={warm_up}, rows={rows}): wanted 0 to {min(rows, MOST)} of the rows that are "
-            "asked about."
-        )
+    limits = _limits(max_load, max_p99, max_memory, warm_up, rows)
     document = model.document
     check_takes(document, examples, "the model")
     asked = _spread(examples, split, rows, document)

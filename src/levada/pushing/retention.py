@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from levada.artifacts.pushed import ServingFolder
-from levada.errors import ComponentError
+from levada.errors import ParameterError
 from levada.pushing.placement import remove
 from levada.pushing.way_back import way_back
 from levada.registry import Registry
 
 
 def check_keep(keep: int | None) -> None:
-    """Raise ComponentError for a number of versions that leaves no way back."""
+    """Raise ParameterError for a number of versions that leaves no way back."""
     if keep is not None and keep < 2:
-        raise ComponentError(
+        raise ParameterError(
             f"push(keep={keep}) would leave no version to go back to: wanted at least 2.",
             hint="The champion and the one before it always stay.",
         )
