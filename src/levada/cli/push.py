@@ -30,7 +30,8 @@ def push(session: Session, model: str, version: int, to: str, reason: str, keep:
     project = session.project
     session.notice_killed()
     where = to if "://" in to else str(Path(to).expanduser().absolute())
-    done = push_by_hand(project.store, model, version, where, reason, keep=keep, root=project.root)
+    with session.quietly():
+        done = push_by_hand(project.store, model, version, where, reason, keep=keep, root=project.root)
     moved, removed = done.moved[where], done.removed.get(where, [])
     if as_json:
         print_json(

@@ -32,8 +32,9 @@ def rollback(session: Session, model: str, to: int | None, reason: str, dry_run:
 
     project = session.project
     session.notice_killed()
-    step = step_back(project.store, model, to, root=project.root)
-    done = Done() if dry_run else roll_back(project.store, step, reason, root=project.root)
+    with session.quietly():
+        step = step_back(project.store, model, to, root=project.root)
+        done = Done() if dry_run else roll_back(project.store, step, reason, root=project.root)
     if as_json:
         print_json(_form(step, done, dry_run))
     else:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -30,6 +33,17 @@ class Session:
                 raise ProjectError(f"there is no folder {self._folder}.")
             self._project = find_project(self._folder, self._store, self._env)
         return self._project
+
+    @contextmanager
+    def quietly(self) -> Iterator[None]:
+        """Keep off the terminal what libraries write to standard error, TensorFlow's banners, unless asked for."""
+        if self.debug:
+            yield
+            return
+        from levada.terminal.quiet import stderr_into
+
+        with TemporaryDirectory(prefix="levada-said-") as folder, stderr_into(Path(folder) / "stderr.log"):
+            yield
 
     def notice_killed(self) -> None:
         """End runs whose process is gone, and say so: every command that looks at runs begins with this."""

@@ -236,4 +236,4 @@ def _card(
     maker = examples.record.producer.partition("/")[2] or "examples"
     made_by = f"{ctx.node_id} of run {ctx.run_id}"
     origin = Origin(name, made_by, maker, examples.digest, ctx.run_id, "uncompressed")
-    return f"{card_of(results, out.document, origin, about or About())}\n{compression_section(document)}"
+    return card_of(results, out.document, origin, about or About(), compression_section(document))

@@ -6,18 +6,19 @@ from levada.artifacts.compression import CompressionDocument, table_of
 from levada.markdown import escaped, plain_table
 
 
-def compression_section(document: CompressionDocument) -> str:
-    """Return the table of candidates and why this one was chosen."""
+def compression_section(document: CompressionDocument) -> list[str]:
+    """Return the table of candidates, a line each; why this one was chosen is among the reasons of the card."""
     table = table_of(document)
     columns: list[str] = [str(name) for name in _listed(table["columns"])]
     rows = [[escaped(str(cell)) for cell in _listed(row)] for row in _listed(table["data"])]
-    lines = ["## How it was compressed", "", f"{escaped(document.why)}.", ""]
-    lines += plain_table([columns[0] or "model", *columns[1:]], rows)
-    lines += [
+    return [
+        "## How it was compressed",
+        "",
+        *plain_table([columns[0] or "model", *columns[1:]], rows),
         "",
         f"For {document.runtime}, one thread, each in a fresh process. Asked: {escaped('; '.join(document.asked))}.",
+        "",
     ]
-    return "\n".join([*lines, *(f"- {escaped(note)}" for note in document.notes), ""])
 
 
 def _listed(form: object) -> list[object]:

@@ -47,12 +47,18 @@ class Origin:
     against: str = "champion"
 
 
-def card_of(results: Results, document: ModelDocument, origin: Origin, about: About) -> str:
-    """Return the card: the verdict first, then what was said, measured and asked."""
+def card_of(
+    results: Results, document: ModelDocument, origin: Origin, about: About, made: Sequence[str] = ()
+) -> str:
+    """Return the card: the verdict first, then what was said, measured and asked.
+
+    `made` are lines on how the model was made, a section of their own; it follows on the metrics, since pages that have
+    room for less leave out the last sections.
+    """
     verdict = "Passed its gate" if results.is_open else "Did not pass its gate"
     lines = [f"# {escaped(origin.name)}", "", f"**{verdict}.** {_key_figures(results)}", ""]
     lines += _said(about)
-    lines += ["## How good it is", "", *_metrics(results, origin.against), ""]
+    lines += ["## How good it is", "", *_metrics(results, origin.against), "", *made]
     lines += _weakest(results, origin.against)
     lines += ["## Why it passed" if results.is_open else "## Why it did not pass", ""]
     lines += [f"- {escaped(reason)}" for reason in results.reasons[:REASONS]]
