@@ -1,6 +1,6 @@
 """What MkDocs does by our own code while it builds these pages.
 
-`guides/*` in the navigation stands for every page of that folder that is not named beside it. A line of its own,
+`decisions/*` in the navigation stands for every page of that folder. A line of its own,
 `::: public levada.components`, stands for everything that the package exports, so that the reference cannot fall behind
 the code. Each notebook of the repository becomes a page, `notebooks/NAME.md`, with the outputs that it was committed
 with.
@@ -20,23 +20,19 @@ NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
 def on_config(config: Any) -> Any:
-    """Replace each `folder/*` of the navigation by the pages of the folder that it does not name; drop empty ones."""
-    root = Path(config["docs_dir"])
-    expanded: list[Any] = []
-    for entry in config["nav"]:
-        name, target = next(iter(entry.items()))
-        named = target if isinstance(target, list) else [target]
-        pages = [page for one in named for page in (_others(root, one, named) if one.endswith("/*") else [one])]
-        if pages:
-            expanded.append({name: pages if isinstance(target, list) or target.endswith("/*") else target})
-    config["nav"] = expanded
+    """Replace each `folder/*` of the navigation by the folder's pages."""
+    config["nav"] = _expanded(config["nav"], Path(config["docs_dir"]))
     return config
 
 
-def _others(root: Path, pattern: str, named: list[str]) -> list[str]:
-    """Return the pages of a folder that are not named themselves, its index first."""
-    found = sorted((root / pattern[:-2]).glob("*.md"), key=lambda path: (path.stem != "index", path.name))
-    return [page for path in found if (page := path.relative_to(root).as_posix()) not in named]
+def _expanded(entry: Any, root: Path) -> Any:
+    if isinstance(entry, dict):
+        return {name: _expanded(target, root) for name, target in entry.items()}
+    if isinstance(entry, list):
+        return [_expanded(one, root) for one in entry]
+    if entry.endswith("/*"):
+        return [path.relative_to(root).as_posix() for path in sorted((root / entry[:-2]).glob("*.md"))]
+    return entry
 
 
 def on_files(files: Any, config: Any) -> Any:
