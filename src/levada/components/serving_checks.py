@@ -65,6 +65,8 @@ def validate_serving(
         "p99": time("validate_serving(max_p99=", max_p99),
         "memory": size("validate_serving(max_memory=", max_memory),
     }
+    if rows < 1:
+        raise ParameterError(f"validate_serving(rows={rows}): wanted a whole number from 1 on.")
     if not 0 <= warm_up <= min(rows, MOST):
         raise ParameterError(
             f"validate_serving(warm_up={warm_up}, rows={rows}): wanted 0 to {min(rows, MOST)} of the rows that are "

@@ -56,8 +56,9 @@ def export_keras(
     no int8 kernel stays float; inputs and outputs stay as they are).
 
     `rows` are real rows. The network and the export, asked by the runtime that will serve it, must agree on them: the
-    largest absolute difference of each output is kept in `model.json`, and may not be above `tolerance`. Without one,
-    it is 1e-4 for exports that compute the same, and nothing is asked of those that are quantized.
+    largest absolute difference of each output is kept in `model.json`, and may not be above `tolerance`, or that share
+    of the output's largest number if it is beyond 1. Without one, it is 1e-4 for exports that compute the same, and
+    nothing is asked of those that are quantized.
 
     Raises ModelError for a network that cannot be converted (naming the operation and its layer), for one without
     named inputs or outputs, and for answers that differ; ParameterError for options that do not fit together.

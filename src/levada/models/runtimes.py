@@ -106,16 +106,19 @@ class _LiteRT:
 
     def __call__(self, arrays: Arrays) -> Arrays:
         rows = len(next(iter(arrays.values()), ()))
-        if rows != self._rows:
-            self._rows = -1
-            for name, index, _ in self._inputs:
-                self._interpreter.resize_tensor_input(index, arrays[name].shape)
-            self._interpreter.allocate_tensors()
-            self._rows = rows
-        for name, index, dtype in self._inputs:
-            array = arrays[name]
-            self._interpreter.set_tensor(index, array if array.dtype == dtype else array.astype(dtype))
-        self._interpreter.invoke()
+        try:
+            if rows != self._rows:
+                self._rows = -1
+                for name, index, _ in self._inputs:
+                    self._interpreter.resize_tensor_input(index, arrays[name].shape)
+                self._interpreter.allocate_tensors()
+                self._rows = rows
+            for name, index, dtype in self._inputs:
+                array = arrays[name]
+                self._interpreter.set_tensor(index, array if array.dtype == dtype else array.astype(dtype))
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"LiteRT cannot run the model on {rows} rows: {error}") from None
         return {name: self._interpreter.get_tensor(index) for name, index in self._outputs}
 
 
@@ -131,7 +134,14 @@ def _open_onnx(path: Path, document: ModelDocument, threads: int | None) -> Call
     except Exception as error:  # noqa: BLE001  ONNX Runtime's own have no common public class
         raise ModelError(f"{path} cannot be loaded: {error}") from None
     names = [tensor.name for tensor in document.outputs]
-    return lambda arrays: dict(zip(names, session.run(names, arrays), strict=True))
+
+    def call(arrays: Arrays) -> Arrays:
+        try:
+            return dict(zip(names, session.run(names, arrays), strict=True))
+        except Exception as error:
+            raise ModelError(f"ONNX Runtime cannot run the model: {error}") from error
+
+    return call
 
 
 RUNTIMES: dict[str, Runtime] = {
