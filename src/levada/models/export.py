@@ -17,6 +17,7 @@ from levada.models.keras_split import Split, split
 from levada.models.lookups import FILE as LOOKUPS
 from levada.models.predictor import read_predictor
 from levada.models.runtimes import RUNTIMES
+from levada.models.signatures import with_graph_names
 
 if TYPE_CHECKING:
     import keras
@@ -66,7 +67,7 @@ def export_keras(
     _check(format, quantize, representative)
     if count_rows(rows) == 0:
         raise ModelError("export_keras has no rows to compare the export on.", hint="Give it some real rows.")
-    tensors = tuple(inputs) if inputs is not None else inputs_of(network)
+    tensors = with_graph_names(inputs if inputs is not None else inputs_of(network))
     if format == "saved_model":
         save_keras(network, out, inputs=tensors, output=output, classes=classes)
     else:

@@ -81,11 +81,11 @@ class _SavedModel:
         self._constant = tf.constant
         self._loaded: Any = tf.saved_model.load(str(path))
         self._signature = self._loaded.signatures["serving_default"]
-        self._dtypes: dict[str, Any] = {tensor.name: tf.as_dtype(tensor.dtype) for tensor in document.inputs}
+        self._inputs = [(each.graph_name, each.name, tf.as_dtype(each.dtype)) for each in document.inputs]
 
     def __call__(self, arrays: Arrays) -> Arrays:
         # Through tf.constant, since a dict of numpy string arrays is not accepted everywhere.
-        given = self._signature(**{name: self._constant(array, self._dtypes[name]) for name, array in arrays.items()})
+        given = self._signature(**{inside: self._constant(arrays[name], dtype) for inside, name, dtype in self._inputs})
         return {name: value.numpy() for name, value in given.items()}
 
 
@@ -100,7 +100,9 @@ class _LiteRT:
             runner = self._interpreter.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path} cannot be loaded: {error}") from None
-        self._inputs = [(name, each["index"], each["dtype"]) for name, each in runner.get_input_details().items()]
+        names = {tensor.graph_name: tensor.name for tensor in document.inputs}
+        details: Any = runner.get_input_details().items()
+        self._inputs = [(names.get(inside, inside), each["index"], each["dtype"]) for inside, each in details]
         self._outputs = [(name, each["index"]) for name, each in runner.get_output_details().items()]
         self._rows = -1
 
