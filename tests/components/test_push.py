@@ -166,18 +166,50 @@ def test_a_version_folder_with_another_model_is_not_touched(workshop: Workshop) 
     numbered(workshop, second, 1)  # the registry was made anew, the folder was not
     with pytest.raises(ComponentError, match="already holds another model than version 1 of this registry"):
         pushed(workshop, second)
+    another_format = saved_model(workshop)
+    numbered(workshop, another_format, 1)
+    with pytest.raises(ComponentError, match="already holds another model than version 1 of this registry"):
+        pushed(workshop, another_format)
     assert {name: (workshop.root / "serving" / name).read_bytes() for name in before} == before
 
 
 def test_a_version_folder_that_somebody_else_made_is_not_touched(workshop: Workshop) -> None:
     model = saved_model(workshop)
     numbered(workshop, model, 1)
-    theirs = workshop.root / "serving/flights/1/saved_model.pb"
-    theirs.parent.mkdir(parents=True)
-    theirs.write_bytes(b"theirs")
-    with pytest.raises(ComponentError, match="already holds another model"):
-        pushed(workshop, model)
-    assert theirs.read_bytes() == b"theirs"
+    for place, name in enumerate(("saved_model.pb", "a picture of the class 1.png")):
+        theirs = workshop.root / f"serving/{place}/1" / name
+        theirs.parent.mkdir(parents=True)
+        theirs.write_bytes(b"theirs")
+        with pytest.raises(ComponentError, match=r"already holds another model .* or files that are no model's"):
+            pushed(workshop, model, to=f"serving/{place}")
+        assert theirs.read_bytes() == b"theirs"
+
+
+def test_what_was_changed_since_it_was_judged_is_not_signed(workshop: Workshop) -> None:
+    model = saved_model(workshop)
+    numbered(workshop, model, 1)
+    file = model.path / "saved_model/variables/variables.index"
+    file.chmod(0o644)
+    file.write_bytes(b"Weights")  # of the same size
+    for to in ("serving/flights", "memory://serving-changed/flights"):
+        with pytest.raises(StoreError, match=r"variables\.index is not what was made and judged"):
+            pushed(workshop, model, to=to)
+        assert ServingFolder.of(to, workshop.root).versions() == []
+
+
+def test_a_model_with_files_named_as_those_of_a_version_is_refused(workshop: Workshop) -> None:
+    model = saved_model(workshop)
+
+    def write(made: Model) -> None:
+        shutil.copytree(model.path / "saved_model", made.path / "saved_model")
+        (made.path / "saved_model/model.json").write_text("{}")
+        made.describe(model.document)
+
+    own = workshop.make(Model, write)
+    numbered(workshop, own, 1)
+    with pytest.raises(ComponentError, match=r"has a model\.json of Levada's in that place"):
+        pushed(workshop, own)
+    assert not (workshop.root / "serving/flights/levada.json").exists()
 
 
 def test_while_the_registry_is_away_a_push_is_ordered_and_nothing_is_written(workshop: Workshop) -> None:
@@ -272,16 +304,17 @@ def test_going_back_to_an_earlier_model_moves_the_pointer_and_copies_nothing(wor
     assert [item.version for item in Registry(workshop.store).promotions("flights")] == [1, 2, 1]
 
 
-def test_a_half_written_version_and_other_leftovers_are_replaced(workshop: Workshop) -> None:
+def test_leftovers_of_pushes_are_removed_and_nothing_else(workshop: Workshop) -> None:
     model = saved_model(workshop)
     numbered(workshop, model, 1)
     folder = workshop.root / "serving/flights"
-    (folder / "1" / "variables").mkdir(parents=True)
-    (folder / "1" / "variables" / "old").write_bytes(b"half")
-    (folder / ".1.tmp-1234").mkdir()
+    for name in ("1", ".1.tmp-1234", ".cache.tmp-1234"):
+        (folder / name).mkdir(parents=True)
+    (folder / ".2.tmp-12").symlink_to(workshop.root)
+    (folder / ".3.tmp-12").write_bytes(b"")
     pushed(workshop, model)
-    assert "1/variables/old" not in files(folder)
-    assert not list(folder.glob(".*.tmp-*"))
+    assert [path.name for path in folder.glob(".*.tmp-*")] == [".cache.tmp-1234"]
+    assert workshop.store.list("registry")  # what a link led to
     assert (folder / "1/saved_model.pb").read_bytes() == GRAPH
 
 
@@ -327,19 +360,21 @@ def test_an_object_store_gets_the_file_that_makes_a_version_loadable_last(
     model = saved_model(workshop)
     numbered(workshop, model, 1)
     written: list[str] = []
+    there: list[bool] = []
     real = Store.write
 
     def write(store: Store, key: str, content: bytes) -> None:
         if store.uri.startswith("memory://"):
             written.append(key)
+            there.append(store.exists("1/saved_model.pb"))
         real(store, key, content)
 
     monkeypatch.setattr(Store, "write", write)
     artifact = pushed(workshop, model, to="memory://serving-last/flights")
     assert written == [
+        "1/model.json",
         "1/assets/words.txt",
         "1/variables/variables.index",
-        "1/model.json",
         "1/model.sig",
         "1/saved_model.pb",
         "levada.json",
@@ -351,6 +386,17 @@ def test_an_object_store_gets_the_file_that_makes_a_version_loadable_last(
     assert not artifact.holds(workshop.root)
     pushed(workshop, model, to="memory://serving-last/flights")
     assert artifact.holds(workshop.root)
+    folder.store.write("1/variables/variables.index", b"cut")
+    folder.store.write("1/variables/old", b"of another")
+    there.clear()
+    pushed(workshop, model, to="memory://serving-last/flights")
+    assert there[:5] == [False] * 5  # nobody loads old files beside new ones
+    assert artifact.holds(workshop.root) and not folder.store.exists("1/variables/old")
+    folder.store.write("2/theirs", b"theirs")
+    numbered(workshop, other := saved_model(workshop, fingerprint="f2"), 2)
+    with pytest.raises(ComponentError, match="files that are no model's"):
+        pushed(workshop, other, to="memory://serving-last/flights")
+    assert folder.store.read("2/theirs") == b"theirs"
 
 
 def test_a_pointer_of_another_form_is_said_to_be_damaged(tmp_path: Path) -> None:
@@ -389,4 +435,13 @@ def test_a_check_of_another_model_lets_nothing_through(workshop: Workshop) -> No
         ServingCheck, lambda made: made.write(True, [], fingerprint=other.fingerprint, cost={}, requests=0)
     )
     with pytest.raises(ComponentError, match="checked= is on"):
+        workshop.call(push, model, blessing_of(workshop, model), to="serving/flights", checked=check)
+
+
+def test_a_closed_check_lets_nothing_through_whoever_calls(workshop: Workshop) -> None:
+    model = workshop.echo("p")
+    check = workshop.make(
+        ServingCheck, lambda made: made.write(False, ["dies"], fingerprint=model.fingerprint, cost={}, requests=0)
+    )
+    with pytest.raises(ComponentError, match="a serving check that is closed: dies"):
         workshop.call(push, model, blessing_of(workshop, model), to="serving/flights", checked=check)

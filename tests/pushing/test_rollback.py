@@ -291,14 +291,47 @@ def test_a_version_number_that_lies_there_with_other_content_stays_as_it_is(shel
     assert (shelf.path / "2/model.onnx").read_bytes() == b"theirs" and shelf.lived == [1]
 
 
-def test_a_damaged_signature_is_no_reason_not_to_go_back(shelf: Shelf) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("model.sig", "{}"), ("model.json", "{"), ("model.json", "[]"), ("model.json", ""), ("theirs", "more")],
+)
+def test_whatever_is_damaged_there_is_no_reason_not_to_go_back(shelf: Shelf, name: str, content: str) -> None:
     shelf.push(1)
     shelf.push(2)
-    (shelf.path / "1/model.sig").write_text("{}")
+    (shelf.path / "1" / name).write_text(content)
     with pytest.raises(SignatureError):
         load_predictor(shelf.path / "1")
     assert back(shelf).moved[str(shelf.path)].placed
     load_predictor(shelf.path / "1")
+
+
+def test_what_went_live_after_a_rollback_was_decided_is_not_taken_back(shelf: Shelf) -> None:
+    shelf.push(1)
+    shelf.push(2)
+    step = step_back(shelf.store, NAME, root=shelf.root)
+    shelf.push(3)
+    with pytest.raises(RegistryError, match="version 3 of flights has gone live meanwhile, by run run-1"):
+        roll_back(shelf.store, step, "2 is bad", root=shelf.root)
+    assert shelf.lived == [1, 2, 3] and shelf.pointer()["version"] == 3
+
+
+def test_a_version_that_somebody_moved_and_linked_is_removed_as_a_link_and_its_files_stay(shelf: Shelf) -> None:
+    for number in (1, 2, 3):
+        shelf.push(number)
+    (shelf.path / "1").rename(shelf.root / "moved")
+    (shelf.path / "1").symlink_to(shelf.root / "moved")
+    shelf.push(4, keep=2)
+    assert shelf.folder.versions() == [3, 4] and (shelf.root / "moved/model.onnx").exists()
+    shelf.push(5)
+
+
+def test_a_folder_whose_pointer_was_removed_is_pushed_to_again(shelf: Shelf) -> None:
+    """A damaged pointer's error says to do that."""
+    shelf.version(1, model=shelf.saved(1))
+    shelf.push(1)
+    (shelf.path / "levada.json").unlink()
+    shelf.push(1)
+    assert shelf.pointer()["version"] == 1 and shelf.out_of_step() == []
 
 
 def _column(value: float) -> object:

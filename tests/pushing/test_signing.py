@@ -76,6 +76,14 @@ def test_a_changed_added_or_missing_file_refuses_to_load_and_is_named(shelf: She
     (folder / "model.json").rename(folder / "kept")
     assert "1/model.json is missing" in refused(folder)
     (folder / "kept").rename(folder / "model.json")
+    (shelf.root / "elsewhere").mkdir()
+    for name, target in (("assets.extra", "elsewhere"), ("model.onnx", "model.onnx")):
+        if (folder / name).exists():
+            (folder / name).rename(shelf.root / target)
+        (folder / name).symlink_to(shelf.root / target)
+        assert f"1/{name} is a link, and no push brought one there" in refused(folder)
+        (folder / name).unlink()
+    (shelf.root / "model.onnx").rename(folder / "model.onnx")
     load_predictor(folder)
 
 
@@ -88,6 +96,10 @@ def test_a_signature_of_another_model_or_version_is_refused(shelf: Shelf) -> Non
     pointer = shelf.path / "levada.json"
     pointer.write_text(pointer.read_text().replace("flights", "digits"))
     assert "/1 was signed as flights version 1, not as digits version 1" in refused(shelf.path / "1")
+    pointer.unlink()
+    load_predictor(shelf.path / "1")
+    with pytest.raises(SignatureError, match="not as digits version 1"):
+        load_predictor(shelf.path / "1", model="digits")
 
 
 def test_a_signature_by_another_key_or_that_was_tampered_with_is_refused(
@@ -123,6 +135,12 @@ def test_who_writes_the_folder_cannot_say_whom_to_trust(shelf: Shelf, monkeypatc
         f'[tool.levada]\nsignatures = "optional"\ntrust = ["{public_of(attacker)}"]'
     )
     assert "which is not trusted here" in refused(shelf.path / "1")
+    monkeypatch.chdir(shelf.path / "1")  # as a server's container may have it
+    assert "which is not trusted here" in refused(Path())
+    (shelf.path / "1/model.sig").unlink()
+    assert "has no model.sig" in refused(shelf.path / "1")
+    (shelf.path / "current").symlink_to("1")
+    assert "1 has no model.sig" in refused(shelf.path / "current")
 
 
 def test_an_unsigned_model_loads_only_where_settings_say_so(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +169,10 @@ def test_keys_that_are_none_say_what_they_are(shelf: Shelf, monkeypatch: pytest.
     monkeypatch.setenv("LEVADA_TRUST", str(shelf.root / "nowhere.pub"))
     assert "there is no key" in refused(shelf.path / "1")
     make_private(private, None)
+    public_of(private).chmod(0o666)
+    monkeypatch.setenv("LEVADA_TRUST", str(public_of(private)))
+    assert "anybody can write the public key" in refused(shelf.path / "1")
+    public_of(private).chmod(0o644)
     monkeypatch.setenv("LEVADA_TRUST", str(private))
     assert "is a private key, and a public one is wanted" in refused(shelf.path / "1")
     monkeypatch.delenv("LEVADA_TRUST")
@@ -172,6 +194,23 @@ def test_keys_that_are_none_say_what_they_are(shelf: Shelf, monkeypatch: pytest.
     with pytest.raises(SignatureError, match="holds no public key"):
         read_public(shelf.path / "1/model.json")
     assert shelf.lived == [1] and shelf.folder.versions() == [1]
+
+
+def test_nothing_is_signed_that_nobody_would_trust(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.push(1)
+    private = shelf.root / "home/keys/signing.pem"
+    other = shelf.root / "other/signing.pem"
+    make_private(other, None)
+    with monkeypatch.context() as project:
+        project.setenv("LEVADA_TRUST", str(public_of(other)))
+        with pytest.raises(SignatureError, match="trust names other keys alone") as caught:
+            shelf.push(2)
+    assert "add signing.pub to trust" in caught.value.hint
+    private.unlink()
+    with pytest.raises(SignatureError, match="nobody would trust what a new key signs"):
+        shelf.push(2)
+    assert shelf.lived == [1]
+    load_predictor(shelf.path / "1")  # by the public half that is left
 
 
 def test_a_key_is_not_made_where_it_would_be_shared(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,10 @@ class CompressionDocument:
         name = self.chosen or self.nearest
         return next(each for each in self.candidates if each.role == "candidate" and each.name == name)
 
+    def lower_is_better(self, metric: str) -> bool:
+        """Whether a metric is a loss, which rises where it drops in worth."""
+        return any(measure.lower_is_better for measure in self.measures if measure.name == metric)
+
     @property
     def metrics(self) -> list[str]:
         """The metrics that a table shows: those with a limit, or the first."""
@@ -198,7 +202,11 @@ def table_of(document: CompressionDocument) -> dict[str, Json]:
     ]
     data: list[list[Any]] = []
     for each in document.candidates:
-        numbers = [text for name in names for text in _lost(each, name, has_slices=has_slices)]
+        numbers = [
+            text
+            for name in names
+            for text in _lost(each, name, has_slices=has_slices, lower_is_better=document.lower_is_better(name))
+        ]
         cost = each.cost
         said = [size_said(cost.gzipped), size_said(cost.size), time_said(cost.p50), time_said(cost.p99)]
         data.append([each.name, *numbers, *said, state_of(document, each)])
@@ -206,11 +214,14 @@ def table_of(document: CompressionDocument) -> dict[str, Json]:
     return cast("dict[str, Json]", {"title": title, "columns": columns, "data": data})
 
 
-def _lost(each: Candidate, name: str, *, has_slices: bool) -> list[str]:
+def _lost(each: Candidate, name: str, *, has_slices: bool, lower_is_better: bool) -> list[str]:
     value = short(each.whole.metrics[name].value) if name in each.whole.metrics else ""
-    drop = signed(each.whole.drops[name].value) if name in each.whole.drops else ""
+    drop = signed(each.whole.drops[name].value, lower_is_better=lower_is_better) if name in each.whole.drops else ""
+    if not has_slices:
+        return [value, drop]
     worst = each.worst(name)
-    return [value, drop, *([signed(worst.drops[name].value) if worst is not None else ""] if has_slices else [])]
+    said = signed(worst.drops[name].value, lower_is_better=lower_is_better) if worst is not None else ""
+    return [value, drop, said]
 
 
 def state_of(document: CompressionDocument, each: Candidate) -> str:
@@ -225,17 +236,19 @@ def state_of(document: CompressionDocument, each: Candidate) -> str:
     return f"misses {', '.join(missed)}"
 
 
-def signed(drop: float) -> str:
-    """Return a drop as the change that it is: a metric that fell by 0.01 is -0.010."""
+def signed(drop: float, *, lower_is_better: bool = False) -> str:
+    """Return a drop as the change that it is: an accuracy that fell by 0.01 is -0.010, an error that rose +0.010."""
     said = short(abs(drop))
-    return f"±{said}" if not said.strip("0.") else f"{'-' if drop > 0 else '+'}{said}"
+    return f"±{said}" if not said.strip("0.") else f"{'-' if (drop > 0) != lower_is_better else '+'}{said}"
 
 
-def change_said(drop: Estimate) -> str:
+def change_said(drop: Estimate, *, lower_is_better: bool = False) -> str:
     """Return a drop with its interval, as the change that it is: `-0.010 [-0.015, -0.005]`."""
-    if drop.low is None or drop.high is None:
-        return signed(drop.value)
-    return f"{signed(drop.value)} [{signed(drop.high)}, {signed(drop.low)}]"
+    value, *ends = (
+        None if each is None else signed(each, lower_is_better=lower_is_better)
+        for each in (drop.value, *((drop.low, drop.high) if lower_is_better else (drop.high, drop.low)))
+    )
+    return f"{value}" if None in ends else f"{value} [{', '.join(map(str, ends))}]"
 
 
 def size_said(count: float) -> str:

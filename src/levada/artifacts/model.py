@@ -43,7 +43,8 @@ class Tensor:
     a row. An input with `columns` is a matrix `(-1, len(columns))` of those scalar columns, in that order. An output
     with `classes` gives a probability per class, in that order; one of shape `(-1,)`, with two classes, that of the
     second. A `padded` input of shape `(-1, n)` takes lists of any length: shorter ones are filled up with missing
-    values (NaN, an empty string), longer ones cut.
+    values (NaN, an empty string), longer ones cut. `inside` is what a graph, and so TensorFlow Serving, calls an
+    input whose name it cannot have; "" where that is its name.
     """
 
     name: str
@@ -52,6 +53,12 @@ class Tensor:
     columns: tuple[str, ...] = ()
     classes: tuple[str | int, ...] = ()
     padded: bool = False
+    inside: str = ""
+
+    @property
+    def graph_name(self) -> str:
+        """What a graph calls it."""
+        return self.inside or self.name
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -110,6 +117,8 @@ class Tensor:
             form["classes"] = list(self.classes)
         if self.padded:
             form["padded"] = True
+        if self.inside:
+            form["inside"] = self.inside
         return form
 
     @staticmethod
@@ -121,6 +130,7 @@ class Tensor:
             tuple(form.get("columns", ())),
             tuple(form.get("classes", ())),
             bool(form.get("padded", False)),
+            form.get("inside", ""),
         )
 
 

@@ -28,6 +28,9 @@ from levada.values import Json
 POINTER = "levada.json"
 TF_SERVING = "models.config"
 SIGNATURE = "model.sig"
+WRITTEN = "# Written by Levada"
+"""Begins `models.config`, so that nobody else's is taken for it."""
+
 Files = dict[str, int]
 
 
@@ -51,8 +54,8 @@ class ServingFolder:
 
     @staticmethod
     def of(destination: str, root: Path) -> ServingFolder:
-        """Return the folder that a destination means for the project at `root`."""
-        return ServingFolder(destination if "://" in destination else str(root / destination))
+        """Return the folder that a destination means for the project at `root`; `~` is the user's home."""
+        return ServingFolder(destination if "://" in destination else str(root / Path(destination).expanduser()))
 
     def pointer(self) -> Pointer | None:
         """Return what is live, None if nothing was ever pushed here; raises StoreError for a damaged file."""
@@ -77,7 +80,10 @@ class ServingFolder:
 
     def tell_tf_serving(self, pointer: Pointer) -> None:
         """Let `models.config` name the version that the pointer names; there is none where that is no SavedModel."""
-        described = self.described(pointer.version) or {}
+        try:
+            described = self.described(pointer.version) or {}
+        except StoreError:  # found by whoever loads the version, and by `levada verify`
+            return
         there = self.store.read(TF_SERVING)
         if described.get("format") == "saved_model":
             wanted = models_config(pointer.model, self.location, pointer.version).encode()
@@ -92,8 +98,16 @@ class ServingFolder:
         return sorted(int(name) for name in names if name.isascii() and name.isdigit() and name == str(int(name)))
 
     def described(self, version: int) -> dict[str, Any] | None:
-        """Return the `model.json` of a version, None if there is none."""
-        return self.store.read_json(f"{version}/{DOCUMENT}")
+        """Return the `model.json` of a version, None if there is none; raises StoreError for a damaged one."""
+        form = self.store.read_json(f"{version}/{DOCUMENT}")
+        try:
+            files_of(form if form is None else {**form})
+        except (TypeError, ValueError):
+            raise StoreError(
+                f"{self.store.uri_of(f'{version}/{DOCUMENT}')} does not describe a version.",
+                hint="It was changed from outside: remove the version's folder and push it again.",
+            ) from None
+        return form
 
     def is_whole(self, version: int, files: Files) -> bool:
         """Whether all these files of a version are there with their sizes in bytes."""
@@ -120,7 +134,7 @@ def models_config(model: str, location: str, version: int) -> str:
     """
     quoted = json.dumps(location, ensure_ascii=False)
     return (
-        f"# Written by Levada with every push and rollback. tensorflow_model_server --model_config_file={TF_SERVING}\n"
+        f"{WRITTEN} with every push and rollback. tensorflow_model_server --model_config_file={TF_SERVING}\n"
         "model_config_list {\n"
         "  config {\n"
         f"    name: {json.dumps(model)}\n"

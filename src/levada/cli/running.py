@@ -74,7 +74,7 @@ def run_and_show(project: Project, request: Request, debug: bool, as_json: bool)
 def _run_and_show(project: Project, request: Request, debug: bool, as_json: bool) -> int:
     project.make_importable()
     asked = _ask_for_approvals(project, request)
-    mlflow = MlflowReader(project.store, project.tracking_uri)
+    mlflow = MlflowReader(project.store, project.tracking_uri, project.root)
     others = guests(request)
     readers: list[Reader] = [mlflow, *others]
     out = cast("TextIO", UntilClosed(sys.stdout))  # the stream of now: while nodes run, sys.stdout is where they write
@@ -121,7 +121,7 @@ def _ask_for_approvals(project: Project, request: Request) -> list[str]:
     ]
     if not waiting or not project.tracking_uri:
         return []
-    report = deliver_pending(project.store, project.tracking_uri)
+    report = deliver_pending(project.store, project.tracking_uri, project.root)
     return [line for line in (*report.said, report.trouble) if line]
 
 

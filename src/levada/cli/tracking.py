@@ -15,7 +15,8 @@ def ui(session: Session, port: int) -> int:
     from levada.mlflow.ui import serve
 
     session.notice_killed()
-    serve(session.project.store, session.project.tracking_uri, port)
+    project = session.project
+    serve(project.store, project.tracking_uri, port, root=project.root)
     return 0
 
 
@@ -32,10 +33,10 @@ def sync(session: Session, empty: bool) -> int:
     if empty:
         from levada.mlflow.rebuild import rebuild
 
-        click.echo(str(rebuild(store, uri)))
+        click.echo(str(rebuild(store, uri, session.project.root)))
         return 0
     from levada.mlflow.delivery import deliver_pending
 
-    report = deliver_pending(store, uri)
+    report = deliver_pending(store, uri, session.project.root)
     click.echo(str(report))
     return 1 if report.left or report.trouble else 0

@@ -91,9 +91,10 @@ def compress(
     call with one row. Of those that keep all, `prefer="size"` takes the smallest when gzipped, `"latency"` the fastest
     by p50; if none does, the gate closes, and `model` is the one that came nearest.
 
-    `baseline` is the blessing of the model: without `name` the compressed model is proposed to the registry under the
-    name there, as a version of its own, with its card. `representative` are examples to calibrate `quantize("int8")`
-    on, instead of those that train.
+    `baseline` is the blessing of the model: the compressed model is proposed to the registry under `name`, or the name
+    there, as a version of its own, with its card. Without it nothing is proposed. `representative` are examples to
+    calibrate `quantize("int8")` on, instead of those that train: their split of that name, or the first that does not
+    judge.
 
     Raises ParameterError for limits and recipes that cannot be meant, ModelError for a recipe that does not apply to
     the model, DataError for rows that do not fit.
@@ -131,6 +132,12 @@ def compress(
         )
     except ParameterError as error:
         raise ParameterError(error.message.replace("evaluate(", "compress("), hint=error.hint) from None
+    if name is not None and baseline is None:
+        raise ParameterError(
+            f"compress(name='{name}') was given no baseline=: it is held against the uncompressed model alone, and "
+            "nothing says that this one is good enough to be served.",
+            hint="baseline=verdict.blessing, of the evaluation of that model; or leave the name out.",
+        )
     name = name or (baseline.model if baseline is not None else None)
     wanted = Wanted(
         recipes=tried,
@@ -217,7 +224,8 @@ def _report(ctx: Context, document: CompressionDocument) -> None:
     metric = document.metric
     said = f"{SHOWN.get(metric, metric)} {made.whole.metrics[metric].value:.3f}"
     if metric in made.whole.drops:
-        said += f" ({signed(made.whole.drops[metric].value)})"
+        lower = document.lower_is_better(metric)
+        said += f" ({signed(made.whole.drops[metric].value, lower_is_better=lower)})"
     size = f"{size_said(cost.gzipped)} gzipped (was {size_said(before.cost.gzipped)})"
     facts = [made.name, size, said, f"p50 {time_said(cost.p50)}"]
     ctx.summary(" · ".join([*facts, *([] if document.chosen else ["none keeps every limit"])]))

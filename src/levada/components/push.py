@@ -43,10 +43,10 @@ def push(
     With `checked`, what `validate_serving` says of this model, a model that cannot be served is not pushed, and the
     requests that were asked come along to warm the version up (not with a push that was ordered).
 
-    Raises ComponentError for a model that the blessing does not cover or that is not safe to load, for a version that
-    a rollback took back, and for a folder that holds another model or other things; ParameterError for `keep` below 2;
-    StoreError where the folder cannot be written; SignatureError if the model cannot be signed; RegistryError if the
-    registry refuses it.
+    Raises ComponentError for a model that the blessing does not cover or that is not safe to load, for a closed check,
+    for a version that a rollback took back, and for a folder that holds another model or other things; ParameterError
+    for `keep` below 2; StoreError where the folder cannot be written, and for a model whose files were changed;
+    SignatureError if it cannot be signed; RegistryError if the registry refuses it.
     """
     check_keep(keep)
     name = _covered(model, blessing)
@@ -55,6 +55,9 @@ def push(
             f"push() was given the model {model.fingerprint[:12]}, and checked= is on {checked.model[:12]}.",
             hint="Give validate_serving the very model that is pushed.",
         )
+    if checked is not None and not checked.open:
+        why = f": {checked.reasons[0]}" if checked.reasons else ""
+        raise ComponentError(f"push() was given a serving check that is closed{why}.")
     folder = ServingFolder.of(to, ctx.root)
     reason = "; ".join(blessing.reasons)
     version = ctx.registry.await_version(name, model.fingerprint, waiting=_patience(ctx, name))

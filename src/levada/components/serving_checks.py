@@ -32,6 +32,8 @@ def _limits(
     max_load: str | None, max_p99: str | None, max_memory: str | None, warm_up: int, rows: int
 ) -> dict[str, float | None]:
     """Return the limits in seconds and bytes; raises ParameterError for what cannot be meant."""
+    if rows < 1:
+        raise ParameterError(f"validate_serving(rows={rows}): wanted a whole number from 1 on.")
     if not 0 <= warm_up <= min(rows, MOST):
         raise ParameterError(
             f"validate_serving(warm_up={warm_up}, rows={rows}): wanted 0 to {min(rows, MOST)} of the rows that are "

@@ -52,7 +52,8 @@ class Judge:
     """What candidates are judged by: rows of a split that no candidate has seen, and the uncompressed model's answers.
 
     `folder` is where answers lie while they are needed. `seconds` is how long single calls, and then large batches, are
-    timed. `baseline` is the uncompressed model, measured as they are.
+    timed. `confidence` is that which was asked for, where that of `question` is stricter for the number of candidates.
+    `baseline` is the uncompressed model, measured as they are.
     """
 
     examples: Examples
@@ -62,6 +63,7 @@ class Judge:
     seed: int
     seconds: float
     timeout: float
+    confidence: float
     baseline: Champion = field(init=False)
     uncompressed: Judged = field(init=False)
 
@@ -106,14 +108,32 @@ class Judge:
         """Measure a model in a fresh process, and hold its answers there against the uncompressed model's."""
         measured = self._measured(model)
         asked = self._asked(model, measured, name)
-        results = assess(asked, model.fingerprint, self.baseline, self.examples, self.question, seed=self.seed)
+        results = self._held(asked, model.fingerprint)
         found: list[tuple[Condition, float]] = []
         candidate = _candidate(name, role, model, parameters, measured, results)
         if role == "candidate":
-            found = [*self.constraints.on_drops(results), *self.constraints.on_cost(candidate.cost)]
+            found = [
+                *self.constraints.on_drops(results, self.question.slice_gate),
+                *self.constraints.on_cost(candidate.cost),
+            ]
         conditions = tuple(condition for condition, _ in found)
         candidate = replace(candidate, conditions=conditions, misses=tuple(excess for _, excess in found))
         return Judged(candidate, model, replace(results, conditions=conditions))
+
+    def _held(self, asked: Asked, fingerprint: str) -> Results:
+        """Hold answers against the uncompressed model's.
+
+        That all candidates together pass by chance as seldom as one makes the proof of each harder. Where slices only
+        close the gate if harm is shown, it would make *that* harder: they are asked with the confidence of one.
+        """
+        question = self.question
+        results = assess(asked, fingerprint, self.baseline, self.examples, question, seed=self.seed)
+        if question.slice_gate != "harm" or not results.slices or question.confidence == self.confidence:
+            return results
+        usual = replace(question, confidence=self.confidence)
+        again = assess(asked, fingerprint, self.baseline, self.examples, usual, seed=self.seed)
+        whole = [each for each in results.conditions if each.kind != "slice"]
+        return replace(results, conditions=(*whole, *(each for each in again.conditions if each.kind == "slice")))
 
     def rows(self, columns: Sequence[str], most: int) -> pa.Table:
         """Return the first rows of the split that judges, with the columns that a model takes."""
@@ -170,12 +190,13 @@ def _candidate(
 
 
 def with_controls(recipes: Sequence[Recipe]) -> list[Recipe]:
-    """Return recipes, and behind each that distills the same one with the student trained alone."""
+    """Return recipes, and behind each that distills the same one with the student trained alone, once."""
     found: list[Recipe] = []
     for recipe in recipes:
         found.append(recipe)
-        if any(isinstance(step, Distill) for step in recipe.steps):
-            found.append(without_teacher(recipe))
+        alone = without_teacher(recipe)
+        if alone != recipe and alone not in [*found, *recipes]:
+            found.append(alone)
     return found
 
 
@@ -261,11 +282,12 @@ def representative_rows(
     return table
 
 
-def check_splits(examples: Examples, training_split: str, judging: str) -> None:
-    """Raise DataError where the split that trains would judge, or has no rows."""
-    if training_split == judging:
+def check_splits(examples: Examples, training_split: str, judging: str, trained_on: str = "") -> None:
+    """Raise DataError where a split that trains, or that trained the model, would judge, or has no rows."""
+    if judging in (training_split, trained_on):
+        how = "trains" if judging == training_split else "trained the model"
         raise DataError(
-            f"compress(split='{judging}'): that split trains, and a network is judged by rows that it has not seen.",
+            f"compress(split='{judging}'): that split {how}, and a network is judged by rows that it has not seen.",
             hint="Name a split that training left alone.",
         )
     for split in (training_split, judging):

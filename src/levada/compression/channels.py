@@ -65,7 +65,7 @@ class PruneChannels(recipe.NetworkStep):
         return Live.of(network, build)
 
     def __str__(self) -> str:
-        return f"prune channels {self.share:.0%}".replace("%", " %")
+        return f"prune channels {100 * self.share:.4g} %"
 
 
 def prune_channels(share: float, *, epochs: int = 10, rate: float | None = None) -> PruneChannels:

@@ -54,7 +54,9 @@ def why_chosen(
 ) -> str:
     """Return the choice in a sentence: what it is first in, how much smaller and faster it is, what it loses."""
     holding = sum(each.holds for each in candidates)
-    if holding == 1:
+    if len(candidates) == 1:
+        first = f"{chosen.name}, the one candidate, keeps every limit"
+    elif holding == 1:
         first = f"{chosen.name} is the only one of {len(candidates)} candidates that keeps every limit"
     else:
         best = "smallest" if prefer == "size" else "fastest"

@@ -101,17 +101,21 @@ class Constraints:
             if limit is not None:
                 yield title, getattr(cost, name) if cost is not None else 0.0, limit, say
 
-    def on_drops(self, results: Results) -> Iterator[tuple[Condition, float]]:
+    def on_drops(self, results: Results, slice_gate: str = "proof") -> Iterator[tuple[Condition, float]]:
         """Yield what is asked of the drops, with the share of the limit that is too much.
 
-        By intervals it is what the gate of an evaluation asks; by values the whole and the worst slice.
+        By intervals it is what the gate of an evaluation asks. By values it is the whole and the worst slice; what
+        `slice_gate` says of slices but "proof" is the same for both.
         """
-        for condition in results.conditions if self.bound == "interval" else self._by_value(results):
+        for condition in results.conditions if self.bound == "interval" else self._by_value(results, slice_gate):
             yield condition, 0.0 if condition.holds else self._excess(condition, results)
 
-    def _by_value(self, results: Results) -> Iterator[Condition]:
+    def _by_value(self, results: Results, slice_gate: str) -> Iterator[Condition]:
         for name, margin in self.max_drop.items():
             yield _by_value(name, results.whole, margin, results.confidence)
+            if slice_gate != "proof":
+                yield from (each for each in results.conditions if (each.kind, each.metric) == ("slice", name))
+                continue
             having = [part for part in results.slices if name in part.drops]
             worst = max(having, key=lambda part: part.drops[name].value, default=None)
             if worst is not None:
@@ -121,7 +125,7 @@ class Constraints:
         parts = [results.whole, *results.slices]
         part = next((each for each in parts if each.name == condition.slice or not condition.slice), None)
         drop = part.drops.get(condition.metric) if part is not None else None
-        if drop is None:
+        if drop is None or (self.bound == "interval" and drop.high is None):
             return float("inf")
         least = drop.value if self.bound == "point" or drop.high is None else drop.high
         return (least - self.max_drop[condition.metric]) / (self.max_drop[condition.metric] or 1e-3)
@@ -171,7 +175,6 @@ def check_recipes(recipes: Sequence[object]) -> None:
             "compress(recipes=[]): there is nothing to try.",
             hint='For a start: recipes=[quantize("dynamic"), prune(0.8) >> quantize("dynamic")].',
         )
-    names = [str(recipe) for recipe in recipes]
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    twice = next((each for place, each in enumerate(recipes) if each in recipes[:place]), None)
     if twice is not None:
         raise ParameterError(f"compress(recipes=...): {twice} is there twice.", hint="Leave one out.")

@@ -40,8 +40,8 @@ class Distill(recipe.NetworkStep):
 
     @property
     def by_itself(self) -> Distill:
-        """The same student, without a teacher."""
-        return replace(self, alone=True)
+        """The same student, without a teacher: what it would hear of one makes no difference."""
+        return Distill(self.network, self.options, epochs=self.epochs, alone=True)
 
     def apply(self, live: Live, bench: Bench) -> Live:
         from levada.compression.bench import Live

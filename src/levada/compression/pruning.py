@@ -36,7 +36,7 @@ class Prune(recipe.NetworkStep):
         return live.now(network)
 
     def __str__(self) -> str:
-        return f"prune {self.share:.0%}".replace("%", " %")
+        return f"prune {100 * self.share:.4g} %"
 
 
 def prune(share: float, *, epochs: int = 10, rate: float | None = None) -> Prune:

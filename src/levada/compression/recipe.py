@@ -6,7 +6,7 @@ prune(0.8) >> cluster(16) >> quantize("dynamic")
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING
 
 from levada.errors import ParameterError
@@ -32,6 +32,28 @@ class Recipe:
     def is_export(self) -> bool:
         """Whether it is about how a network is exported, and not about the network: it wants no training."""
         return False
+
+
+def names_of(recipes: Sequence[Recipe]) -> list[str]:
+    """Return what recipes are called: what they do, and what else they set where that alone names several."""
+    short = [str(recipe) for recipe in recipes]
+    whole = [
+        name if short.count(name) == 1 else " → ".join(map(_whole, recipe.steps))
+        for name, recipe in zip(short, recipes, strict=True)
+    ]
+    # Students of one name may be functions of two modules.
+    return [
+        name if whole.count(name) == 1 else f"{name} #{whole[: place + 1].count(name)}"
+        for place, name in enumerate(whole)
+    ]
+
+
+def _whole(step: Recipe) -> str:
+    """Return a step with all that it sets otherwise than by default and does not say: `prune 80 % (epochs=3)`."""
+    told = {field.name: getattr(step, field.name) for field in fields(step) if field.default is not MISSING}
+    other = [f"{name}={value!r}" for name, value in told.items() if value != step.__dataclass_fields__[name].default]
+    shown = [each for each in other if not each.startswith("alone=")]
+    return f"{step} ({', '.join(shown)})" if shown else str(step)
 
 
 @dataclass(frozen=True)

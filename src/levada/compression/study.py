@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from levada.artifact import Making
 from levada.artifacts.compression import Candidate, CompressionDocument
 from levada.artifacts.evaluation import percent_interval
 from levada.artifacts.examples import Examples
-from levada.artifacts.measured import Measure, short
+from levada.artifacts.measured import Measure, Results, short
 from levada.artifacts.model import Model
 from levada.compression.bench import Bench, Live
 from levada.compression.candidate import (
@@ -31,8 +32,8 @@ from levada.compression.candidate import (
 from levada.compression.choice import chosen_of, front_of, nearest_first, why_chosen, why_none
 from levada.compression.constraints import Constraints
 from levada.compression.distillation import Distill
-from levada.compression.recipe import Recipe
-from levada.errors import ModelError
+from levada.compression.recipe import Recipe, names_of
+from levada.errors import DataError, ModelError
 from levada.evaluation.assessing import Question
 from levada.models.export import Format
 from levada.training.description import Network, Rows, Training
@@ -53,6 +54,11 @@ class Wanted:
     seed: int = 0
     seconds: float = 2.0
     timeout: float = 120.0
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What the candidates are called, in the order of the recipes."""
+        return names_of(self.recipes)
 
     @property
     def strict(self) -> Question:
@@ -95,17 +101,18 @@ class Study:
             wanted.seed,
             wanted.seconds,
             wanted.timeout,
+            wanted.question.confidence,
         )
         self._tell("the uncompressed model")
         found = [judge.begin(self.model, wanted.version).candidate]
         bench = Bench(training, self._trained, self.stopped, self.notes)
         start = self._live(training)
         found.append(self._judged(judge, AS_IT_IS, None, start, training).candidate)
-        for place, recipe in enumerate(wanted.recipes):
+        for place, (name, recipe) in enumerate(zip(wanted.names, wanted.recipes, strict=True)):
             self._done = place + 2
             live = self._reworked(recipe, start, bench)
-            found.append(self._judged(judge, str(recipe), recipe, live, training).candidate)
-        return self._document(found, judge.uncompressed.results.measures)
+            found.append(self._judged(judge, name, recipe, live, training).candidate)
+        return self._document(found, judge.uncompressed.results)
 
     # -- networks -------------------------------------------------------------------------------------
 
@@ -119,9 +126,16 @@ class Study:
             if trains is not None:
                 raise not_trainable(trains, error) from error
             return _untrained(self.model, self.examples, wanted)
-        split = wanted.train_split or training.split
-        check_splits(self.examples, split, wanted.question.split)
+        split, judging = wanted.train_split or training.split, wanted.question.split
+        check_splits(self.examples, split, judging, training.split)
         validation = training.validation if training.validation in self.examples.splits else ""
+        if validation == judging:
+            validation = ""
+            if any(isinstance(step, Distill) for recipe in wanted.recipes for step in recipe.steps):
+                self.notes.append(
+                    f"split {judging} said when the training of the model was to end; as it judges here, students are "
+                    "trained for all their epochs"
+                )
         early, plateau = (training.stop_early, training.plateau) if validation else (None, None)
         return replace(
             training,
@@ -179,11 +193,18 @@ class Study:
         return self.judged[name]
 
     def _calibration(self, training: Training, count: int) -> Any:
-        given = self.representative
+        given, judging = self.representative, self.wanted.question.split
         examples = given if given is not None else self.examples
         split = training.split
         if given is not None:
-            split = next((name for name in given.splits if given.rows(name)), given.splits[0] if given.splits else "")
+            # What trains first, and the rows that judge last: a range that they show is one that they were asked about.
+            ranked = sorted(given.splits, key=lambda name: (name != split, name == judging))
+            split = next((name for name in ranked if given.rows(name)), ranked[0] if ranked else "")
+        if split == judging and examples.digest == self.examples.digest:
+            raise DataError(
+                f"quantize('int8') would find its ranges on the rows of '{judging}', which judge it.",
+                hint="Give it others: representative=, or examples with a second split.",
+            )
         return representative_rows(examples, split, training.inputs, count, self.wanted.seed, given=given is not None)
 
     # -- what is said ---------------------------------------------------------------------------------
@@ -197,8 +218,8 @@ class Study:
             (self._done + 0.9 * part) / (len(self.wanted.recipes) + 2), f"{title}: epoch {said.epoch}/{said.epochs}"
         )
 
-    def _document(self, found: list[Candidate], measures: tuple[Measure, ...]) -> CompressionDocument:
-        wanted, strict = self.wanted, self.wanted.strict
+    def _document(self, found: list[Candidate], uncompressed: Results) -> CompressionDocument:
+        wanted, strict, measures = self.wanted, self.wanted.strict, uncompressed.measures
         metric = next(iter(wanted.constraints.max_drop))
         candidates = [each for each in found if each.role == "candidate"]
         measure = next(each for each in measures if each.name == metric)
@@ -228,7 +249,7 @@ class Study:
             notes=(
                 *self._selection(len(candidates)),
                 *self._taught(candidates, measure),
-                *dict.fromkeys(self.notes),
+                *dict.fromkeys([*self.notes, *uncompressed.notes, *uncompressed.left_out]),
             ),
         )
 
@@ -251,15 +272,16 @@ class Study:
     def _taught(self, candidates: Sequence[Candidate], measure: Measure) -> Iterator[str]:
         """Say of each student whether learning from the teacher did better than learning alone."""
         by_name = {each.name: each for each in candidates}
-        for recipe in self.wanted.recipes:
+        recipes, names = self.wanted.recipes, self.wanted.names
+        for name, recipe in zip(names, recipes, strict=True):
             if not any(isinstance(step, Distill) and not step.alone for step in recipe.steps):
                 continue
-            alone = by_name[str(without_teacher(recipe))]
-            taught = by_name[str(recipe)]
+            alone = by_name[names[recipes.index(without_teacher(recipe))]]
+            taught = by_name[name]
             values = [each.whole.metrics[measure.name].value for each in (taught, alone)]
             gain = measure.drop(values[1], values[0])
             verdict = "it is ahead, by the value" if gain < 0 else "the teacher did not help"
-            yield f"{recipe}: {measure.name} {short(values[0])}, trained alone {short(values[1])}: {verdict}"
+            yield f"{name}: {measure.name} {short(values[0])}, trained alone {short(values[1])}: {verdict}"
 
 
 def _called() -> None:

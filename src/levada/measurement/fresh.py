@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada.artifacts.model import ModelDocument
-from levada.errors import ModelError, ProcessError
+from levada.errors import ModelError, ParameterError, ProcessError
 from levada.measurement.cost import Cost, Measured
 from levada.measurement.packing import pack, unpack
 from levada.models.comparison import check_answers
@@ -53,8 +53,14 @@ def measure(
     format, those that it gives in the same process once all has been measured.
 
     Raises ModelError if the model cannot be loaded, cannot answer, or answers otherwise than expected; ProcessError,
-    with the end of its log, for a process that dies, or is not done after `timeout` seconds.
+    with the end of its log, for a process that dies, or is not done after `timeout` seconds; ParameterError for numbers
+    that cannot be meant.
     """
+    for name, value in (("calls", calls), ("batch", batch), ("threads", threads)):
+        if value < 1:
+            raise ParameterError(f"measure({name}={value!r}): wanted a whole number from 1 on.")
+    if not seconds >= 0 or not timeout > 0:
+        raise ParameterError(f"measure(seconds={seconds:g}, timeout={timeout:g}): wanted times in seconds, above 0.")
     document = ModelDocument.read(folder)
     if not count_rows(rows):
         raise ModelError("a model cannot be measured without rows.", hint="Give measure() some real rows.")

@@ -35,7 +35,7 @@ def warmup_records(name: str, inputs: tuple[Tensor, ...], requests: Iterable[Arr
 def _prediction_log(name: str, inputs: tuple[Tensor, ...], arrays: Arrays) -> bytes:
     spec = _field(1, name.encode()) + _field(3, SIGNATURE.encode())
     entries = [
-        _field(2, _field(1, tensor.name.encode()) + _field(2, _tensor(tensor, arrays[tensor.name])))
+        _field(2, _field(1, tensor.graph_name.encode()) + _field(2, _tensor(tensor, arrays[tensor.name])))
         for tensor in inputs
     ]
     request = _field(1, spec) + b"".join(entries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from levada.errors import LevadaError, RegistryError
 from levada.journal import Event, Tail
@@ -26,11 +27,13 @@ _LOOKED_AT = 5
 class Backlog:
     """The records of a store that one MLflow does not have whole.
 
-    `delivered` and `refused` say what became of runs, `said` what the user should know besides, a line each.
+    `delivered` and `refused` say what became of runs, `said` what the user should know besides, a line each. By the
+    settings of the project at `root` (of the working directory) what is pushed is signed.
     """
 
-    def __init__(self, store: Store, tracking_uri: str) -> None:
+    def __init__(self, store: Store, tracking_uri: str, root: Path | None = None) -> None:
         self.store = store
+        self.root = root
         self.uri = tracking_uri
         self.cursors = Cursors(store, tracking_uri)
         self.registry = Registry(store)
@@ -66,7 +69,7 @@ class Backlog:
     def use(self, connection: Connection, versions: Versions) -> None:
         """Tell everything to this MLflow from now on."""
         self.connection, self.versions = connection, versions
-        self.promotions = Promotions(connection, self.store, self.cursors, versions)
+        self.promotions = Promotions(connection, self.store, self.cursors, versions, self.root)
         self.approvals = Approvals(connection, self.store, versions)
 
     def _check_same(self, connection: Connection, versions: Versions) -> None:
@@ -184,7 +187,7 @@ class Backlog:
         with self.cursors.lock("orders", seconds=60) as mine:
             if mine:
                 self._said += finish_all_moves(self.registry)
-                self._said += settle_orders(self.store)
+                self._said += settle_orders(self.store, self.root)
         for model in self.registry.models():
             try:
                 with self.cursors.lock("registry", seconds=60) as mine:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from levada.errors import StoreError
 from levada.journal import Event
@@ -63,14 +64,15 @@ def _runs(runs: tuple[str, ...]) -> str:
     return f"{len(runs)} run{'s' if len(runs) != 1 else ''}"
 
 
-def deliver_pending(store: Store, tracking_uri: str) -> Report:
+def deliver_pending(store: Store, tracking_uri: str, root: Path | None = None) -> Report:
     """Deliver what MLflow does not have of a store, and take over what was changed there; never raises for MLflow.
 
-    MLflow is not imported if the store has no run. Runs that still go on are left to their own process.
+    MLflow is not imported if the store has no run. Runs that still go on are left to their own process. `root` is the
+    project's folder, whose settings hold for pushes that waited.
     """
     if not tracking_uri:
         return Report(trouble=NOWHERE)
-    backlog = Backlog(store, tracking_uri)
+    backlog = Backlog(store, tracking_uri, root)
     if not store.list("runs"):
         return Report()
     try:
@@ -119,11 +121,11 @@ class MlflowReader:
     seconds = 0.25
     about = "telling MLflow"
 
-    def __init__(self, store: Store, tracking_uri: str) -> None:
+    def __init__(self, store: Store, tracking_uri: str, root: Path | None = None) -> None:
         self.trouble = ""
         self.refused = ""
         self.page = ""
-        self._backlog = Backlog(store, tracking_uri)
+        self._backlog = Backlog(store, tracking_uri, root)
         self._inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ended_at: float | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from levada.artifact import ArtifactRecord
 from levada.errors import LevadaError, StoreError
 from levada.journal import Journal, Tail
@@ -16,21 +18,21 @@ def has_orders(store: Store) -> bool:
     return any(registry.orders(model) for model in registry.models())
 
 
-def settle_orders(store: Store) -> list[str]:
+def settle_orders(store: Store, root: Path | None = None) -> list[str]:
     """Carry out the orders whose models have their numbers now, drop those that are void; return a line for each.
 
-    An order whose model has no number yet stays.
+    An order whose model has no number yet stays. `root` is the project's folder, by whose settings is signed.
     """
     registry = Registry(store)
     said: list[str] = []
     for model in registry.models():
         orders = registry.orders(model)
         for place, order in enumerate(orders):
-            said += _settle(store, registry, order, orders[place + 1 :])
+            said += _settle(store, registry, order, orders[place + 1 :], root)
     return said
 
 
-def _settle(store: Store, registry: Registry, order: Order, later: list[Order]) -> list[str]:
+def _settle(store: Store, registry: Registry, order: Order, later: list[Order], root: Path | None) -> list[str]:
     why = _void(registry, order, later) or registry.refusal(order.model, order.fingerprint)
     if why:
         return _drop(store, registry, order, why)
@@ -38,7 +40,7 @@ def _settle(store: Store, registry: Registry, order: Order, later: list[Order]) 
     if version is None:
         return []
     try:
-        return _carry_out(store, registry, order, version)
+        return _carry_out(store, registry, order, version, root)
     except (StoreError, OSError) as error:
         return [f"{_the_push(order)} still waits: {error.message if isinstance(error, StoreError) else error}"]
     except LevadaError as error:
@@ -78,7 +80,7 @@ def _drop(store: Store, registry: Registry, order: Order, why: str) -> list[str]
     return [f"{_the_push(order)} is dropped: {why}."]
 
 
-def _carry_out(store: Store, registry: Registry, order: Order, version: Version) -> list[str]:
+def _carry_out(store: Store, registry: Registry, order: Order, version: Version, root: Path | None) -> list[str]:
     from levada.artifacts.pushed import ServingFolder
     from levada.pushing.moves import go_live
     from levada.pushing.placement import alone
@@ -97,7 +99,7 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version)
             folder,
             Release(version, record, challenged, order.reason, order.run),
             lambda: path,
-            policy_of(),
+            policy_of(root),
         )
     live = registry.champion(order.model)
     if live is not None and _is_by(order, live):

@@ -7,6 +7,8 @@ store, and another place than that is a person's doing.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from levada.artifact import ArtifactRecord
 from levada.errors import LevadaError
 from levada.history.live import stretches
@@ -27,12 +29,15 @@ MLFLOW = "MLflow"
 class Promotions:
     """The alias `champion` of one MLflow's models. `said` gathers what the user should know, a line each."""
 
-    def __init__(self, connection: Connection, store: Store, cursors: Cursors, versions: Versions) -> None:
+    def __init__(
+        self, connection: Connection, store: Store, cursors: Cursors, versions: Versions, root: Path | None = None
+    ) -> None:
         self._connection = connection
         self._client = connection.client
         self._store = store
         self._cursors = cursors
         self._versions = versions
+        self._root = root
         self._registry = Registry(store)
         self.said: list[str] = []
 
@@ -161,7 +166,7 @@ class Promotions:
             return "", ""
         known = [item for item in history if (item.fingerprint, item.destination) == (version.fingerprint, where)]
         if known:
-            folder, policy = ServingFolder(where), policy_of()
+            folder, policy = ServingFolder(where), policy_of(self._root)
             try:
                 if standing(folder, version, policy, thorough=True) is not None:
                     with alone(folder):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from levada.errors import RegistryError
@@ -65,8 +66,8 @@ def _listed(numbers: tuple[int, ...]) -> str:
     return ", ".join(str(number) for number in numbers)
 
 
-def rebuild(store: Store, tracking_uri: str) -> Rebuilt:
-    """Fill an empty MLflow with everything that a store's journals tell.
+def rebuild(store: Store, tracking_uri: str, root: Path | None = None) -> Rebuilt:
+    """Fill an empty MLflow with everything that a store's journals tell; `root` is as for `deliver_pending`.
 
     Raises RegistryError if it has runs of this store, or versions of its models, that another rebuild did not bring
     there; and if MLflow is away, in which case the same command goes on later.
@@ -77,7 +78,7 @@ def rebuild(store: Store, tracking_uri: str) -> Rebuilt:
             hint='Set MLFLOW_TRACKING_URI, or mlflow = "..." in [tool.levada].',
         )
     where = without_secrets(tracking_uri)
-    backlog = Backlog(store, tracking_uri)
+    backlog = Backlog(store, tracking_uri, root)
     try:
         backlog.connect(rebuilding=True)
         with backlog.cursors.lock("catch-up", seconds=_OTHERS) as mine:

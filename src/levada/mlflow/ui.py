@@ -13,6 +13,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from levada.errors import LevadaError, ProjectError
@@ -40,8 +41,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def serve(store: Store, tracking_uri: str, port: int, host: str = "127.0.0.1") -> None:
-    """Deliver what MLflow has not been told, then serve its pages until Ctrl-C.
+def serve(store: Store, tracking_uri: str, port: int, host: str = "127.0.0.1", root: Path | None = None) -> None:
+    """Deliver what MLflow has not been told (`root` as for `deliver_pending`), then serve its pages until Ctrl-C.
 
     Of a tracking server only the address is printed: it has pages of its own. Raises LevadaError when the port is
     taken, ProjectError when no MLflow is set up or it is of another kind.
@@ -52,7 +53,7 @@ def serve(store: Store, tracking_uri: str, port: int, host: str = "127.0.0.1") -
             hint='Set MLFLOW_TRACKING_URI, or mlflow = "..." in [tool.levada].',
         )
     if is_server(tracking_uri):
-        _say(str(deliver_pending(store, tracking_uri)))
+        _say(str(deliver_pending(store, tracking_uri, root)))
         _say(f"{without_secrets(tracking_uri)}/{OPENING}")
         return
     if tracking_uri.partition(":")[0].partition("+")[0] not in _DATABASES:
@@ -61,7 +62,7 @@ def serve(store: Store, tracking_uri: str, port: int, host: str = "127.0.0.1") -
             hint="Wanted a database (sqlite, postgresql, mysql, mssql) or the address of a server (http, https).",
         )
     with _listening(host, port) as listener:
-        report = deliver_pending(store, tracking_uri)
+        report = deliver_pending(store, tracking_uri, root)
         if report.delivered or report.left or report.trouble or report.said:
             _say(str(report))
         number = listener.getsockname()[1]

@@ -35,12 +35,27 @@ def differences(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str
 
 
 def check_answers(given: Mapping[str, Any], wanted: Mapping[str, Any], tolerance: float, who: str) -> dict[str, float]:
-    """Return the differences; raises ModelError where one is larger than `tolerance`. `who` gave the answers."""
+    """Return the differences; raises ModelError where one is larger than `tolerance`. `who` gave the answers.
+
+    Of an output with numbers beyond 1 it is that share of the largest that is allowed: a float has seven digits,
+    wherever its point stands.
+    """
     found = differences(given, wanted)
-    worst = max(found, key=lambda name: found[name], default=None)
-    if worst is not None and not found[worst] <= tolerance:
+    allowed = {name: tolerance * _size(wanted[name]) for name in found}
+    worst = max(found, key=lambda name: found[name] / allowed[name] if allowed[name] else found[name], default=None)
+    if worst is not None and not found[worst] <= allowed[worst]:
         raise ModelError(
             f"{who} answers otherwise: '{worst}' differs by up to {found[worst]:.3g} on {len(wanted[worst])} rows, and "
-            f"{tolerance:g} is allowed.",
+            f"{allowed[worst]:.3g} is allowed.",
         )
     return found
+
+
+def _size(array: Any) -> float:
+    """Return the largest magnitude of numbers, those that are finite; 1 if it is less, and for texts."""
+    import numpy as np
+
+    numbers = np.asarray(array)
+    if numbers.dtype.kind in "OUSb":
+        return 1.0
+    return float(np.abs(numbers.astype(np.float64)).max(initial=1.0, where=np.isfinite(numbers)))

@@ -17,6 +17,7 @@ from levada.models.keras_split import Split, split
 from levada.models.lookups import FILE as LOOKUPS
 from levada.models.predictor import read_predictor
 from levada.models.runtimes import RUNTIMES
+from levada.models.signatures import with_graph_names
 
 if TYPE_CHECKING:
     import keras
@@ -56,8 +57,9 @@ def export_keras(
     no int8 kernel stays float; inputs and outputs stay as they are).
 
     `rows` are real rows. The network and the export, asked by the runtime that will serve it, must agree on them: the
-    largest absolute difference of each output is kept in `model.json`, and may not be above `tolerance`. Without one,
-    it is 1e-4 for exports that compute the same, and nothing is asked of those that are quantized.
+    largest absolute difference of each output is kept in `model.json`, and may not be above `tolerance`, or that share
+    of the output's largest number if it is beyond 1. Without one, it is 1e-4 for exports that compute the same, and
+    nothing is asked of those that are quantized.
 
     Raises ModelError for a network that cannot be converted (naming the operation and its layer), for one without
     named inputs or outputs, and for answers that differ; ParameterError for options that do not fit together.
@@ -65,7 +67,7 @@ def export_keras(
     _check(format, quantize, representative)
     if count_rows(rows) == 0:
         raise ModelError("export_keras has no rows to compare the export on.", hint="Give it some real rows.")
-    tensors = tuple(inputs) if inputs is not None else inputs_of(network)
+    tensors = with_graph_names(inputs if inputs is not None else inputs_of(network))
     if format == "saved_model":
         save_keras(network, out, inputs=tensors, output=output, classes=classes)
     else:

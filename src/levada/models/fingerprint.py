@@ -60,7 +60,7 @@ def of_keras(model: Any, concrete: Any, inputs: tuple[Tensor, ...], outputs: tup
         internal.op.name: places.get(id(external), "other")
         for external, internal in zip(concrete.captured_inputs, concrete.graph.internal_captures, strict=True)
     }
-    _add_graph(fingerprint, concrete.graph.as_graph_def(), captured, {tensor.name for tensor in inputs})
+    _add_graph(fingerprint, concrete.graph.as_graph_def(), captured, {tensor.graph_name for tensor in inputs})
     return fingerprint.hexdigest()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from levada.artifacts.model import Model, ModelDocument, Tensor
 from levada.errors import ModelError
 from levada.models.fingerprint import of_keras
-from levada.models.signatures import WIDE, with_classes
+from levada.models.signatures import WIDE, with_classes, with_graph_names
 
 if TYPE_CHECKING:
     import keras
@@ -46,7 +46,7 @@ def save_keras(
     import keras as keras_
     import tensorflow as tf
 
-    tensors = tuple(inputs) if inputs is not None else inputs_of(model)
+    tensors = with_graph_names(inputs if inputs is not None else inputs_of(model))
     function, concrete = traced(caller(model, tensors), tensors, output)
     outputs = outputs_of(concrete, classes)
     archive: Any = keras_.export.ExportArchive()
@@ -62,15 +62,15 @@ def save_keras(
 def traced(call: Callable[[dict[str, Any]], Any], inputs: tuple[Tensor, ...], output: str) -> tuple[Any, Any]:
     """Return what serves a call of tensors by name: a `tf.function` of them, and its trace for any number of rows.
 
-    Raises ModelError for outputs without names, and a call of Python.
+    The tensors are called by their `graph_name`. Raises ModelError for outputs without names, and a call of Python.
     """
     import tensorflow as tf
 
     def serve(**features: Any) -> dict[str, Any]:
-        return _outputs_of(call(features), output)
+        return _outputs_of(call({tensor.name: features[tensor.graph_name] for tensor in inputs}), output)
 
     specs = {
-        tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name)
+        tensor.graph_name: tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.graph_name)
         for tensor in inputs
     }
     function: Any = tf.function(serve, autograph=False)
@@ -93,10 +93,10 @@ def served_by(model: Any, inputs: tuple[Tensor, ...], output: str) -> Callable[[
     import tensorflow as tf
 
     _, concrete = traced(caller(model, inputs), inputs, output)
-    dtypes: dict[str, Any] = {tensor.name: tf.as_dtype(tensor.dtype) for tensor in inputs}
+    ends = [(tensor.graph_name, tensor.name, tf.as_dtype(tensor.dtype)) for tensor in inputs]
 
     def answer(arrays: Arrays) -> Arrays:
-        given = concrete(**{name: tf.constant(array, dtypes[name]) for name, array in arrays.items()})
+        given = concrete(**{inside: tf.constant(arrays[name], dtype) for inside, name, dtype in ends})
         return {name: value.numpy() for name, value in given.items()}
 
     return answer

@@ -42,7 +42,7 @@ def split(network: Any, inputs: tuple[Tensor, ...], title: str) -> Split:
                 hint='Build it from keras.Input on; or serve it as it is: format="saved_model".',
             )
         return Split(None, inputs, caller(network, inputs))
-    steps, cut = _steps(model, nodes, title)
+    steps, cut = _steps(model, nodes, title, {tensor.name: tensor.graph_name for tensor in inputs})
     if not steps:
         return Split(None, inputs, caller(network, inputs))
     return _cut(model, nodes, inputs, steps, cut)
@@ -56,12 +56,14 @@ def _nodes(model: Any) -> list[Any] | None:
     return [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input]
 
 
-def _steps(model: Any, nodes: list[Any], title: str) -> tuple[list[dict[str, Any]], dict[int, Any]]:
-    """Return the steps, and the tensor that each gives, by its id."""
+def _steps(
+    model: Any, nodes: list[Any], title: str, inside: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], dict[int, Any]]:
+    """Return the steps, and the tensor that each gives, by its id; `inside` is what a graph calls the inputs."""
     names = {id(tensor): tensor.name for tensor in model.inputs}
     steps: list[dict[str, Any]] = []
     cut: dict[int, Any] = {}
-    taken = set(names.values())
+    taken = {*names.values(), *inside.values()}
     for node in nodes:
         step = _before_graph(node.operation, title)
         if step is None:
@@ -72,7 +74,7 @@ def _steps(model: Any, nodes: list[Any], title: str) -> tuple[list[dict[str, Any
         if id(given) not in names:
             raise _text(node, title, "takes what another layer makes")
         takes = names[id(given)]
-        gives = f"{takes}_{step['kind']}"  # not the layer's name, which Keras may have numbered
+        gives = f"{inside.get(takes, takes)}_{step['kind']}"  # not the layer's name, which Keras may have numbered
         while gives in taken:
             gives += "_"
         taken.add(gives)

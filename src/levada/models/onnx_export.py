@@ -52,10 +52,12 @@ def _frozen(function: Any, inputs: tuple[Tensor, ...]) -> tuple[Any, dict[str, s
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    specs = [tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name) for tensor in inputs]
+    specs = [
+        tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.graph_name) for tensor in inputs
+    ]
 
     def positional(*values: Any) -> Any:
-        return function(**{tensor.name: value for tensor, value in zip(inputs, values, strict=True)})
+        return function(**{tensor.graph_name: value for tensor, value in zip(inputs, values, strict=True)})
 
     concrete: Any = tf.function(positional, autograph=False, input_signature=specs).get_concrete_function()
     frozen: Any = convert_variables_to_constants_v2(concrete, lower_control_flow=False)

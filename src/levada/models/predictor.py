@@ -54,15 +54,16 @@ class Predictor:
         return {tensor.name: np.concatenate([part[tensor.name] for part in parts]) for tensor in self.document.outputs}
 
 
-def load_predictor(folder: Path | str, *, threads: int | None = None) -> Predictor:
+def load_predictor(folder: Path | str, *, threads: int | None = None, model: str | None = None) -> Predictor:
     """Return the model of a folder that has a `model.json`: an artifact's, or a served version's.
 
-    A served version is held against its signature first. `threads` is how many of them one call may use; without it
-    the runtime decides. Raises SignatureError, naming the file, if it is not what was pushed; ModelError if it cannot
-    be loaded, or if the library that runs it is not installed.
+    A served version is held against its signature first. `model` is the name that it must have been signed under:
+    without, that in `levada.json` beside it, if there is one, which is not signed itself. `threads` is how many of them
+    one call may use; without it the runtime decides. Raises SignatureError, naming the file, if it is not what was
+    pushed; ModelError if it cannot be loaded, or if the library that runs it is not installed.
     """
     folder = Path(folder)
-    check_served(folder)
+    check_served(folder, model)
     return read_predictor(folder, threads=threads)
 
 

@@ -81,11 +81,11 @@ class _SavedModel:
         self._constant = tf.constant
         self._loaded: Any = tf.saved_model.load(str(path))
         self._signature = self._loaded.signatures["serving_default"]
-        self._dtypes: dict[str, Any] = {tensor.name: tf.as_dtype(tensor.dtype) for tensor in document.inputs}
+        self._inputs = [(each.graph_name, each.name, tf.as_dtype(each.dtype)) for each in document.inputs]
 
     def __call__(self, arrays: Arrays) -> Arrays:
         # Through tf.constant, since a dict of numpy string arrays is not accepted everywhere.
-        given = self._signature(**{name: self._constant(array, self._dtypes[name]) for name, array in arrays.items()})
+        given = self._signature(**{inside: self._constant(arrays[name], dtype) for inside, name, dtype in self._inputs})
         return {name: value.numpy() for name, value in given.items()}
 
 
@@ -100,22 +100,27 @@ class _LiteRT:
             runner = self._interpreter.get_signature_runner()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path} cannot be loaded: {error}") from None
-        self._inputs = [(name, each["index"], each["dtype"]) for name, each in runner.get_input_details().items()]
+        names = {tensor.graph_name: tensor.name for tensor in document.inputs}
+        details: Any = runner.get_input_details().items()
+        self._inputs = [(names.get(inside, inside), each["index"], each["dtype"]) for inside, each in details]
         self._outputs = [(name, each["index"]) for name, each in runner.get_output_details().items()]
         self._rows = -1
 
     def __call__(self, arrays: Arrays) -> Arrays:
         rows = len(next(iter(arrays.values()), ()))
-        if rows != self._rows:
-            self._rows = -1
-            for name, index, _ in self._inputs:
-                self._interpreter.resize_tensor_input(index, arrays[name].shape)
-            self._interpreter.allocate_tensors()
-            self._rows = rows
-        for name, index, dtype in self._inputs:
-            array = arrays[name]
-            self._interpreter.set_tensor(index, array if array.dtype == dtype else array.astype(dtype))
-        self._interpreter.invoke()
+        try:
+            if rows != self._rows:
+                self._rows = -1
+                for name, index, _ in self._inputs:
+                    self._interpreter.resize_tensor_input(index, arrays[name].shape)
+                self._interpreter.allocate_tensors()
+                self._rows = rows
+            for name, index, dtype in self._inputs:
+                array = arrays[name]
+                self._interpreter.set_tensor(index, array if array.dtype == dtype else array.astype(dtype))
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"LiteRT cannot run the model on {rows} rows: {error}") from None
         return {name: self._interpreter.get_tensor(index) for name, index in self._outputs}
 
 
@@ -131,7 +136,14 @@ def _open_onnx(path: Path, document: ModelDocument, threads: int | None) -> Call
     except Exception as error:  # noqa: BLE001  ONNX Runtime's own have no common public class
         raise ModelError(f"{path} cannot be loaded: {error}") from None
     names = [tensor.name for tensor in document.outputs]
-    return lambda arrays: dict(zip(names, session.run(names, arrays), strict=True))
+
+    def call(arrays: Arrays) -> Arrays:
+        try:
+            return dict(zip(names, session.run(names, arrays), strict=True))
+        except Exception as error:
+            raise ModelError(f"ONNX Runtime cannot run the model: {error}") from error
+
+    return call
 
 
 RUNTIMES: dict[str, Runtime] = {

@@ -11,7 +11,7 @@ from levada.errors import ModelError, did_you_mean
 from levada.models.files import files_of
 from levada.models.fingerprint import of_files
 from levada.models.operations import check_operations
-from levada.models.signatures import WIDE, named_columns, with_classes
+from levada.models.signatures import WIDE, named_columns, with_classes, with_graph_names
 
 ENTRY = "saved_model"
 SIGNATURE = "serving_default"
@@ -51,17 +51,17 @@ def import_saved_model(
         raise ModelError(f"{path} has no signature '{signature}'.", hint=hint)
     call = loaded.signatures[signature]
     given: dict[str, Any] = call.structured_input_signature[1]
-    inputs = named_columns([_tensor(name, spec) for name, spec in sorted(given.items())], columns)
+    inputs = with_graph_names(named_columns([_tensor(name, spec) for name, spec in sorted(given.items())], columns))
     outputs = with_classes([_tensor(name, spec) for name, spec in sorted(call.structured_outputs.items())], classes)
 
     def serve(**features: Any) -> dict[str, Any]:
-        answer = call(**{name: _inner(features[name], spec) for name, spec in given.items()})
+        answer = call(**{each.name: _inner(features[each.graph_name], given[each.name]) for each in inputs})
         return {tensor.name: _outer(answer[tensor.name], tensor) for tensor in outputs}
 
     module: Any = tf.Module()
     module.model = loaded
     specs = {
-        tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.name)
+        tensor.graph_name: tf.TensorSpec((None, *tensor.shape[1:]), tf.as_dtype(tensor.dtype), name=tensor.graph_name)
         for tensor in inputs
     }
     module.serve = tf.function(serve, autograph=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,6 +15,30 @@ WIDE = {
     **dict.fromkeys(("float16", "bfloat16"), "float32"),
 }
 """The dtypes that callers use for dtypes inside a model."""
+
+
+_PLAIN = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def with_graph_names(inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return inputs with what a TensorFlow graph calls them: small letters, digits and '_', no keyword of Python.
+
+    A column of a table is called as it likes: `Age`, `fixed acidity`, `Größe`.
+    """
+    taken = {tensor.name for tensor in inputs}
+    found: list[Tensor] = []
+    for tensor in inputs:
+        inside = plain = tensor.name
+        if not _PLAIN.fullmatch(plain) or keyword.iskeyword(plain):
+            plain = re.sub(r"[^a-z0-9_]", "_", plain.lower())
+            inside = plain = plain if _PLAIN.fullmatch(plain) and not keyword.iskeyword(plain) else f"column_{plain}"
+            number = 1
+            while inside in taken:
+                number += 1
+                inside = f"{plain}_{number}"
+            taken.add(inside)
+        found.append(replace(tensor, inside=inside if inside != tensor.name else ""))
+    return tuple(found)
 
 
 def onnx_dtypes() -> dict[int, str]:

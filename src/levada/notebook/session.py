@@ -301,7 +301,7 @@ class Session:
         run = Recorded(self._about, self.project.store)
         self._calls: dict[str, str] = {}
         self._tail = Tail(self.project.store, run.run_id)
-        self._mlflow = MlflowReader(self.project.store, self.project.tracking_uri)
+        self._mlflow = MlflowReader(self.project.store, self.project.tracking_uri, self.project.root)
         return run
 
     def _turn(self) -> None:
@@ -333,7 +333,7 @@ class Session:
 
         refuse_cells(plan.nodes, self._beam_options, self._code.stale)
         project = self.project
-        mlflow = MlflowReader(project.store, project.tracking_uri)
+        mlflow = MlflowReader(project.store, project.tracking_uri, project.root)
         with ProgressLine(plan) as line:
             request = Request(
                 plan=plan,

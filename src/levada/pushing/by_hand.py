@@ -79,9 +79,12 @@ def step_back(store: Store, model: str, to: int | None = None, *, root: Path | N
 
 
 def roll_back(store: Store, step: Step, reason: str, *, root: Path | None = None) -> Done:
-    """Do what `step_back` found: in each folder the pointer first, then the registry's promotion."""
+    """Do what `step_back` found: in each folder the pointer first, then the registry's promotion.
+
+    Raises RegistryError if another version has gone live meanwhile: nobody decided to take that one back.
+    """
     release = replace(step.target.release, reason=reason or "rolled back", run="", actor=who(), kind="rollback")
-    return _move(store, release, step.folders, policy_of(root), thorough=True)
+    return _move(store, release, step.folders, policy_of(root), thorough=True, since=step)
 
 
 def push_by_hand(
@@ -191,7 +194,15 @@ def _let_through(registry: Registry, model: str, number: int, fingerprint: str) 
     return reasons, candidate
 
 
-def _move(store: Store, release: Release, folders: tuple[str, ...], policy: Policy, *, thorough: bool) -> Done:
+def _move(
+    store: Store,
+    release: Release,
+    folders: tuple[str, ...],
+    policy: Policy,
+    *,
+    thorough: bool,
+    since: Step | None = None,
+) -> Done:
     registry = Registry(store)
     path: Callable[[], Path] = lambda: store.fetch(release.champion)  # noqa: E731
     done = Done()
@@ -199,12 +210,26 @@ def _move(store: Store, release: Release, folders: tuple[str, ...], policy: Poli
         folder = ServingFolder(where)
         try:
             with alone(folder):
+                if since is not None:
+                    _refuse_overtaken(registry, since)
                 done.moved[where] = go_live(registry, folder, release, path, policy, thorough=thorough)
         except (LevadaError, OSError) as error:
             if len(folders) == 1:
                 raise
             done.failed[where] = error.message if isinstance(error, LevadaError) else str(error)
     return done
+
+
+def _refuse_overtaken(registry: Registry, step: Step) -> None:
+    live = registry.champion(step.model)
+    expected = [(item.version, item.fingerprint) for item in (step.champion, step.target)]
+    if live is not None and (live.version, live.fingerprint) not in expected:
+        raise RegistryError(
+            f"version {live.version} of {step.model} has gone live meanwhile, by "
+            f"{f'run {live.run}' if live.run else live.actor}; version {step.champion.version} is not live any more.",
+            hint=f"To take that one back: levada rollback {step.model}; by --to {step.target.version} to version "
+            f"{step.target.version}.",
+        )
 
 
 def _by(decision: dict[str, str]) -> str:

@@ -59,7 +59,10 @@ def go_live(
     there = standing(folder, version, policy, thorough=thorough)
     placed = there is None
     if there is None:
-        there = place(folder, version, path(), policy, warmup)
+        what = (version.version, version.fingerprint, folder.location)
+        moves = registry.moves(version.model)
+        was_here = any((move.version, move.fingerprint, move.destination) == what for move in moves)
+        there = place(folder, version, path(), policy, warmup, record=release.champion, was_here=was_here)
     serves = before is not None and (before.fingerprint, before.version) == (version.fingerprint, version.version)
     champion = registry.champion(version.model)
     if before is not None and serves and not placed and champion and champion.fingerprint == version.fingerprint:

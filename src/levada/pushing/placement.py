@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from levada.artifact import ArtifactRecord
 from levada.artifacts.model import DOCUMENT, ModelDocument
-from levada.artifacts.pushed import POINTER, SIGNATURE, TF_SERVING, Files, ServingFolder, files_of
+from levada.artifacts.pushed import POINTER, SIGNATURE, TF_SERVING, WRITTEN, Files, ServingFolder, files_of
 from levada.errors import ComponentError, ModelError, SignatureError, StoreError
-from levada.models.served import entry_served, files_served, last_served
+from levada.models.served import entry_served, files_served
 from levada.pushing.scanning import refuse_unsafe
 from levada.registry import Version
 from levada.signing import Policy, check_folder, sign
@@ -25,6 +29,10 @@ TEMPORARY = ".tmp-"
 LOCK = ".levada.lock"
 NAMED = 5
 """How many foreign files an error names."""
+
+
+_LEFTOVER = re.compile(rf"\.\d+{re.escape(TEMPORARY)}[0-9a-f]+")
+"""What a version is called while it is written, or on its way out."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,8 @@ def alone(folder: ServingFolder) -> Iterator[None]:
     try:
         with writing(folder):
             for leftover in folder.store.local.glob(f".*{TEMPORARY}*"):
-                shutil.rmtree(leftover)
+                if _LEFTOVER.fullmatch(leftover.name):
+                    _discard(leftover)
         yield
     finally:
         lock.release()
@@ -93,8 +102,8 @@ def refuse_foreign(folder: ServingFolder, model: str) -> None:
 
 
 def _is_ours(folder: ServingFolder, name: str) -> bool:
-    if name == TF_SERVING:  # a first push that was cut off writes it after the pointer, so it is somebody else's
-        return False
+    if name == TF_SERVING:  # ours where somebody has removed the pointer, or it was damaged
+        return (folder.store.read(TF_SERVING) or b"").startswith(WRITTEN.encode())
     return name.isdigit() or is_dropping(name) or TEMPORARY in name
 
 
@@ -103,7 +112,7 @@ def standing(folder: ServingFolder, version: Version, policy: Policy, *, thoroug
 
     `thorough` reads every byte and holds it against the signature; without, sizes are compared.
     """
-    described = folder.described(version.version)
+    described = described_at(folder, version.version)
     if described is None or described.get("fingerprint") != version.fingerprint:
         return None
     files = files_of(described)
@@ -120,21 +129,33 @@ def standing(folder: ServingFolder, version: Version, policy: Policy, *, thoroug
     return Standing({**files, SIGNATURE: size})
 
 
-def place(folder: ServingFolder, version: Version, path: Path, policy: Policy, warmup: Path | None = None) -> Standing:
+def place(
+    folder: ServingFolder,
+    version: Version,
+    path: Path,
+    policy: Policy,
+    warmup: Path | None = None,
+    *,
+    record: ArtifactRecord,
+    was_here: bool = False,
+) -> Standing:
     """Bring the model at `path` to `<folder>/<version>/`, replacing what lies there of the same model; return it.
 
     `warmup` is a folder with the requests that it is warmed up with (`ServingCheck.warmup`), which lie beside it then.
+    `record` is the model's: what is placed has the digests that it names. `was_here` is whether this version was
+    brought here before, whatever lies in its place now.
 
-    To be called within `alone`. Raises ComponentError where another model has the version's folder, and for a model
-    that is not safe to load; SignatureError if it cannot be signed.
+    To be called within `alone`. Raises ComponentError where another model or anything else has the version's folder,
+    and for a model that is not safe to load; StoreError for one that is not as its record says; SignatureError if it
+    cannot be signed.
     """
     document = ModelDocument.read(path)
-    described = folder.described(version.version)
+    described = described_at(folder, version.version)
     mine = described is not None and described.get("fingerprint") == document.fingerprint
-    if not mine and folder.size(f"{version.version}/{last_served(document)}") is not None:
+    if not mine and not was_here and _is_taken(folder, version.version):
         raise ComponentError(
             f"{folder.location}/{version.version} already holds another model than version {version.version} of this "
-            "registry.",
+            "registry, or files that are no model's.",
             hint="Versions were numbered anew, or somebody put it there: move it away, or push to another folder.",
         )
     try:
@@ -142,6 +163,10 @@ def place(folder: ServingFolder, version: Version, path: Path, policy: Policy, w
     except ModelError as error:
         raise ComponentError(error.message, hint=error.hint) from None
     refuse_unsafe(content)
+    digests = {path / entry.path: entry.sha256 for entry in record.files}
+    # Requests to warm a version up are no part of the model.
+    made = {target: digests.get(source, "") for target, source in content.items() if source.is_relative_to(path)}
+    _refuse_changed(path / DOCUMENT, path / DOCUMENT, digests.get(path / DOCUMENT, ""))
     sizes = {target: source.stat().st_size for target, source in content.items()}
     form = {
         "model": version.model,
@@ -153,9 +178,9 @@ def place(folder: ServingFolder, version: Version, path: Path, policy: Policy, w
     described_as = json.dumps(form, indent=2, ensure_ascii=False).encode() + b"\n"
     with writing(folder):
         if folder.store.local is not None:
-            _place_locally(folder.store.local, version.version, content, described_as, policy)
+            _place_locally(folder.store.local, version.version, content, described_as, policy, made)
         else:
-            _place_elsewhere(folder, version.version, content, described_as, policy)
+            _place_elsewhere(folder, version.version, content, described_as, policy, made)
     size = folder.size(f"{version.version}/{SIGNATURE}")
     return Standing({**sizes, SIGNATURE: size} if size is not None else sizes)
 
@@ -166,15 +191,59 @@ def remove(folder: ServingFolder, version: int) -> None:
         if folder.store.local is not None:
             away = folder.store.local / f".{version}{TEMPORARY}{secrets.token_hex(4)}"
             (folder.store.local / str(version)).rename(away)
-            shutil.rmtree(away)
+            _discard(away)
             return
-        described = folder.described(version) or {}
-        for path in reversed(list(files_of(described))):  # the file that was written last goes first
-            folder.store.delete(f"{version}/{path}")
+        there = {found.key for found in folder.store.walk(str(version))}
+        listed = [f"{version}/{path}" for path in files_of(described_at(folder, version))]
+        for key in reversed(listed):  # the file that was written last goes first
+            if key in there:
+                folder.store.delete(key)
         folder.store.delete(str(version))
 
 
-def _place_locally(root: Path, version: int, content: dict[str, Path], described_as: bytes, policy: Policy) -> None:
+def described_at(folder: ServingFolder, version: int) -> dict[str, Any] | None:
+    """Return what lies in a version's place, None if nobody can tell, as where it is damaged."""
+    try:
+        return folder.described(version)
+    except StoreError:
+        return None
+
+
+def _is_taken(folder: ServingFolder, version: int) -> bool:
+    """Whether there is anything in a version's place."""
+    if folder.store.local is not None:
+        place = folder.store.local / str(version)
+        return any(place.iterdir()) if place.is_dir() else os.path.lexists(place)
+    return any(True for _ in folder.store.walk(str(version)))
+
+
+def _discard(path: Path) -> None:
+    """Remove a folder, a file, or a link: not what it leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _refuse_changed(copy: Path, source: Path, made: str | None) -> None:
+    """Raise StoreError if the copy of a file is not what its artifact's record says, its sha256 (None: there is none).
+
+    The artifact was held against that before the node began, or a while ago; what is signed must be what was judged.
+    """
+    if made is None:
+        return
+    with copy.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != made:
+        raise StoreError(
+            f"{source} is not what was made and judged: it has the sha256 {digest[:12]}….",
+            hint="Nothing was pushed. `levada verify` says what else was changed in the store.",
+        )
+
+
+def _place_locally(
+    root: Path, version: int, content: dict[str, Path], described_as: bytes, policy: Policy, made: Mapping[str, str]
+) -> None:
     """Write a version beside its place, then rename the folder: a server that polls sees all of it or nothing.
 
     Servers look for folders whose names are numbers, so one that starts with a dot is not seen.
@@ -187,15 +256,17 @@ def _place_locally(root: Path, version: int, content: dict[str, Path], described
             (temporary / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, temporary / target)
             _to_disk(temporary / target)
+            _refuse_changed(temporary / target, source, made.get(target))
         sign(temporary, policy)
         place = root / str(version)
-        if place.exists():  # a push that was cut off, or files that were damaged
+        if os.path.lexists(place):  # files that were damaged
             place.rename(root / f".{version}{TEMPORARY}{secrets.token_hex(4)}")
         temporary.rename(place)
         _to_disk(root)
     finally:
         for leftover in root.glob(f".{version}{TEMPORARY}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                _discard(leftover)
 
 
 def _to_disk(path: Path) -> None:
@@ -207,29 +278,32 @@ def _to_disk(path: Path) -> None:
 
 
 def _place_elsewhere(
-    folder: ServingFolder, version: int, content: dict[str, Path], described_as: bytes, policy: Policy
+    folder: ServingFolder,
+    version: int,
+    content: dict[str, Path],
+    described_as: bytes,
+    policy: Policy,
+    made: Mapping[str, str],
 ) -> None:
     """Write a version where nothing can be renamed: in an object store.
 
     A version without its last file cannot be loaded, so whoever looks too early sees one that fails to load and
-    is tried again, never half a model.
+    is tried again, never half a model. The first says whose version it will be: another push may go on with it.
     """
-    signature = None
-    if policy.signs:
-        with tempfile.TemporaryDirectory() as here:  # what is signed is a folder
-            for target, source in content.items():
-                (Path(here) / target).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, Path(here) / target)
-            (Path(here) / DOCUMENT).write_bytes(described_as)
-            sign(Path(here), policy)
-            signature = (Path(here) / SIGNATURE).read_bytes()
-    *first, last = content.items()
-    stale = {found.key.removeprefix(f"{version}/") for found in folder.store.walk(str(version))} - content.keys()
-    for name in stale - {DOCUMENT, SIGNATURE}:  # of a push that was cut off
-        folder.store.delete(f"{version}/{name}")
-    for target, source in first:
-        folder.store.write(f"{version}/{target}", source.read_bytes())
-    folder.store.write(f"{version}/{DOCUMENT}", described_as)
-    if signature is not None:
-        folder.store.write(f"{version}/{SIGNATURE}", signature)
-    folder.store.write(f"{version}/{last[0]}", last[1].read_bytes())
+    with tempfile.TemporaryDirectory() as home:
+        here = Path(home)  # what is signed is a folder
+        for target, source in content.items():
+            (here / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, here / target)
+            _refuse_changed(here / target, source, made.get(target))
+        (here / DOCUMENT).write_bytes(described_as)
+        sign(here, policy)
+        names = [DOCUMENT, *content]
+        if policy.signs:
+            names.insert(-1, SIGNATURE)
+        there = {found.key.removeprefix(f"{version}/") for found in folder.store.walk(str(version))}
+        # The last one first, so that nobody loads old files beside new ones.
+        for name in sorted(there & {names[-1]}) + sorted(there - set(names)):
+            folder.store.delete(f"{version}/{name}")
+        for name in names:
+            folder.store.write(f"{version}/{name}", (here / name).read_bytes())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from levada.artifacts.pushed import ServingFolder
 from levada.errors import ParameterError
-from levada.pushing.placement import remove
+from levada.pushing.placement import described_at, remove
 from levada.pushing.way_back import way_back
 from levada.registry import Registry
 
@@ -33,7 +33,7 @@ def remove_old(registry: Registry, folder: ServingFolder, model: str, keep: int)
     ours = [
         number
         for number in folder.versions()
-        if (described := folder.described(number)) and described.get("fingerprint") == known.get(number, "")
+        if (found := described_at(folder, number)) and found.get("fingerprint") == known.get(number, "")
     ]
     last_live = {move.version: move.number for move in registry.moves(model) if move.destination == folder.location}
     newest_first = sorted(

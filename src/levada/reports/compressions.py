@@ -107,15 +107,15 @@ class CompressionReport:
         cells: list[str] = []
         for name in self.document.metrics:
             found, drop = each.whole.metrics.get(name), each.whole.drops.get(name)
-            cells += [short(found.value) if found else "–", change_said(drop) if drop else "–"]
+            change = change_said(drop, lower_is_better=self.document.lower_is_better(name)) if drop else "–"
+            cells += [short(found.value) if found else "–", change]
         if self._has_slices:
-            worst = each.worst(self.document.metric)
+            metric = self.document.metric
+            worst = each.worst(metric)
             shown = worst is not None and worst.name not in self._hidden
-            cells.append(
-                "–"
-                if worst is None
-                else f"{signed(worst.drops[self.document.metric].value)}{f' {worst.name}' if shown else ''}"
-            )
+            lower = self.document.lower_is_better(metric)
+            change = signed(worst.drops[metric].value, lower_is_better=lower) if worst is not None else "–"
+            cells.append(f"{change} {worst.name}" if worst is not None and shown else change)
         cost = each.cost
         cells += [size_said(cost.gzipped), size_said(cost.size), time_said(cost.p50), time_said(cost.p99)]
         cells += [f"{cost.throughput:,.0f}", f"{each.parameters:,}" if each.parameters else "–"]
@@ -133,7 +133,7 @@ class CompressionReport:
                 f"{part.rows:,}",
                 str(part.metrics[metric]),
                 short(part.champion[metric].value),
-                change_said(part.drops[metric]),
+                change_said(part.drops[metric], lower_is_better=self.document.lower_is_better(metric)),
             ]
             for part in ranked
         ]

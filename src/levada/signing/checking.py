@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -27,18 +28,21 @@ _STATEMENT = "https://in-toto.io/Statement/v1"
 _PREDICATE = "https://model_signing/signature/v1.0"
 
 
-def check_served(folder: Path) -> None:
+def check_served(folder: Path, model: str | None = None) -> None:
     """Check a folder before a model is loaded from it; raises SignatureError, naming the file, if it must not be.
 
     A version's folder, whose name is a number, must be signed unless the settings of the working directory's project
-    say otherwise; what lies around the folder is not asked, for who can write there could say anything. Any other
-    folder, an artifact's or an export's, is checked if it has a signature.
+    say otherwise; so must what a link leads to. What lies in or around the folder is not asked, for who can write there
+    could say anything. Any other folder, an artifact's or an export's, is checked if it has a signature, or if `model`
+    says whose version it must be.
     """
     folder = folder.absolute()
-    is_version = folder.name.isascii() and folder.name.isdigit() and not folder.name.startswith("0")
-    if not is_version and not (folder / SIGNATURE).exists():
+    if not _is_number(folder.name):
+        folder = folder.resolve()
+    is_version = _is_number(folder.name)
+    if not is_version and model is None and not (folder / SIGNATURE).exists():
         return
-    policy = policy_of()
+    policy = policy_of(outside=(folder.parent if is_version else folder).resolve())
     if not (folder / SIGNATURE).exists():
         if not policy.required or not (folder / DOCUMENT).exists():
             return
@@ -46,15 +50,15 @@ def check_served(folder: Path) -> None:
             f"{folder} has no {SIGNATURE}, so nobody can tell whether it is what was pushed.",
             hint='Push it again, which signs it; or load what is unsigned: signatures = "optional" in [tool.levada].',
         )
-    pointer = _document(folder.parent / POINTER) if is_version else {}
-    model = pointer.get("model")
-    check_folder(
-        Objects(folder.parent),
-        folder.name,
-        policy.keys(),
-        model if isinstance(model, str) else None,
-        int(folder.name) if is_version else None,
-    )
+    if model is None and is_version:
+        said = _document(folder.parent / POINTER).get("model")
+        model = said if isinstance(said, str) else None
+    version = int(folder.name) if is_version else None
+    check_folder(Objects(folder.parent), folder.name, policy.keys(), model, version)
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and not name.startswith("0")
 
 
 def check_folder(
@@ -83,6 +87,8 @@ def check_folder(
             "key of whoever pushes, outside the serving folder.",
         )
     signed, name = signed_files(content, trusted, f"{home}/{SIGNATURE}")
+    if place.local is not None:
+        _refuse_links(place.local / key)
     there = {found.key.removeprefix(f"{key}/") for found in place.walk(key)} - {SIGNATURE}
     for path in sorted(signed.keys() - there):
         raise SignatureError(f"{home}/{path} is missing: {SIGNATURE} names it.", hint=_REMEDY)
@@ -97,6 +103,14 @@ def check_folder(
             )
     _check_whose(place, key, model, version)
     return name
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raise SignatureError for a link in a folder: no push brought one, and what it leads to may change any time."""
+    for home, inner, names in os.walk(folder):
+        for item in (Path(home) / name for name in sorted([*inner, *names])):
+            if item.is_symlink():
+                raise SignatureError(f"{item} is a link, and no push brought one there.", hint=_REMEDY)
 
 
 def signed_files(content: bytes, trusted: Sequence[PublicKey], address: str) -> tuple[dict[str, str], str]:

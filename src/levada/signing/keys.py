@@ -43,6 +43,9 @@ def read_public(path: Path) -> PublicKey:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     content = _read(path, "trust in [tool.levada] names it as a public key.")
+    if path.stat().st_mode & stat.S_IWOTH:
+        said = f"anybody can write the public key {path}, and so say whom to trust."
+        raise SignatureError(said, hint=f"chmod o-w {path}")
     if b"PRIVATE KEY" in content:
         raise SignatureError(
             f"{path} is a private key, and a public one is wanted.",
@@ -95,12 +98,20 @@ def read_private(path: Path) -> EllipticCurvePrivateKey:
 def make_private(path: Path, store: Path | None) -> None:
     """Make a key pair, unless another process is first: the private half for its owner alone, the public one beside.
 
-    Raises SignatureError for a place in the store, or in a git repository that does not ignore it.
+    Raises SignatureError for a place in the store, or in a git repository that does not ignore it, and beside the
+    public half of another key.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     _refuse_place(path, store)
+    public = public_of(path)
+    if public.exists() and not path.exists():
+        raise SignatureError(
+            f"{public} is there, and its private half {path} is not: nobody would trust what a new key signs.",
+            hint=f"Bring the key back. If it is lost, rename {public.name} and push again, which makes a new pair. For "
+            "as long as versions of the old key are served, trust in [tool.levada] names both.",
+        )
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
@@ -121,7 +132,6 @@ def make_private(path: Path, store: Path | None) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    public = public_of(path)
     if not public.exists():
         with suppress(OSError):  # it follows from the private one
             public.write_bytes(_pem(read_private(path).public_key()))

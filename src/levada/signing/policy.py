@@ -39,13 +39,16 @@ class Policy:
         return public_half(self.private)
 
 
-def policy_of(start: Path | None = None) -> Policy:
+def policy_of(start: Path | None = None, outside: Path | None = None) -> Policy:
     """Return what is set for the project of a folder (the working directory): the nearest one above it.
 
-    Where there is no project, the defaults and environment variables hold. Raises ProjectError for wrong settings.
+    What lies in the folder `outside`, free of links, says nothing, even if the working directory is there. Where there
+    is no project, the defaults and environment variables hold. Raises ProjectError for wrong settings.
     """
     begin = (start or Path.cwd()).absolute()
     for folder in (begin, *begin.parents):
+        if outside is not None and folder.resolve().is_relative_to(outside):
+            continue
         path = folder / FILE
         table = find_table(path) if path.is_file() else None
         if table is not None:

@@ -17,6 +17,7 @@ from levada.artifacts.model import NETWORK, Model
 from levada.errors import LevadaError, ModelError
 from levada.models.fingerprint import of_keras
 from levada.models.keras_export import caller, outputs_of, traced
+from levada.models.signatures import with_graph_names
 from levada.training import faults
 from levada.training.description import Rows, Training
 from levada.training.warm import keyed, weights_in
@@ -91,8 +92,9 @@ def restored(model: Model, training: Training) -> Any:
 
 def fingerprint_of(network: Any, training: Training) -> str:
     """Return the fingerprint that a network has as a model."""
-    _, concrete = traced(caller(network, training.inputs), training.inputs, training.output)
-    return of_keras(network, concrete, training.inputs, outputs_of(concrete, training.classes))
+    inputs = with_graph_names(training.inputs)
+    _, concrete = traced(caller(network, inputs), inputs, training.output)
+    return of_keras(network, concrete, inputs, outputs_of(concrete, training.classes))
 
 
 def _another(training: Training) -> ModelError:

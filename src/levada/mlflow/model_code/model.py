@@ -25,7 +25,7 @@ class LevadaModel(mlflow.pyfunc.PythonModel):
         self.description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         entry = folder / self.description["entry"]
         loaders = {"litert": _load_litert, "onnx": _load_onnx, "saved_model": _load_saved_model}
-        graph = loaders[self.description["format"]](entry)
+        graph = _by_their_names(loaders[self.description["format"]](entry), self.description)
         before = _load_lookups(folder, self.description.get("lookups"))
         self.ask = graph if before is None else lambda asked: graph(before(asked))
 
@@ -37,6 +37,14 @@ class LevadaModel(mlflow.pyfunc.PythonModel):
         index = model_input.index if isinstance(model_input, pd.DataFrame) else None
         columns = {item["name"]: _column(answered[item["name"]]) for item in self.description["outputs"]}
         return pd.DataFrame(columns, index=index)
+
+
+def _by_their_names(graph, description):
+    """Return a graph that is asked by the names of inputs, where it calls them otherwise."""
+    inside = {item["name"]: item["inside"] for item in description["inputs"] if "inside" in item}
+    if not inside or description["format"] == "onnx":
+        return graph
+    return lambda asked: graph({inside.get(name, name): value for name, value in asked.items()})
 
 
 def _load_lookups(folder, name):
