@@ -125,15 +125,24 @@ class ImageLayer(FeatureLayer):
     def compute_output_spec(self, values: Any, training: bool = False) -> Any:
         return keras.KerasTensor((None, *self.kind.size, self.kind.channels), "float32")
 
+    def before_graph(self) -> dict[str, Any] | None:
+        factor, offset = self._scaling
+        form = {"size": list(self.kind.size), "channels": self.kind.channels}
+        return {"kind": "pixels", **form, "factor": factor, "offset": offset}
+
     def call(self, values: Any, training: bool = False) -> Any:
         shape = (*self.kind.size, self.kind.channels)
         pixels = tf.map_fn(self._pixels, values, fn_output_signature=tf.TensorSpec(shape, tf.float32))
         if training:
             for layer in self.augmenting:
                 pixels = layer(pixels, training=True)
-        if self.kind.rescale == "none":
-            return pixels
-        return pixels * (1 / 255) if self.kind.rescale == "unit" else pixels * (1 / 127.5) - 1.0
+        factor, offset = self._scaling
+        return pixels * factor + offset
+
+    @property
+    def _scaling(self) -> tuple[float, float]:
+        """What a pixel of 0 to 255 is multiplied by, and what is added."""
+        return {"none": (1.0, 0.0), "unit": (1 / 255, 0.0), "signed": (1 / 127.5, -1.0)}[self.kind.rescale]
 
     def _pixels(self, encoded: Any) -> Any:
         shape = (*self.kind.size, self.kind.channels)
