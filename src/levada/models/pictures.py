@@ -1,4 +1,4 @@
-"""Encoded images as pixels, where no graph decodes them: what TensorFlow's `decode_image` and `resize` give.
+"""Encoded images as pixels, where no graph decodes them: what the layer of `levada.features.Image` gives.
 
 Pillow decodes and resizes. PNG, BMP, GIF (its first image) and JPEG; a part that is transparent is as if it were not.
 Nothing else of Levada is needed.
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     Pixels = np.ndarray[Any, Any]
 
+GREY = (19595, 38470, 7471)
+"""How much red, green and blue count for grey, in parts of 65,536: ITU-R BT.601's luma, as Pillow rounds it."""
 FORMATS = ("PNG", "JPEG", "GIF", "BMP")
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, ArithmeticError, LookupError, TypeError, struct.error)
 """What Pillow raises for bytes that are no image, or a part of one."""
@@ -45,14 +47,18 @@ def _decoded(encoded: bytes, channels: int) -> Pixels:
             if image.mode.startswith("I"):  # grey of 16 bits, of which the upper eight are taken
                 grey = (np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)
                 return np.repeat(grey[..., None], channels, axis=2)
-            if channels == 3:
-                return np.asarray(image.convert("RGB"), np.uint8)
-            image.draft("L", None)  # a JPEG has its brightness by itself
-            return np.asarray(image.convert("L"), np.uint8)[..., None]
+            pixels = np.asarray(image.convert("RGB"), np.uint8)
+            return pixels if channels == 3 else _grey(pixels)
     except UnidentifiedImageError:
         raise ValueError(f"no image: wanted {', '.join(FORMATS)}") from None
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
         raise ValueError(f"no image that can be read: {error}") from None
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    import numpy as np
+
+    return ((pixels.astype(np.int32) @ np.array(GREY, np.int32) + (1 << 15)) >> 16).astype(np.uint8)[..., None]
 
 
 def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
