@@ -147,10 +147,18 @@ def cifar10(workshop: Workshop, asked: argparse.Namespace) -> Any:
         classes=CLASSES,
         output="probabilities",
         batch_size=128,
-        epochs=asked.epochs or 4,
+        epochs=asked.epochs or 30,
     )
-    narrow = prune_channels(0.5, epochs=2)
-    recipes = [narrow, narrow >> prune(0.7, epochs=1), prune_channels(0.7, epochs=2)]
+    small, narrow = quantize("int8"), prune_channels(0.5, epochs=asked.tuning)
+    recipes = [
+        quantize("float16"),
+        quantize("dynamic"),
+        small,
+        narrow >> quantize("dynamic"),
+        narrow >> small,
+        narrow >> prune(0.7, epochs=asked.tuning) >> small,
+        prune_channels(0.7, epochs=asked.tuning) >> small,
+    ]
     return workshop.call(
         compress,
         model,
@@ -159,7 +167,6 @@ def cifar10(workshop: Workshop, asked: argparse.Namespace) -> Any:
         label=KIND,
         max_drop={"accuracy": 0.01},
         bound="point",
-        runtime="saved_model",  # the network decodes its images, which LiteRT has no operation for
         timeout=600.0,
     )
 
@@ -168,7 +175,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("work", choices=("digits", "flights", "cifar10"))
     parser.add_argument("--epochs", type=int, default=0)
-    parser.add_argument("--width", type=float, default=1.0)
+    parser.add_argument("--tuning", type=int, default=8, help="epochs of each step that trains VGG16 further")
+    parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--rows", type=int, default=0)
     parser.add_argument("--keep", type=Path)
     asked = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 
 from levada.artifacts import Model
 from levada.errors import ModelError, ParameterError
-from levada.features import Buckets, Cross, Features, Fitted, Hashed, Number, Time, Words
+from levada.features import Buckets, Cross, Features, Fitted, Hashed, Image, Number, Time, Words
 from levada.models import Tensor, export_keras
 from levada.models.farmhash import fingerprint64
+from levada.models.pictures import pixels_of
 from levada.models.served import files_served
 from tests.models.workshop import Workshop
 
@@ -24,11 +26,29 @@ pytest.importorskip("ai_edge_litert")
 pytest.importorskip("tf2onnx")
 
 WORDS = ("UA", "DL", "Zürich")
+
+
+def image(mode: str = "RGB", form: str = "PNG", size: tuple[int, int] = (3, 2)) -> bytes:
+    """Return an image (width, height) of some mode and format, in which neighbours are alike."""
+    from PIL import Image as Pillow
+
+    width, height = size
+    across, down = np.meshgrid(np.arange(width), np.arange(height))
+    planes = [128 + 90 * np.sin(across / 3 + shift) * np.cos(down / 4 - shift) for shift in range(4)]
+    drawn = Pillow.fromarray(np.stack(planes, axis=2).astype(np.uint8), "RGBA")
+    if mode == "I;16":
+        drawn = Pillow.fromarray((planes[0] * 257).astype(np.uint16))
+    file = io.BytesIO()
+    (drawn if mode in ("RGBA", "I;16") else drawn.convert("RGB").convert(mode)).save(file, form)
+    return file.getvalue()
+
+
 ROWS = pa.table({
     "carrier": ["UA", "DL", None, "", "??", "Zürich", "a word that is longer than thirty-two letters", "DL"],
     "plane": ["N1", None, "N7", "N22", "x" * 40, "y" * 70, "ü", "N1"],
     "distance": [100.0, None, 2500.0, float("inf"), 733.0, -5.0, 1.0, 0.0],
     "hour": [3, 3, 7, None, 3, 8, 7, 3],
+    "photo": [image(), None, image(size=(7, 5)), b"", image("L"), image("RGBA"), image("P"), image(size=(2, 9))],
     "when": pa.array([0, 1_700_000_000, None, 951_782_400, 1, 86_399, 1_711_846_800, -1], pa.timestamp("s", "UTC")),
 })  # fmt: skip
 
@@ -44,6 +64,7 @@ def fitted() -> Fitted:
         "hour": Words(oov=2, encode="one_hot"),
         "when": Time(parts=("hour", "weekday", "age")),
         "both": Cross(of=("carrier", "far"), encode="one_hot"),
+        "photo": Image(size=(2, 3), rescale="signed", flip=True),
     })  # fmt: skip
     states: dict[str, Any] = {
         "carrier": {"words": list(WORDS)},
@@ -53,6 +74,7 @@ def fitted() -> Fitted:
         "hour": {"words": ["3", "7"]},
         "when": {"moments": [1_711_846_800], "offsets": [3600, 7200], "start": 0.0, "span": 1.8e9},
         "both": {"sizes": [5, 5]},
+        "photo": {},
     }
     inputs = [
         Tensor("carrier", "string"),
@@ -60,6 +82,7 @@ def fitted() -> Fitted:
         Tensor("distance", "float32"),
         Tensor("hour", "float32"),
         Tensor("when", "float64"),
+        Tensor("photo", "string"),
     ]
     return Fitted(features, states, {tensor.name: tensor for tensor in inputs})
 
@@ -68,7 +91,9 @@ def network() -> Any:
     """Return an untrained network of all these, with two outputs."""
     keras.utils.set_random_seed(3)
     layers = fitted().layers()
-    hidden = keras.layers.Dense(64, activation="relu")(layers.matrix())
+    seen = keras.layers.Flatten()(keras.layers.Conv2D(2, 2)(layers["photo"]))
+    seen = keras.layers.Concatenate()([layers.matrix(), seen])
+    hidden = keras.layers.Dense(64, activation="relu")(seen)
     chance = keras.layers.Dense(1, activation="sigmoid")(keras.layers.Dense(64, activation="tanh")(hidden))
     return keras.Model(layers.inputs, {"chance": chance, "kinds": keras.layers.Dense(3, activation="softmax")(hidden)})
 
@@ -94,7 +119,7 @@ def exported(workshop: Workshop) -> Callable[..., Model]:
 
 
 @pytest.mark.parametrize("format_", ["saved_model", "litert", "onnx"])
-def test_texts_hashes_and_times_give_what_the_network_gives_in_every_runtime(
+def test_texts_hashes_times_and_images_give_what_the_network_gives_in_every_runtime(
     exported: Callable[..., Model], format_: str
 ) -> None:
     model = exported(format=format_)
@@ -115,7 +140,7 @@ def test_lookups_are_data_beside_the_graph_and_are_served_with_it(
     files = files_served(model.path)
     assert list(files) == ["lookups.json", "model.onnx"]
     form = json.loads(files["lookups.json"].read_text())
-    assert {step["takes"] for step in form["steps"]} == {"carrier", "plane", "hour", "when"}
+    assert {step["takes"] for step in form["steps"]} == {"carrier", "plane", "hour", "when", "photo"}
     assert form["passed"] == ["distance"]
     (tmp_path / "model.json").write_bytes((model.path / "model.json").read_bytes())
     (tmp_path / "model.onnx").write_bytes(files["model.onnx"].read_bytes())
@@ -142,6 +167,7 @@ def test_a_version_in_mlflow_does_its_lookups_by_the_code_beside_it(
     frame = ROWS.to_pandas()
     frame["when"] = [0, 1_700_000_000, None, 951_782_400, 1, 86_399, 1_711_846_800, -1]  # seconds
     np.testing.assert_allclose(said.predict(frame)["chance"], model.load().predict(ROWS)["chance"], atol=1e-6)
+    assert "pillow" in (tmp_path / "v/requirements.txt").read_text()
     assert "levada" not in (tmp_path / "v/before_graph/__init__.py").read_text().partition("TYPE_CHECKING:")[0]
 
 
@@ -171,6 +197,26 @@ def test_the_hash_is_the_one_of_tensorflow() -> None:
     texts = [random.bytes(size) for size in [*range(140), 191, 192, 193, 1000]]
     wanted = tf.raw_ops.StringToHashBucketFast(input=texts, num_buckets=2**62 + 1).numpy()
     assert [fingerprint64(text) % (2**62 + 1) for text in texts] == wanted.tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_have_the_same_pixels_in_a_graph_and_before_it(channels: int) -> None:
+    made = [("RGB", "PNG"), ("RGBA", "PNG"), ("P", "PNG"), ("L", "PNG"), ("1", "PNG"), ("I;16", "PNG"), ("RGB", "JPEG"),
+            ("L", "JPEG"), ("RGB", "BMP"), ("P", "GIF")]  # fmt: skip
+    encoded = [image(mode, form, (37, 29)) for mode, form in made]
+    for size in ((29, 37), (11, 60), (8, 8)):
+        features = Features({"photo": Image(size=size, channels=channels, rescale="none")})
+        layers = Fitted(features, {"photo": {}}, {"photo": Tensor("photo", "string")}).layers()
+        wanted = keras.Model(layers.inputs, layers["photo"])({"photo": keras.ops.convert_to_tensor(encoded)})
+        for (mode, form), one, pixels in zip(made, encoded, wanted.numpy(), strict=True):
+            np.testing.assert_allclose(pixels_of(one, size, channels), pixels, atol=1e-3, err_msg=f"{mode} {form}")
+
+
+def test_bytes_that_are_no_image_are_told_with_their_row(exported: Callable[..., Model]) -> None:
+    cut = pa.array([image(), image()[:60]], pa.binary())
+    rows = ROWS.slice(0, 2).set_column(ROWS.column_names.index("photo"), "photo", cut)
+    with pytest.raises(ModelError, match="row 1 of 'photo' is no image that can be read"):
+        exported(format="onnx").load().predict(rows)
 
 
 # -- what cannot be -----------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import tensorflow as tf
 from levada.features.fitted import State, size_of, width_of
 from levada.features.kinds import PERIODS, AsIs, Buckets, Cross, Hashed, Image, Kind, Number, Text, Time, Words
 from levada.models.calendar import parts_of
+from levada.models.pictures import GREY
 
 PUNCTUATION = r"""[!"#$%&()\*\+,-\./:;<=>?@\[\\\]^_`{|}~\']"""
 """What is removed of a text, the characters that Keras' TextVectorization removes."""
@@ -122,8 +123,17 @@ class ImageLayer(FeatureLayer):
         if kind.rotate:
             self.augmenting.append(keras.layers.RandomRotation(kind.rotate, seed=seed + 2))
 
+    def build(self, shape: Any) -> None:
+        for layer in self.augmenting:
+            layer.build((None, *self.kind.size, self.kind.channels))
+
     def compute_output_spec(self, values: Any, training: bool = False) -> Any:
         return keras.KerasTensor((None, *self.kind.size, self.kind.channels), "float32")
+
+    def before_graph(self) -> dict[str, Any] | None:
+        factor, offset = self._scaling
+        form = {"size": list(self.kind.size), "channels": self.kind.channels}
+        return {"kind": "pixels", **form, "factor": factor, "offset": offset}
 
     def call(self, values: Any, training: bool = False) -> Any:
         shape = (*self.kind.size, self.kind.channels)
@@ -131,15 +141,29 @@ class ImageLayer(FeatureLayer):
         if training:
             for layer in self.augmenting:
                 pixels = layer(pixels, training=True)
-        if self.kind.rescale == "none":
-            return pixels
-        return pixels * (1 / 255) if self.kind.rescale == "unit" else pixels * (1 / 127.5) - 1.0
+        factor, offset = self._scaling
+        return pixels * factor + offset
+
+    @property
+    def _scaling(self) -> tuple[float, float]:
+        """What a pixel of 0 to 255 is multiplied by, and what is added."""
+        return {"none": (1.0, 0.0), "unit": (1 / 255, 0.0), "signed": (1 / 127.5, -1.0)}[self.kind.rescale]
 
     def _pixels(self, encoded: Any) -> Any:
         shape = (*self.kind.size, self.kind.channels)
 
+        # As levada.models.pictures decodes, to the last digit: JPEG is exact here only if asked, and GIF never grey.
+        def jpeg() -> Any:
+            return tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE")
+
+        def other() -> Any:
+            return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+
         def decoded() -> Any:
-            image = tf.io.decode_image(encoded, channels=self.kind.channels, expand_animations=False)
+            image = tf.cond(tf.io.is_jpeg(encoded), jpeg, other)
+            if self.kind.channels == 1:
+                parts = tf.tensordot(tf.cast(image, "int32"), tf.constant(GREY), 1)[..., None]
+                image = tf.bitwise.right_shift(parts + (1 << 15), tf.constant(16))
             return tf.ensure_shape(tf.image.resize(image, self.kind.size, antialias=True), shape)
 
         return tf.cond(tf.equal(encoded, ""), lambda: tf.zeros(shape), decoded)

@@ -16,7 +16,7 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ FORMATS = {
     "litert": ("ai-edge-litert",),
     "onnx": ("onnxruntime",),
 }
-_LOOKUPS = ("lookups.py", "calendar.py", "farmhash.py")
+_LOOKUPS = ("lookups.py", "calendar.py", "farmhash.py", "pictures.py")
 """The modules of levada.models that do what is done before a graph: the first imports the others, and nothing else."""
 _CODE = Path(__file__).parent / "model_code" / "model.py"
 
@@ -68,11 +68,14 @@ def make_loadable(
     """Fill `target` with the files of a loadable model; the large ones are hard links where they can be."""
     link_tree((entry.path for entry in record.files), folder, target / "model")
     shutil.copyfile(_CODE, target / "model.py")
+    kinds: set[str] = set()
     if description.get("lookups"):
         _copy_lookups(target / "before_graph")
+        form = json.loads((folder / str(description["lookups"])).read_text(encoding="utf-8"))
+        kinds = {step["kind"] for step in form["steps"]}
     if card:
         (target / CARD).write_text(card, encoding="utf-8")
-    needed = requirements(str(description["format"]))
+    needed = requirements(str(description["format"]), kinds)
     (target / "requirements.txt").write_text("".join(f"{line}\n" for line in needed))
     environment = {"python": platform.python_version(), "dependencies": ["-r requirements.txt"]}
     _write_yaml(target / "python_env.yaml", environment)
@@ -88,12 +91,14 @@ def _copy_lookups(target: Path) -> None:
         (target / here).write_text(text.replace("from levada.models.", "from ."), encoding="utf-8")
 
 
-def requirements(format_: str) -> list[str]:
-    """Return what a model of a format needs to predict, pinned to what is installed here."""
+def requirements(format_: str, before: Collection[str] = ()) -> list[str]:
+    """Return what a model of a format needs to predict, pinned to what is installed here.
+
+    `before` has the kinds of what is done before its graph.
+    """
     runtime = next((name for name in FORMATS[format_] if _version(name)), FORMATS[format_][0])
-    return [
-        f"{name}=={version}" if (version := _version(name)) else name for name in ("mlflow", runtime, "numpy", "pandas")
-    ]
+    names = ["mlflow", runtime, "numpy", "pandas", *(["pillow"] if "pixels" in before else [])]
+    return [f"{name}=={version}" if (version := _version(name)) else name for name in names]
 
 
 def _version(package: str) -> str:

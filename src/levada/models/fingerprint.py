@@ -79,7 +79,8 @@ def _add_nodes(
     functions: dict[str, Any],
     seen: dict[str, int],
 ) -> None:
-    number = {node.name: str(place) for place, node in enumerate(nodes)}
+    # What a function is called with has no node there: it counts by its place, as nodes do, and not by its name.
+    number = captured | {node.name: str(place) for place, node in enumerate(nodes)}
     for node in nodes:
         label = node.name if node.name in names else captured.get(node.name, "")
         joined = [_renamed(end, number) for end in node.input]

@@ -12,7 +12,7 @@ from levada.models.keras_export import caller
 from levada.models.lookups import Lookups
 
 _TEXT_LAYERS = (
-    "Words, Hashed and Time of levada.features, and Keras's StringLookup and Hashing, are done before the graph"
+    "Words, Hashed, Time and Image of levada.features, and Keras's StringLookup and Hashing, are done before the graph"
 )
 
 

@@ -1,8 +1,8 @@
-"""What is done to columns before a graph that cannot do it: places of words, hashes, parts of times.
+"""What is done to columns before a graph that cannot do it: places of words, hashes, parts of times, pixels of images.
 
 It is data, `lookups.json` beside the graph, and this is all that interprets it: no ML library is needed, nothing of
-Levada but the two modules that it imports, and nothing of the data is run as code. A step takes one input of the model
-and gives one input of the graph, under a name of its own.
+Levada but the three modules that it imports, and nothing of the data is run as code. A step takes one input of the
+model and gives one input of the graph, under a name of its own.
 
     {"kind": "places", "takes": "carrier", "gives": "carrier_places", "words": ["UA", "DL"],
      "first": 2, "missing": 0, "unknown": [1, 1], "items": 0}
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada.models.calendar import parts_of
 from levada.models.farmhash import fingerprint64
+from levada.models.pictures import pixels_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,7 +143,29 @@ def _clock(step: Step) -> Callable[[Any], Any]:
     return parts
 
 
+def _pixels(step: Step) -> Callable[[Any], Any]:
+    """Return what gives images as pixels, float32 (rows, height, width, channels), as the layer of `Image` does."""
+    import numpy as np
+
+    (height, width), channels = step["size"], step["channels"]
+    factor, offset = np.float32(step["factor"]), np.float32(step["offset"])
+
+    def pixels(values: Any) -> Any:
+        found = np.empty((len(values), height, width, channels), np.float32)
+        for row, encoded in enumerate(values.tolist()):
+            try:
+                found[row] = pixels_of(encoded, (height, width), channels)
+            except ValueError as error:
+                raise ValueError(f"row {row} of '{step['takes']}' is {error}.") from None
+        found *= factor
+        found += offset
+        return found
+
+    return pixels
+
+
 _KINDS: dict[str, Callable[[Step], Callable[[Any], Any]]] = {
     "places": lambda step: Places(step).places,
     "clock": _clock,
+    "pixels": _pixels,
 }

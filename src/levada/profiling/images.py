@@ -1,4 +1,4 @@
-"""Images in a column of bytes: sizes, formats, channels, and those that cannot be read. Needs Pillow."""
+"""Images in a column of bytes: sizes, formats, channels, and those that cannot be read."""
 
 from __future__ import annotations
 
@@ -66,8 +66,6 @@ class Images:
 
     def add(self, values: pa.Array) -> None:
         """Take in the sampled values of a piece, none of them null."""
-        if not _has_pillow():
-            return
         for value in _bytes_of(values):
             self.sampled += 1
             if value.startswith(STARTS):
@@ -129,12 +127,6 @@ class Images:
             for total, square in zip(pixels.sums, pixels.squares, strict=True)
         ]
         return tuple(total / count for total in pixels.sums), tuple(math.sqrt(variance) for variance in variances)
-
-
-def _has_pillow() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("PIL") is not None
 
 
 def _bytes_of(values: pa.Array) -> Iterable[bytes]:

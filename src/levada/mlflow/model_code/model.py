@@ -120,7 +120,8 @@ def _check(given, names):
 def _array(values, dtype):
     if dtype is object:
         flat = pd.Series(list(values), dtype=object)
-        return np.array([str(value) for value in flat.where(flat.notna(), "")], dtype=object)
+        texts = [value if isinstance(value, bytes) else str(value) for value in flat.where(flat.notna(), "")]
+        return np.array(texts, dtype=object)
     array = values.to_numpy() if isinstance(values, pd.Series) else np.asarray(values)
     if array.dtype == object and len(array) and not np.isscalar(array[0]):
         array = np.stack([np.asarray(value) for value in array])  # a column of lists: one tensor a row
