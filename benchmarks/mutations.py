@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import dis
+import functools
 import importlib
 import inspect
 import itertools
@@ -20,13 +21,14 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any, get_args, get_type_hints
+from unittest.mock import patch
 
-from levada.code import CodeIndex
+from levada.code import CodeIndex, modules
 from levada.component import component_of
 from levada.pipeline import Pipeline
 from levada.project import COUNTED, find_project
@@ -247,6 +249,7 @@ class Mutants:
             shutil.copytree(folder, home / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.modules = dict(self._modules())
         (self.packages["components"] / f"{LONELY}.py").write_text("def lonely():\n    return 1\n")
+        self._parse = functools.cache(ast.parse)
         self.reached: dict[str, set[Place]] = {}
         self.pipelines: set[str] = set()
         for module in self.modules:
@@ -259,13 +262,13 @@ class Mutants:
                     self.reached[reference_of(function)] = reached.places
                     if isinstance(thing, Pipeline):
                         self.pipelines.add(reference_of(function))
-        index = CodeIndex(self.packages)
+        parts = self._parts(self.reached)
+        self.before = {reference: digest for reference, (digest, _) in parts.items()}
         self.reach_all = {
             reference
-            for reference in self.reached
-            if any(part.startswith(f"components.{LONELY}:") for part in index.parts(reference))
+            for reference, (_, found) in parts.items()
+            if any(part.startswith(f"components.{LONELY}:") for part in found)
         }
-        self.before = self.digests()
 
     def _modules(self) -> Iterator[tuple[str, Path]]:
         for package, folder in self.packages.items():
@@ -273,20 +276,22 @@ class Mutants:
                 inside = path.relative_to(folder).with_suffix("").parts
                 yield ".".join((package, *(part for part in inside if part != "__init__"))), path
 
-    def digests(self) -> dict[str, str]:
-        index = CodeIndex(self.packages)
-        return {reference: index.digest(reference) for reference in self.reached}
+    def _parts(self, references: Iterable[str]) -> dict[str, tuple[str, dict[str, str]]]:
+        """Return digest and pieces of references by a new index; a text that was parsed before is not parsed again."""
+        with patch.object(modules, "ast", SimpleNamespace(parse=self._parse)):
+            index = CodeIndex(self.packages)
+            return {reference: (index.digest(reference), index.parts(reference)) for reference in references}
 
-    def changed_by(self, module: str, text: str) -> set[str]:
-        """Return the references whose digests are others when a module reads like this."""
+    def changed_by(self, module: str, text: str, among: Iterable[str] = ()) -> set[str]:
+        """Return the references (of some, or of all) whose digests are others when a module reads like this."""
         path = self.modules[module]
         kept = path.read_text()
         path.write_text(text)
         try:
-            now = self.digests()
+            now = self._parts(among or self.reached)
         finally:
             path.write_text(kept)
-        return {reference for reference, digest in now.items() if digest != self.before[reference]}
+        return {reference for reference, (digest, _) in now.items() if digest != self.before[reference]}
 
 
 def mutate(mutants: Mutants, count: int, rng: random.Random) -> tuple[Counter[str], list[str], list[str]]:
@@ -328,12 +333,14 @@ def mutate(mutants: Mutants, count: int, rng: random.Random) -> tuple[Counter[st
         if text == before:
             continue
         done[kind if is_reached else f"{kind}, not reached"] += 1
-        changed = mutants.changed_by(module, text)
         if is_reached:
             ought = {reference for reference, reached in mutants.reached.items() if (module, name) in reached}
-            stale += [f"{kind} of {module}:{name}: {reference}" for reference in sorted(ought - changed)]
+            stale += [
+                f"{kind} of {module}:{name}: {reference}"
+                for reference in sorted(ought - mutants.changed_by(module, text, ought))
+            ]
         else:
-            changed -= mutants.reach_all
+            changed = mutants.changed_by(module, text) - mutants.reach_all
             names = ", ".join(bound for statement in wanted for bound in bound_by(statement))
             needless += [f"{kind} in {module} ({names}): {reference}" for reference in sorted(changed)]
     return done, stale, needless

@@ -361,6 +361,15 @@ def test_what_is_asked_must_make_sense(workshop: Workshop, examples: Examples) -
         judged(workshop, model, examples, max_drop={"mae": 0.5})
     with pytest.raises(ComponentError, match=r"no metric 'average_precison'.\nDid you mean average_precision"):
         judged(workshop, model, examples, metrics=["average_precison"], thresholds=asked)
+    with pytest.raises(
+        ParameterError, match=r'at_most\(0.7\)}\): a higher auc is better.*\n.*{"auc": at_least\(0.7\)}.$'
+    ):
+        judged(workshop, model, examples, thresholds={"auc": at_most(0.7)})
+    with pytest.raises(ParameterError, match=r'a lower brier is better.*\n.*at_most\(0.1, by="interval"\)'):
+        judged(workshop, model, examples, thresholds={"brier": at_least(0.1, by="interval")})
+    with pytest.raises(ParameterError, match=r"a higher miles_wrong is better.*\n.*lower_is_better=True"):
+        judged(workshop, model, examples, metrics=[metric(miles_wrong, columns=["distance"])],
+               thresholds={"miles_wrong": at_most(9)})  # fmt: skip
     with pytest.raises(DataError, match="no split 'test'"):
         judged(workshop, model, examples, thresholds=asked, split="test")
     with pytest.raises(ModelError, match=r"the model takes good, which these examples do not have.*\n.*They have late"):

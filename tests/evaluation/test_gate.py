@@ -11,7 +11,7 @@ import pytest
 
 from levada.artifacts.measured import Condition
 from levada.evaluation.built_in import built_in
-from levada.evaluation.gate import Rules, not_worse, rounded_up
+from levada.evaluation.gate import Rules, not_worse, rounded_up, shown
 from levada.evaluation.intervals import RateDrops, quantile
 from levada.evaluation.measuring import measure
 from levada.evaluation.rows import Rows
@@ -112,6 +112,12 @@ def test_the_sentence_says_which_of_the_cases_it_is(mu: float, count: int, holds
     condition: Any = asked(drawn(count, mu, 7), "auc", MARGIN)[0]
     assert condition.holds is holds and said in condition.sentence, condition.sentence
     assert (condition.kind, condition.metric, condition.limit) == ("champion", "auc", MARGIN)
+
+
+def test_a_number_that_is_not_zero_has_no_minus_zero_and_is_told_from_its_margin() -> None:
+    assert [shown(-0.0002), shown(0.0), shown(0.0002, 0.0), shown(0.0101, 0.01, 0.0)] == [
+        "0.000", "0.000", "0.0002", "0.0101",
+    ]  # fmt: skip
 
 
 def test_a_number_of_rows_is_rounded_up_to_two_digits() -> None:

@@ -44,10 +44,15 @@ def test_small_ones_and_those_beyond_the_most_are_counted() -> None:
     assert only("word", WORDS, least=9).left_out == ("no slice by word has 9 rows, so none was judged",)
 
 
+YEARS = ("below 1950", "1950 to 1980", "from 1980")
+
+
 def test_ranges_are_half_open_and_those_without_rows_are_told() -> None:
-    found = only(bucketed("n", edges=[2, 20, 1000]), WORDS)
-    assert sizes(found) == {"n 2 to 20": 2, "n 20 to 1,000": 2, "n below 2": 1, "n is missing": 1}
-    assert found.left_out == ("no row has n from 1,000",)
+    found = only(bucketed("n", edges=[2, 20, 10_000]), WORDS)
+    assert sizes(found) == {"n 2 to 20": 2, "n 20 to 10,000": 2, "n below 2": 1, "n is missing": 1}
+    assert found.left_out == ("no row has n from 10,000",)
+    years = pa.table({"built": [1940, 1950, 1999]})
+    assert only(bucketed("built", edges=[1950, 1980]), years).names == [f"built {said}" for said in YEARS]
 
 
 def test_ranges_found_in_the_data_hold_about_equally_many_rows() -> None:

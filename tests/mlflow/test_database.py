@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from levada.errors import StoreError
+from levada.mlflow import database
 from levada.mlflow.database import database_path, newest_revision, prepare
 
 CREATE = """
@@ -32,8 +33,16 @@ ENVIRONMENT = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK":
 
 
 def creating(path: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", CREATE, str(path)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    """Make a database in another process, on a machine that has made none."""
+    temporary = path.parent / "temporary"
+    temporary.mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", CREATE, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT | {"TMPDIR": str(temporary)},
+    )
 
 
 def is_usable(path: Path) -> bool:
@@ -50,23 +59,42 @@ def test_only_sqlite_files_are_ours() -> None:
         assert database_path(other) is None
 
 
-def test_a_new_database_is_complete_in_wal_mode_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "mlflow.db"
-    prepare(path, tmp_path / "artifacts")
-
+def schema(path: Path) -> list[str]:
     with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (newest_revision(),)
-        (place,) = connection.execute("SELECT artifact_location FROM experiments").fetchone()
-        assert place == (tmp_path / "artifacts" / "0").as_uri()
-    assert [entry.name for entry in path.parent.iterdir() if not entry.name.startswith("mlflow.db")] == []
-    assert is_usable(path)
+        return [row[0] for row in connection.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL ORDER BY sql")]
+
+
+def test_a_new_database_is_complete_in_wal_mode_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first on a machine, and the next, which is a copy; a copy that is damaged counts as none."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    migrated: list[Path] = []
+    migrate = database._migrate
+    monkeypatch.setattr(database, "_migrate", lambda made: (migrated.append(made), migrate(made)))
+    for home, migrations in (("first", 1), ("second", 1), ("third", 2)):
+        path = tmp_path / home / "deep" / "mlflow.db"
+        if home == "third":
+            (kept,) = (tmp_path / "temporary").glob("levada-mlflow-*/*.db")
+            kept.write_bytes(kept.read_bytes()[:100_000])
+        prepare(path, tmp_path / home / "artifacts")
+
+        assert len(migrated) == migrations
+        with sqlite3.connect(path) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (newest_revision(),)
+            (place,) = connection.execute("SELECT artifact_location FROM experiments").fetchone()
+            assert place == (tmp_path / home / "artifacts" / "0").as_uri()
+        assert [entry.name for entry in path.parent.iterdir() if not entry.name.startswith("mlflow.db")] == []
+        assert is_usable(path)
+    assert schema(tmp_path / "first" / "deep" / "mlflow.db") == schema(path)
 
 
 @pytest.mark.slow
-def test_four_processes_that_make_it_at_once_all_can_use_it(tmp_path: Path) -> None:
+def test_processes_that_make_it_at_once_all_can_use_it(tmp_path: Path) -> None:
     path = tmp_path / "mlflow.db"
-    processes = [creating(path) for _ in range(4)]
+    processes = [creating(path) for _ in range(3)]
     for process in processes:
         output, errors = process.communicate(timeout=120)
         assert (process.returncode, output.split()) == (0, ["ready", "1"]), errors

@@ -7,10 +7,16 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
+import pytest
+from mlflow.entities import Metric
+from mlflow.exceptions import MlflowException
+
 from levada.artifact import made
 from levada.artifacts import Study
 from levada.components import between, maximize, one_of, tune
+from levada.mlflow import trials
 from levada.mlflow.connection import local_folder
+from levada.mlflow.transaction import RolledBackError, one_transaction
 from levada.store import Store
 from tests.mlflow.pages import NOTE, curve, nodes_of, runs_of
 from tests.mlflow.samples import plan_of, run_plan
@@ -94,6 +100,56 @@ def test_a_delivery_that_was_cut_off_makes_no_trial_twice(store: Store, uri: str
     assert {number: run.info.run_id for number, run in after.items()} == {
         number: run.info.run_id for number, run in before.items()
     }
+
+
+def test_a_trial_that_mlflow_refuses_is_noted_and_the_others_are_told(
+    store: Store, uri: str, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from levada.mlflow.delivery import deliver_pending
+
+    found = trials._metrics
+
+    def too_long(event: Any, began: int) -> Any:
+        return [Metric("x" * 300, 0.5, 1, 1)] if event["number"] == 4 else found(event, began)
+
+    monkeypatch.setattr(trials, "_metrics", too_long)
+    outcome, _ = run_plan(plan_of(studied), store, None)
+    report = deliver_pending(store, uri)
+    (refused,) = report.refused
+    assert f"{outcome.run_id}: trial 4: " in refused and "exceeds the maximum length" in refused, refused
+    (parent,) = runs_of(client, "studied")
+    told = trials_of(client, nodes_of(client, parent)["tune"])
+    assert sorted(told) == [0, 1, 2, 3, 5, 6, 7, 8], "and of the refused one nothing is left"
+    assert outcome.status == "finished"
+
+
+def test_calls_in_one_transaction_are_kept_whole_or_not_at_all(client: Any) -> None:
+    """Nothing of them is there if one is refused, or if MLflow takes back what it has of an equal metric."""
+    from mlflow.entities import Param
+    from sqlalchemy import event
+
+    store, commits = client._tracking_client.store, []
+    event.listen(store.engine, "commit", commits.append)
+
+    def tell(**last: Any) -> None:
+        with one_transaction(client):
+            run = client.create_run("0").info.run_id
+            client.log_batch(run, params=[Param("a", "1")], metrics=[Metric("loss", 0.5, 1, 1)])
+            client.log_batch(run, **last)
+            client.set_terminated(run)
+
+    for last, error in (
+        ({"params": [Param("a", "2")]}, MlflowException),
+        ({"metrics": [Metric("loss", 0.5, 1, 1)]}, RolledBackError),
+    ):
+        with pytest.raises(error):
+            tell(**last)
+        assert not commits and client.search_runs(["0"]) == []
+        commits.clear()
+    tell(metrics=[Metric("loss", 0.4, 2, 2)])
+    assert len(commits) == 1
+    (run,) = client.search_runs(["0"])
+    assert (run.info.status, run.data.metrics, run.data.params) == ("FINISHED", {"loss": 0.4}, {"a": "1"})
 
 
 def _folder(store: Store) -> str:

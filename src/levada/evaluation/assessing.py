@@ -13,12 +13,13 @@ from levada.errors import ParameterError, did_you_mean
 from levada.evaluation.asking import Asked, Labelled, ask
 from levada.evaluation.catalogue import MetricOf, columns_of, find_metrics
 from levada.evaluation.charts import charts_of
+from levada.evaluation.functions import Function
 from levada.evaluation.gate import SLICE_GATES, Rules, bounds_kept, not_worse, nothing_to_hold
 from levada.evaluation.intervals import quantile
 from levada.evaluation.measuring import Measured, gaps_of, measure
 from levada.evaluation.slicing import By, Slicing, slice_up
 from levada.evaluation.slicing import columns_of as slicing_columns
-from levada.evaluation.thresholds import Threshold
+from levada.evaluation.thresholds import Threshold, check_direction
 
 if TYPE_CHECKING:
     from levada.evaluation.rows import Rows
@@ -105,6 +106,9 @@ def assess(
     rows = labelled.rows
     asked = {"thresholds": question.thresholds, "max_drop": question.max_drop}
     metrics = find_metrics(rows.task, question.metrics, asked)
+    for name, threshold in question.thresholds.items():
+        lower, own = metrics[name].lower_is_better, not isinstance(metrics[name], Function)
+        check_direction(name, threshold, lower_is_better=lower, by_name=own)
     slicings = slice_up(
         question.slices, rows.columns, least=question.min_slice, most=question.max_slices, hidden=question.hidden
     )

@@ -33,7 +33,17 @@ LEAST = 20
 
 _PROBABILITIES = frozenset({"log_loss", "d2_log_loss_score"})  # whose `y_pred` are probabilities
 _LOWER = ("_loss", "_error", "_deviance")
-_LOWER_OF_KERAS = ("Error", "Crossentropy", "Loss", "Hinge", "Divergence", "Poisson", "LogCosh")
+_LOWER_OF_KERAS = (
+    "Error",
+    "Crossentropy",
+    "Loss",
+    "Hinge",
+    "Divergence",
+    "Poisson",
+    "LogCosh",
+    "FalsePositives",
+    "FalseNegatives",
+)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def _whole(name: str, margin: float, part: Part, rules: Rules, who: str, *, answ
 def _moved(drop: float, margin: float) -> str:
     if drop == 0:
         return "equal"
-    return f"worse by {shown(drop, margin)}" if drop > 0 else f"better by {shown(-drop)}"
+    return f"worse by {shown(drop, margin, 0.0)}" if drop > 0 else f"better by {shown(-drop, 0.0)}"
 
 
 def _needed(drop: Estimate, margin: float, rows: int, rules: Rules) -> str:
@@ -230,9 +230,11 @@ def _proven(measured: Measured, rules: Rules, who: str) -> list[Condition]:
     return conditions
 
 
-def shown(value: float, beside: float | None = None) -> str:
-    """Return a number in three digits behind the point, in more if they are needed to tell it from another."""
+def shown(value: float, *beside: float | None) -> str:
+    """Return a number in three digits behind the point, in more if they are needed to tell it from others."""
     digits = 3
-    while beside is not None and digits < 8 and round(value, digits) == round(beside, digits):
+    others = [other for other in beside if other is not None and other != value]
+    while digits < 8 and any(round(value, digits) == round(other, digits) for other in others):
         digits += 1
-    return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:,.1f}"
+    said = f"{value:.{digits}f}" if abs(value) < 100 else f"{value:,.1f}"
+    return said if said.strip("-0.") else said.removeprefix("-")

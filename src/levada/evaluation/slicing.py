@@ -242,10 +242,11 @@ def _by_range(by: Bucketed, table: pa.Table) -> _Coded:
         inner = np.quantile(numbers[~missing], np.arange(1, by.bins) / by.bins) if not missing.all() else np.array([])
         edges = tuple(dict.fromkeys(_rounded(inner.tolist())))
     codes = np.searchsorted(np.array(edges), numbers, side="right")
+    said = _said(edges)
     names = [
-        f"{by.column} below {_edge(edges[0])}" if edges else f"any {by.column}",
-        *(f"{by.column} {_edge(low)} to {_edge(high)}" for low, high in pairwise(edges)),
-        *([f"{by.column} from {_edge(edges[-1])}"] if edges else []),
+        f"{by.column} below {said[0]}" if edges else f"any {by.column}",
+        *(f"{by.column} {low} to {high}" for low, high in pairwise(said)),
+        *([f"{by.column} from {said[-1]}"] if edges else []),
     ]
     if missing.any():
         codes = np.where(missing, len(names), codes)
@@ -262,8 +263,10 @@ def _rounded(edges: list[float]) -> list[float]:
     return [round(edge, digits) for edge in edges]
 
 
-def _edge(value: float) -> str:
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.15g}"
+def _said(edges: Sequence[float]) -> list[str]:
+    """Return edges as people write them: where none has more than four digits they may be years, without a comma."""
+    comma = "," if any(abs(edge) >= 10_000 for edge in edges) else ""
+    return [f"{edge:{comma}.0f}" if edge == round(edge) and abs(edge) < 1e15 else f"{edge:.15g}" for edge in edges]
 
 
 def _by_function(by: Sliced, table: pa.Table) -> _Coded:

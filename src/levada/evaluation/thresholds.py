@@ -48,6 +48,29 @@ def at_most(value: float, *, by: By = "value") -> Threshold:
     return Threshold(most=_number(value), by=_way(by))
 
 
+def check_direction(name: str, threshold: Threshold, *, lower_is_better: bool, by_name: bool) -> None:
+    """Raise ParameterError for a bound that a worse model keeps more easily; one on both sides is a range, and may be.
+
+    `by_name` is whether the direction is that of Levada's own metric, so that nobody can have meant another.
+    """
+    if threshold.least is not None and threshold.most is not None:
+        return
+    limit = threshold.least if lower_is_better else threshold.most
+    if limit is None:
+        return
+    wrong, right = ("at_least", "at_most") if lower_is_better else ("at_most", "at_least")
+    way = f', by="{threshold.by}"' if threshold.by != "value" else ""
+    better, other = ("lower", "higher") if lower_is_better else ("higher", "lower")
+    hint = f'Write thresholds={{"{name}": {right}({limit:g}{way})}}.'
+    if not by_name:
+        hint += f" If a {other} {name} is better, say so: metrics=[metric(..., lower_is_better={not lower_is_better})]."
+    raise ParameterError(
+        f'evaluate(thresholds={{"{name}": {wrong}({limit:g}{way})}}): a {better} {name} is better, so this bound keeps '
+        "out the better models and lets the worse ones pass.",
+        hint=hint,
+    )
+
+
 def _number(value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ParameterError(f"a threshold is a number, and not infinite: got {value!r}.")

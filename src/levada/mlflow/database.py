@@ -2,7 +2,8 @@
 
 MLflow runs some seventy migrations on a new file. Two processes that do it at once break it, and one that is
 killed half-way leaves a file that can never be used. So a schema is made in a temporary folder, under a
-lock, and moved into place; an older one is upgraded as a copy.
+lock, and moved into place; an older one is upgraded as a copy. The migrations take seconds and end in the same file
+every time: the first empty one on a machine is kept, and later ones are copies of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from levada.errors import StoreError
+from levada.store import private_folder
 
 PREFIX = "sqlite:///"
 
@@ -101,10 +103,36 @@ def _unusable(path: Path, why: str) -> StoreError:
 def _create(path: Path, artifacts: Path) -> None:
     with _workshop(path) as folder:
         made = folder / path.name
-        _migrate(made)
+        shutil.copyfile(_empty(), made)
         _add_default_experiment(made, artifacts)
         _seal(made)
         os.replace(made, path)
+
+
+def _empty() -> Path:
+    """Return an empty database of the installed MLflow; the first on this machine who wants one makes it."""
+    import mlflow
+    from filelock import FileLock
+
+    kept = private_folder("mlflow") / f"{mlflow.__version__}-{newest_revision()}.db"
+    with FileLock(f"{kept}.lock"):
+        if not _is_usable(kept):
+            with _workshop(kept) as folder:
+                made = folder / kept.name
+                _migrate(made)
+                _flush(made)
+                os.replace(made, kept)
+    return kept
+
+
+def _is_usable(kept: Path) -> bool:
+    try:
+        if _revision(kept) != newest_revision():
+            return False
+        with contextlib.closing(sqlite3.connect(_read_only(kept), uri=True)) as connection:
+            return connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    except (StoreError, sqlite3.DatabaseError):
+        return False
 
 
 def _upgrade(path: Path, current: str) -> None:
@@ -188,5 +216,9 @@ def _seal(made: Path) -> None:
     with contextlib.closing(sqlite3.connect(made)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    _flush(made)
+
+
+def _flush(made: Path) -> None:
     with made.open("rb") as file:
         os.fsync(file.fileno())

@@ -24,7 +24,7 @@ from levada.mlflow.promotions import Promotions
 from levada.mlflow.recall import recalled
 from levada.mlflow.reports import UnshownError, report_files, report_pages
 from levada.mlflow.story import NodeStory, Registered, Story
-from levada.mlflow.trials import put_trial, settle_trials, trials_links
+from levada.mlflow.trials import put_trials, settle_trials, trials_ahead, trials_links
 from levada.mlflow.versions import Versions
 from levada.registry import Registry
 from levada.store import Store
@@ -95,9 +95,9 @@ class RunDelivery:
             self._changed = True
         try:
             while self.pending:
-                self._deliver(self.pending[0])
-                self.cursor.count(self.pending.popleft())
-                self._changed = True
+                for event in self._deliver_first():
+                    self.cursor.count(event)
+                    self._changed = True
             finished = self.story.finished
             if finished is not None and self.cursor.has(finished) and not self.cursor.finished:
                 self._offer("end of the run", self._end)
@@ -137,6 +137,27 @@ class RunDelivery:
         if self._changed:
             self._cursors.save(self.cursor)
             self._changed = False
+
+    def _deliver_first(self) -> list[Event]:
+        """Deliver the first pending event, with the trials that follow a trial; return what was delivered."""
+        trials = trials_ahead(self.pending)
+        if not self._put_together(trials):
+            trials = [self.pending[0]]
+            self._deliver(trials[0])
+        return [self.pending.popleft() for _ in trials]
+
+    def _put_together(self, trials: list[Event]) -> bool:
+        """Tell trials at once; False if it must be said of each whether MLflow takes it."""
+        node = self.story.nodes.get(trials[0]["node"]) if trials else None
+        if node is None:
+            return False
+        try:
+            put_trials(self._client, self.cursor, self.story, node, trials, self._child(node)[0])
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            return False
+        return True
 
     def _deliver(self, event: Event) -> None:
         match event["kind"]:
@@ -313,7 +334,7 @@ class RunDelivery:
             self._client.log_batch(child, metrics=metrics, params=params, tags=tags)
 
     def _trial(self, node: NodeStory, event: Event) -> None:
-        put_trial(self._client, self.cursor, self.story, node, event, self._child(node)[0])
+        put_trials(self._client, self.cursor, self.story, node, [event], self._child(node)[0])
         self._changed = True
 
     def _put_reports(self, node: NodeStory, child: str) -> None:
