@@ -29,7 +29,7 @@ def scaled(value: int, factor: int = 2) -> int:
 PIPELINES = '''
 from __future__ import annotations
 
-from levada import Artifact, Context, Many, component, each, gather, pipeline
+from levada import Artifact, Context, Gate, Many, component, each, gather, pipeline
 from levada.components import schema_file
 from levada.artifacts import Schema
 
@@ -40,10 +40,8 @@ class Number(Artifact):
     """A number."""
 
 
-class Verdict(Artifact):
+class Verdict(Gate):
     """A gate."""
-
-    is_gate = True
 
 
 def value_of(number: Number) -> int:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from levada import Artifact, Context, component
+from levada import Artifact, Context, Gate, component
 
 
 class Number(Artifact):
@@ -21,10 +21,8 @@ class Number(Artifact):
         (self.path / "number.json").write_text(json.dumps(value))
 
 
-class Gate(Artifact):
+class Verdict(Gate):
     """A verdict and nothing else."""
-
-    is_gate = True
 
 
 class Two(NamedTuple):
@@ -73,9 +71,9 @@ def both(ctx: Context, a: Number) -> Two:
 
 
 @component
-def positive(ctx: Context, a: Number) -> Gate:
+def positive(ctx: Context, a: Number) -> Verdict:
     """Let positive numbers pass."""
-    gate = ctx.output(Gate)
+    gate = ctx.output(Verdict)
     is_open = a.value() > 0
     gate.set_verdict(is_open, [f"{a.value()} is {'above' if is_open else 'not above'} 0"])
     return gate

@@ -13,7 +13,7 @@ from levada.errors import WiringError
 from levada.plan import Each, Gather, Output, Plan, Sequence
 from levada.run import FAILED, OK
 from levada.store import Store
-from tests.arithmetic import Gate, Number, add, make, number
+from tests.arithmetic import Number, Verdict, add, make, number
 from tests.inline import events, plan_of, run_nodes, run_plan, value_of
 
 
@@ -129,7 +129,7 @@ def test_the_grammar_comes_back_from_json(graph: Any) -> None:
     ("graph", "said"),
     [
         (lambda: double(each([1, 2])), r"double\(a=each\(...\)\) wants Number, got a value"),
-        (lambda: double(each([gate(), gate()])), r"double\(a=each\(...\)\) wants Number, got Gate"),
+        (lambda: double(each([gate(), gate()])), r"double\(a=each\(...\)\) wants Number, got Verdict"),
         (lambda: make(n=each([make(), make()])), "is a parameter, and the items are artifacts"),
         (lambda: make(n=each(["one", "two"])), r"make\(n=...\) wants float, got str 'one'"),
         (lambda: make(n=each([])), "an empty list"),
@@ -147,9 +147,9 @@ def test_what_does_not_fit_is_said_while_the_pipeline_is_drawn(graph: Any, said:
 
 
 @component
-def gate(ctx: Context) -> Gate:
+def gate(ctx: Context) -> Verdict:
     """An open gate."""
-    out = ctx.output(Gate)
+    out = ctx.output(Verdict)
     out.set_verdict(True, [])
     return out
 
@@ -257,15 +257,15 @@ def test_a_closed_gate_of_an_item_skips_that_item(tmp_path: Path) -> None:
 
 
 @component
-def above_zero(ctx: Context, a: Number) -> Gate:
+def above_zero(ctx: Context, a: Number) -> Verdict:
     """Let positive numbers pass."""
-    out = ctx.output(Gate)
+    out = ctx.output(Verdict)
     out.set_verdict(a.value() > 0, [str(a.value())])
     return out
 
 
 @component(requires="verdict")
-def guarded(ctx: Context, a: Number, verdict: Gate) -> Number:
+def guarded(ctx: Context, a: Number, verdict: Verdict) -> Number:
     """Pass a number on."""
     return number(ctx, a.value())
 

@@ -17,7 +17,7 @@ from levada.errors import LevadaError, ParameterError, PlanError, Position, Wiri
 from levada.plan import Each, External, Gather, Node, Output, Plan, Sequence, in_order, leaves
 from levada.retry import Retry, retry_form
 from levada.values import encode
-from tests.arithmetic import Gate, Number, add, make, positive, total
+from tests.arithmetic import Number, Verdict, add, make, positive, total
 from tests.inline import ROOT, plan_of
 
 SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
@@ -287,7 +287,7 @@ def test_options_do_not_leak_into_the_component() -> None:
 
 
 @component(requires="gate", needs={"cpus": 2}, packages=("numpy",), cache=False)
-def guarded(ctx: Context, a: Number, gate: Gate | None = None) -> None:
+def guarded(ctx: Context, a: Number, gate: Verdict | None = None) -> None:
     """Needs an open gate if it is given one."""
 
 
@@ -306,6 +306,39 @@ def test_what_the_decorator_says_holds_for_every_call() -> None:
     assert plan.node("guarded_2").needs == {"cpus": 2, "memory": "1GB"}
     assert (plan.node("guarded").cache, plan.node("guarded_2").cache) == (False, True)
     assert plan.node("guarded").packages == ("numpy",)
+
+
+@component(requires="gatee")
+def misspelt(ctx: Context, gate: Verdict) -> None:
+    """Names no input."""
+
+
+@component(requires=("gate", "a"))
+def no_gate(ctx: Context, a: Number, gate: Verdict) -> None:
+    """Names an input that has no verdict."""
+
+
+@component(requires="gates")
+def several(ctx: Context, gates: list[Verdict]) -> None:
+    """Names a list."""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (misspelt, "requires='gatee' wants an input that is a gate, and there is no input 'gatee'.*mean 'gate'"),
+        (no_gate, "requires='a' wants an input that is a gate, and a is Number"),
+        (several, r"requires='gates' wants an input that is a gate, and gates is list\[Verdict\]"),
+    ],
+)
+def test_an_input_that_could_never_close_is_not_required(wrong: Any, message: str) -> None:
+    """A node would run beside a closed gate that somebody thought it waits for."""
+
+    def graph() -> None:
+        wrong()
+
+    with pytest.raises(WiringError, match=f"(?s){message}"):
+        plan_of(graph)
 
 
 def test_a_list_of_artifacts_is_an_input_like_another() -> None:

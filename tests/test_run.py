@@ -23,7 +23,7 @@ from levada.resolved import resolve_plan
 from levada.resumption import CutShort, resumption
 from levada.run import CLOSED, FAILED, OK, facts_of
 from levada.store import Store
-from tests.arithmetic import Gate, Number, add, fail, make, number, positive, read
+from tests.arithmetic import Number, Verdict, add, fail, make, number, positive, read
 from tests.inline import ROOT, events, one_code, plan_of, run_plan, value_of
 from tests.stores import s3_address, store  # noqa: F401
 
@@ -288,14 +288,14 @@ def test_what_is_missing_stops_a_run_before_it_begins(tmp_path: Path) -> None:
 
 
 @component
-def spoil(ctx: Context) -> Gate:
+def spoil(ctx: Context) -> Verdict:
     """Break the store while the run goes on."""
     folder = ctx.store.local
     assert folder is not None
     nodes = folder / "runs" / ctx.run_id / "nodes"
     nodes.parent.joinpath("nodes").rename(nodes.parent / "elsewhere") if nodes.exists() else None
     nodes.write_text("in the way")
-    gate = ctx.output(Gate)
+    gate = ctx.output(Verdict)
     gate.set_verdict(True, [])
     return gate
 

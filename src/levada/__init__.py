@@ -1,6 +1,7 @@
 """Levada: from data to a served model, through gates."""
 
 from levada.artifact import Artifact as Artifact
+from levada.artifact import Gate as Gate
 from levada.component import component as component
 from levada.context import Context as Context
 from levada.errors import LevadaError as LevadaError

@@ -23,6 +23,9 @@ from levada.html import VIEWS
 from levada.references import load, reference_of
 from levada.values import Json, digest_of
 
+VERDICT = "verdict"
+"""The property that holds what a gate says."""
+
 
 @dataclass(frozen=True)
 class FileEntry:
@@ -31,6 +34,23 @@ class FileEntry:
     path: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate says: whether later nodes may run, and why, a line each; what closed it comes first."""
+
+    open: bool
+    reasons: list[str]
+
+    @staticmethod
+    def of(properties: Mapping[str, Json]) -> Verdict | None:
+        """Return the verdict that is among the properties of an artifact, None where there is none."""
+        form = properties.get(VERDICT)
+        if not isinstance(form, dict):
+            return None
+        reasons = form.get("reasons")
+        return Verdict(bool(form.get("open")), [str(each) for each in reasons] if isinstance(reasons, list) else [])
 
 
 @dataclass(frozen=True)
@@ -113,21 +133,23 @@ class ArtifactRecord:
         return sum(file.size for record in self.leaves() for file in record.files)
 
     @property
+    def verdict(self) -> Verdict | None:
+        """What the gate says that this is; None for what is no gate, and for a list, whose items say it."""
+        return Verdict.of(self.properties)
+
+    @property
     def open(self) -> bool:
         """Whether the gate is open; an artifact without a verdict is always open, a list if all its items are."""
         if self.items is not None:
             return all(item.open for item in self.items)
-        verdict = self.properties.get("verdict")
-        return bool(verdict.get("open")) if isinstance(verdict, dict) else True
+        return self.verdict is None or self.verdict.open
 
     @property
     def reasons(self) -> list[str]:
         """Why the gate is open or closed, a line each; of a list, what its closed items say."""
         if self.items is not None:
             return [f"{item.label}: {reason}" for item in self.items if not item.open for reason in item.reasons]
-        verdict = self.properties.get("verdict")
-        reasons = verdict.get("reasons") if isinstance(verdict, dict) else None
-        return [str(reason) for reason in reasons] if isinstance(reasons, list) else []
+        return self.verdict.reasons if self.verdict is not None else []
 
 
 @dataclass(frozen=True)
@@ -178,9 +200,6 @@ class Artifact:
     `path` is a local folder with the files, `uri` their place in the store, `properties` small facts
     that JSON can carry. Components get artifacts from the engine and make new ones with `ctx.output`.
     """
-
-    is_gate: ClassVar[bool] = False
-    """Whether artifacts of this type carry a verdict that lets later nodes run or not."""
 
     bulky: ClassVar[bool] = False
     """Whether artifacts of this type can be so large that a project may settle for comparing their sizes before use."""
@@ -242,10 +261,6 @@ class Artifact:
         """
         return True
 
-    def set_verdict(self, is_open: bool, reasons: list[str]) -> None:
-        """Open or close the gate that this artifact is, with the reasons for people."""
-        self.properties["verdict"] = {"open": is_open, "reasons": list(reasons)}
-
     # -- what an artifact that is only drawn refuses ------------------------------------------------
 
     @property
@@ -304,6 +319,37 @@ class Artifact:
                 return f"<{name} '{output}', being made>"
             case Made(record=record):
                 return f"<{name} {record.digest[:12]} at {self.uri}>"
+
+
+class Gate(Artifact):
+    """An artifact with a verdict, which lets later nodes run or not. Subclass it to add a type.
+
+    It is closed until a verdict is set.
+    """
+
+    def __init__(self, state: Drawn | Making | Made) -> None:
+        super().__init__(state)
+        if isinstance(state, Making):
+            self.set_verdict(False, ["no verdict was set"])
+
+    def set_verdict(self, is_open: bool, reasons: list[str]) -> None:
+        """Open or close the gate, with the reasons for people, a sentence each; what closed it comes first."""
+        self.properties[VERDICT] = {"open": is_open, "reasons": list(reasons)}
+
+    @property
+    def open(self) -> bool:
+        """Whether the gate is open."""
+        return self._said.open
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the gate is open or closed, a sentence each; what closed it comes first."""
+        return self._said.reasons
+
+    @property
+    def _said(self) -> Verdict | ArtifactRecord:
+        state = self._tangible("verdict")
+        return state.record if isinstance(state, Made) else Verdict.of(state.properties) or Verdict(False, [])
 
 
 A = TypeVar("A", bound=Artifact)

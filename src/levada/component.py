@@ -11,17 +11,16 @@ Calling a component inside a `@pipeline` draws a node; in a notebook session it 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
-from levada.artifact import Artifact, Drawn, items_of, place_of
+from levada.artifact import Artifact, Drawn, Gate, items_of, place_of
 from levada.draw import Drawing, caller, caller_position, current
 from levada.errors import (
     ComponentError,
-    GateError,
     LevadaError,
     ParameterError,
     Position,
@@ -30,6 +29,7 @@ from levada.errors import (
 )
 from levada.externals import binding_of, binding_of_list
 from levada.fanout import EachItem, Many, Values
+from levada.gates import check_required, gate_of, required
 from levada.options import Options, check_name, check_needs, how_to_run
 from levada.parameters import Parameters
 from levada.plan import GIVEN, Binding, Each, Given, Node, Output
@@ -41,6 +41,7 @@ from levada.signature import (
     bind_arguments,
     bind_input,
     check_type,
+    definition,
     encode_parameter,
     read_signature,
 )
@@ -64,7 +65,9 @@ class Component(Generic[P, R]):
     @cached_property
     def signature(self) -> Signature:
         """The inputs, parameters and outputs; raises WiringError if the function is not a component."""
-        return read_signature(self.function)
+        found = read_signature(self.function)
+        check_required(self.options.required_inputs, found, self.function.__name__, definition(self.function))
+        return found
 
     @property
     def reference(self) -> str:
@@ -99,7 +102,7 @@ class Component(Generic[P, R]):
         *,
         name: str | None = None,
         after: Artifact | str | Sequence[Artifact | str] | None = None,
-        requires: Artifact | Sequence[Artifact] | None = None,
+        requires: Gate | Sequence[Gate] | None = None,
         needs: Mapping[str, Json] | None = None,
         cache: bool | None = None,
         retry: Retry | int | None = None,
@@ -118,7 +121,7 @@ class Component(Generic[P, R]):
         `timeout`: seconds, or a timedelta, after which an attempt is stopped and has failed; implies a process of its
         own. `at_once`: the most items of a mapped node that run at the same time.
 
-        Raises WiringError for a gate without a verdict, an unknown need, or a number that makes no sense.
+        Raises WiringError for what is no gate, an unknown need, or a number that makes no sense.
         """
         position = caller_position()
         label = self.function.__name__
@@ -133,7 +136,7 @@ class Component(Generic[P, R]):
             chosen = replace(chosen, after=(*chosen.after, *(_node_of(item, label, position) for item in waits)))
         if requires is not None:
             gates = requires if isinstance(requires, Sequence) else [requires]
-            chosen = replace(chosen, requires=(*chosen.requires, *(_gate_of(gate, label, position) for gate in gates)))
+            chosen = replace(chosen, requires=(*chosen.requires, *(gate_of(gate, label, position) for gate in gates)))
         if needs is not None:
             merged = {**dict(chosen.needs), **check_needs(needs, position)}
             chosen = replace(chosen, needs=tuple(merged.items()))
@@ -210,11 +213,11 @@ class Component(Generic[P, R]):
                 hint="One call runs over one list: gather() the others first.",
             )
         reference, outputs = self._references(signature, position)
-        gates = [value for name in options.required_inputs if isinstance(value := arguments.get(name), Artifact)]
+        gates = [value for name in options.required_inputs if isinstance(value := arguments.get(name), Gate)]
         wanted = [inputs.get(name) for name in options.required_inputs]
         mapped_gates = [binding.source for binding in wanted if isinstance(binding, Each)]
         requires = (
-            *_required([*options.requires, *gates], self.function.__name__, position),
+            *required([*options.requires, *gates], self.function.__name__, position),
             *(gate for gate in mapped_gates if isinstance(gate, Output)),
         )
         node_id = drawing.claim(self.name, options.name is not None, position)
@@ -330,34 +333,6 @@ def _node_of(item: Artifact | str, label: str, position: Position | None) -> str
             where=position,
         )
     return f"/{binding.node}"
-
-
-def _gate_of(gate: Artifact, label: str, position: Position | None) -> Artifact:
-    binding = binding_of(gate) if isinstance(gate, Artifact) else None  # pyright: ignore[reportUnnecessaryIsInstance]
-    if not (isinstance(binding, Output) or (binding and place_of(gate))) or not gate.is_gate:
-        raise WiringError(
-            f"{label}.with_options(requires=...) wants a gate (an artifact with a verdict), got {type(gate).__name__}.",
-            where=position,
-            hint="Anomalies, DriftReport and Blessing are gates; to only wait for a node, use after=.",
-        )
-    return gate
-
-
-def _required(gates: Iterable[Artifact], label: str, position: Position | None) -> tuple[Output, ...]:
-    """Return the gates that a plan must hold; raises GateError for one that an earlier run closed."""
-    required: list[Output] = []
-    for gate in gates:
-        binding = binding_of(gate)
-        if isinstance(binding, Output):
-            required.append(binding)
-        elif place_of(gate) and not gate.record.open:
-            reasons = gate.record.reasons
-            raise GateError(
-                f"{label}(...) requires an open gate, and this {type(gate).__name__} is closed"
-                + (f": {reasons[0]}." if reasons else "."),
-                where=position,
-            )
-    return tuple(required)
 
 
 @overload

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from levada.artifact import Artifact
+from levada.artifact import Gate
 from levada.errors import Position, WiringError
 from levada.parameters import Parameters
 from levada.retry import Retry, retry_form
@@ -19,7 +19,7 @@ class Options:
 
     name: str | None = None
     after: tuple[str, ...] = ()
-    requires: tuple[Artifact, ...] = ()
+    requires: tuple[Gate, ...] = ()
     required_inputs: tuple[str, ...] = ()
     needs: tuple[tuple[str, Json], ...] = ()
     packages: tuple[str, ...] = ()

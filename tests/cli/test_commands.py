@@ -17,14 +17,13 @@ import enum
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
-from levada import Artifact, Context, component, pipeline
+from levada import Artifact, Context, Gate, component, pipeline
 
 class Number(Artifact):
     """A number."""
 
-class Verdict(Artifact):
+class Verdict(Gate):
     """A gate."""
-    is_gate = True
 
 class Mode(enum.Enum):
     FAST = "fast"

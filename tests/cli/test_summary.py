@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from levada import Artifact, Context, component
+from levada import Artifact, Context, Gate, component
 from levada.run import Request, run
 from levada.store import Store
 from levada.terminal.summary import SHOWN_REASONS, show_summary
 from tests.inline import one_code, plan_of
 
 
-class Verdict(Artifact):
-    is_gate = True
+class Verdict(Gate):
+    """A gate."""
 
 
 @component

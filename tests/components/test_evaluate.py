@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from levada.artifacts import Blessing, Evaluation, Examples, Model, Predictions, Schema
+from levada.artifacts import Examples, Model, Predictions, Schema
 from levada.artifacts.measured import Part
 from levada.artifacts.schema import parse_schema
 from levada.components import About, at_least, at_most, bucketed, evaluate, metric, predict, sliced
@@ -556,7 +556,3 @@ def test_many_classes_are_judged_by_accuracy_and_macro_f1(workshop: Workshop) ->
     strange = table.set_column(2, "late", pa.array(["bat", *words[1:]]))
     blessing = judged(workshop, model, workshop.examples(strange), thresholds={"accuracy": at_least(0.8)}).blessing
     assert "labels that the model has no class for, counted as wrong: bat 1" in blessing.reasons
-
-
-def test_the_gate_is_a_gate_and_the_evaluation_is_not() -> None:
-    assert Blessing.is_gate and not Evaluation.is_gate

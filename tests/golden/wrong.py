@@ -7,7 +7,7 @@ import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from levada import Artifact, Context, Many, component, each, gather, pipeline
+from levada import Artifact, Context, Gate, Many, component, each, gather, pipeline
 from levada.externals import file_artifact
 
 if TYPE_CHECKING:
@@ -26,10 +26,8 @@ class Model(Artifact):
     """Weights."""
 
 
-class Verdict(Artifact):
+class Verdict(Gate):
     """A gate."""
-
-    is_gate = True
 
 
 class Split(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from levada import Artifact, Context, component
+from levada import Artifact, Context, Gate, component
 from levada.draw import drawing
 from levada.mlflow.delivery import MlflowReader
 from levada.plan import Plan
@@ -31,10 +31,8 @@ class Model(Artifact):
     """A model folder with `model.json`."""
 
 
-class Verdict(Artifact):
+class Verdict(Gate):
     """A gate."""
-
-    is_gate = True
 
 
 class Evaluated(NamedTuple):

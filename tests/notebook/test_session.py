@@ -35,7 +35,7 @@ import os
 import signal
 from pathlib import Path
 
-from levada import Artifact, Context, Many, component, pipeline
+from levada import Artifact, Context, Gate, Many, component, pipeline
 from levada.externals import file_artifact
 from sessioncode.tools import STEP
 
@@ -47,10 +47,8 @@ class Text(Artifact):
         return (self.path / "text.txt").read_text()
 
 
-class Verdict(Artifact):
+class Verdict(Gate):
     """A gate."""
-
-    is_gate = True
 
 
 def text(ctx: Context, said: str) -> Text:

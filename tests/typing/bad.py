@@ -46,6 +46,7 @@ def bad(*, epochs: int = 5) -> None:
     train.with_options(epochs=5)(data)  # wrong: reportCallIssue
     train.with_options(name=5)(data)  # wrong: reportArgumentType
     train.with_options(requires="check")(data)  # wrong: reportArgumentType
+    train.with_options(requires=data)(data)  # wrong: reportArgumentType
     train.with_options(after=5)(data)  # wrong: reportArgumentType
     train.with_options(needs={"cpus"})(data)  # wrong: reportArgumentType
     train.with_options(data)  # wrong: reportCallIssue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from levada import Artifact, Context, Many, component
+from levada import Artifact, Context, Gate, Many, component
 
 
 class Examples(Artifact):
@@ -19,10 +19,8 @@ class Model(Artifact):
     """Weights."""
 
 
-class Verdict(Artifact):
+class Verdict(Gate):
     """A gate."""
-
-    is_gate = True
 
 
 class Small(NamedTuple):

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from levada.artifact import Artifact
+from levada.artifact import Gate
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
@@ -42,13 +42,11 @@ class Anomaly:
     rows: tuple[dict[str, Any], ...] = ()
 
 
-class Anomalies(Artifact):
+class Anomalies(Gate):
     """A list of anomalies, as `anomalies.json`; a gate that an error closes and a warning does not.
 
     Properties: `errors`, `warnings` (their numbers), `table` (rows that the first error is about, for people).
     """
-
-    is_gate = True
 
     def write(self, anomalies: list[Anomaly]) -> None:
         """Write the list and set the verdict: open unless an anomaly is an error."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from levada.artifact import Artifact
+from levada.artifact import Gate
 
 FILE = "drift.json"
 FORMAT = 1
@@ -89,13 +89,11 @@ class Drift:
         return [column for column in self.columns if column.verdict == verdict]
 
 
-class DriftReport(Artifact):
+class DriftReport(Gate):
     """How far the columns of two sets of rows are apart, as `drift.json`; a gate that a `fail` closes.
 
     Properties: `kind`, `columns` (how many were compared), `failed` and `warned` (how many), `worst` (names).
     """
-
-    is_gate = True
 
     def write(self, drift: Drift) -> None:
         """Write what was found and set the verdict: open unless a column failed."""

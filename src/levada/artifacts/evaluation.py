@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from levada.artifact import Artifact, ArtifactRecord
+from levada.artifact import Artifact, ArtifactRecord, Gate
 from levada.artifacts.measured import Estimate, Part, Results
 from levada.values import Json
 
@@ -79,15 +79,13 @@ def _value(estimate: Estimate | None) -> float | None:
     return None if estimate is None else estimate.value
 
 
-class Blessing(Artifact):
+class Blessing(Gate):
     """A gate that covers named models: open, they may be pushed.
 
     Properties: `verdict`, `model` (the registered model's name, or None), `fingerprints` (the models it covers),
     `baseline` (None, or the champion's `version`, `fingerprint`, `metrics`). The record of the champion that
     was challenged is in `blessing.json`.
     """
-
-    is_gate = True
 
     def write(
         self,
@@ -113,18 +111,6 @@ class Blessing(Artifact):
             "challenged": challenged.to_json() if challenged else None,
         }
         (self.path / BLESSING).write_text(json.dumps(form, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-    @property
-    def open(self) -> bool:
-        """Whether the gate is open; closed until a verdict is written."""
-        verdict = self.properties.get("verdict")
-        return isinstance(verdict, dict) and bool(verdict.get("open"))
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why the gate is open or closed, a sentence each; what closed it comes first."""
-        verdict = self.properties.get("verdict")
-        return [str(reason) for reason in cast("list[Any]", verdict["reasons"])] if isinstance(verdict, dict) else []
 
     @property
     def model(self) -> str | None:

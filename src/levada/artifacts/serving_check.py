@@ -6,22 +6,22 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-from levada.artifact import Artifact
+from levada.artifact import Gate
 from levada.values import Json
 
 CHECK = "serving_check.json"
 WARM_UP = "warmup"
 
 
-class ServingCheck(Artifact):
+class ServingCheck(Gate):
     """A gate that says of one model whether its runtime serves it, as `serving_check.json`.
 
     Beside it, in `warmup/`, are the requests that were asked: what a push brings along, under the same paths below the
-    version's folder. Properties: `verdict`, `fingerprint_of_model`, `cost` (what was measured; empty where the
+    version's folder. `reasons` say what was held against which limit.
+
+    Properties: `verdict`, `fingerprint_of_model`, `cost` (what was measured; empty where the
     process did not get that far), `requests` (how many are kept).
     """
-
-    is_gate = True
 
     def write(
         self, is_open: bool, reasons: list[str], *, fingerprint: str, cost: dict[str, Json], requests: int
@@ -33,18 +33,6 @@ class ServingCheck(Artifact):
         self.properties["requests"] = requests
         form = {"open": is_open, "reasons": reasons, "model": fingerprint, "cost": cost, "requests": requests}
         (self.path / CHECK).write_text(json.dumps(form, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-    @property
-    def open(self) -> bool:
-        """Whether the gate is open; closed until a verdict is written."""
-        verdict = self.properties.get("verdict")
-        return isinstance(verdict, dict) and bool(verdict.get("open"))
-
-    @property
-    def reasons(self) -> list[str]:
-        """What was held against which limit, a sentence each; what closed the gate comes first."""
-        verdict = self.properties.get("verdict")
-        return [str(reason) for reason in cast("list[Any]", verdict["reasons"])] if isinstance(verdict, dict) else []
 
     @property
     def model(self) -> str:

@@ -47,9 +47,7 @@ class Origin:
     against: str = "champion"
 
 
-def card_of(
-    results: Results, document: ModelDocument, origin: Origin, about: About, made: Sequence[str] = ()
-) -> str:
+def card_of(results: Results, document: ModelDocument, origin: Origin, about: About, made: Sequence[str] = ()) -> str:
     """Return the card: the verdict first, then what was said, measured and asked.
 
     `made` are lines on how the model was made, a section of their own; it follows on the metrics, since pages that have

@@ -23,7 +23,7 @@ def outcome(run: RunRecord) -> str:
             continue
         if result.status == "failed":
             return f"{node}: {result.failure.type}" if result.failure else node
-        verdict = next((record for record in result.outputs.values() if "verdict" in record.properties), None)
+        verdict = next((each for record in result.outputs.values() if (each := record.verdict) is not None), None)
         if verdict is not None and not judged:
             judged = " · ".join([*_metric(result), "open" if verdict.open else "closed"])
         measured = measured or " ".join(_metric(result))

@@ -158,7 +158,7 @@ def _drift_report(
     if left.label == right.label:
         left, right = replace(left, label=f"{left.label} before"), replace(right, label=f"{right.label} now")
     found = of_drift(drift, hidden)
-    is_open = artifact.record.open
+    is_open = artifact.open
     return comparison_report(left, right, title=title, about=about, sensitive=hidden, found=found, is_open=is_open)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from levada.artifact import Verdict
 from levada.history.moments import number_text
 from levada.journal import Event
 from levada.plan import Plan
@@ -159,5 +160,5 @@ def said_at_end(event: Event) -> str:
 
 
 def _has_closed_gate(event: Event) -> bool:
-    verdicts = [output["properties"].get("verdict") for output in event.get("outputs", {}).values()]
-    return any(verdict and not verdict.get("open") for verdict in verdicts)
+    verdicts = [Verdict.of(output["properties"]) for output in event.get("outputs", {}).values()]
+    return any(verdict is not None and not verdict.open for verdict in verdicts)

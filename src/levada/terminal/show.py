@@ -88,8 +88,7 @@ def _details(run: RunRecord, node: Node, result: Result | None, history: History
         yield _metrics(result.metrics)
     for name, record in result.outputs.items():
         yield dim(_artifact(name, record))
-        verdict = record.properties.get("verdict")
-        if isinstance(verdict, dict):
+        if record.verdict is not None:
             yield from _verdict(record)
     if result.failure is not None:
         yield from _failure(result.failure)
@@ -201,7 +200,7 @@ def show_node(run: RunRecord, node_id: str, history: History) -> list[str]:
     lines += _section("outputs", list(_outputs(run, result)))
     lines += _section("metrics", [[name, number_text(value, ".6g")] for name, value in result.metrics.items()])
     for record in result.outputs.values():
-        if "verdict" in record.properties:
+        if record.verdict is not None:
             lines += ["", *(f"  {line}" for line in _verdict(record))]
     items = run.items(node_id)
     lines += _section("items", list(_items(items)))

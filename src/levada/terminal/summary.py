@@ -76,13 +76,12 @@ def _show_artifact(result: Result, record: ArtifactRecord, console: Console) -> 
         console.print()
         for line in _table(table, console.width - 2 if console.is_terminal else None):
             console.print(Text.assemble("  ", line), soft_wrap=True)
-    verdict = record.properties.get("verdict")
-    if isinstance(verdict, dict):
-        is_open = bool(verdict.get("open"))
-        reasons = record.reasons
-        if is_open and not reasons:
+    verdict = record.verdict
+    if verdict is not None:
+        reasons = verdict.reasons
+        if verdict.open and not reasons:
             return
-        word = Text("open", "green") if is_open else Text("closed", "bold yellow")
+        word = Text("open", "green") if verdict.open else Text("closed", "bold yellow")
         console.print()
         start = Text.assemble(f"  gate {result.node}: ", word, "   ")
         more = [f"... and {len(reasons) - SHOWN_REASONS} more"] if len(reasons) > SHOWN_REASONS + 1 else []

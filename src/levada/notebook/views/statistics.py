@@ -59,7 +59,7 @@ def _examples(finding: Finding) -> Html:
 def drift_html(report: DriftReport, said: Sequence[str]) -> Html:
     """Return the columns of a drift report, the worst first."""
     drift = report.drift
-    title = html.join([f"{drift.kind.capitalize()} ", verdict(report.record.open)])
+    title = html.join([f"{drift.kind.capitalize()} ", verdict(report.open)])
     sides = [rows for rows in (drift.baseline, drift.current) if rows is not None]
     about = " against ".join(f"{rows.name} {rows.split} ({rows.rows:,} rows)" for rows in sides)
     if drift.baseline is None:
