@@ -63,4 +63,6 @@ def test_the_arguments_of_a_pipeline_reach_its_nodes() -> None:
 def test_training_waits_for_the_gate_of_the_data_and_pushing_for_that_of_the_model() -> None:
     plan = drawn("flights")
     assert [(gate.node, gate.output) for gate in plan.by_id["train"].requires] == [("check_data", "output")]
-    assert [(gate.node, gate.output) for gate in plan.by_id["push"].requires] == [("evaluate", "blessing")]
+    good, served = ("evaluate", "blessing"), ("validate_serving", "output")
+    assert [(gate.node, gate.output) for gate in plan.by_id["validate_serving"].requires] == [good]
+    assert [(gate.node, gate.output) for gate in plan.by_id["push"].requires] == [good, served]
