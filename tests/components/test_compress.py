@@ -181,7 +181,7 @@ def test_a_model_whose_network_is_not_known_is_quantized_and_the_gate_closes_wit
         examples,
         baseline=verdict,
         max_size="1kB",
-        max_drop={"accuracy": 0.001},
+        max_drop={"mcc": 0.001},  # no metric that is measured unasked
         slices=["seen"],
         min_slice=5000,
     )
@@ -189,7 +189,8 @@ def test_a_model_whose_network_is_not_known_is_quantized_and_the_gate_closes_wit
     assert found.compression.document.nearest == "dynamic int8"
     assert found.blessing.reasons[0] == "the one candidate misses something"
     assert "1 kB is allowed" in found.blessing.reasons[1]
-    assert "rows are too few to show" in found.blessing.reasons[1]
+    assert "misses mcc" in found.blessing.reasons[1] and "rows are too few to show" in found.blessing.reasons[1]
+    assert "mcc" in found.compression.document.baseline.whole.metrics
     assert "no slice by seen has 5,000 rows, so none was judged" in "; ".join(found.blessing.reasons)
     assert Registry(workshop.store).candidate("corners", found.model.fingerprint) is None
     assert found.model.document.quantization == "dynamic_int8"
