@@ -62,6 +62,7 @@ def model(workshop: Workshop, examples: Examples) -> Model:
         classes=CORNERS,
         batch_size=100,
         epochs=6,
+        validation="eval",
     )
     return workshop.sealed(context, "output", context.outputs["output"])
 
@@ -136,6 +137,7 @@ def test_many_candidates_make_intervals_stricter_and_the_notes_say_so(small: Com
     assert found.notes[0].startswith("4 candidates were judged by the same rows: each by a 98.75 % interval")
     assert any(note.startswith("student(units=4) distilled: accuracy 0.") for note in found.notes)
     assert any(note.endswith(("it is ahead, by the value", "the teacher did not help")) for note in found.notes)
+    assert any("as it judges here, students are trained for all their epochs" in note for note in found.notes)
 
 
 def test_the_chosen_model_is_blessed_by_itself_and_proposed_as_a_version_of_its_own(
@@ -162,7 +164,7 @@ def test_the_table_names_every_candidate_with_its_cost(small: Compressed) -> Non
 
 
 def test_a_model_whose_network_is_not_known_is_quantized_and_the_gate_closes_with_what_it_misses(
-    workshop: Workshop, model: Model, examples: Examples
+    workshop: Workshop, model: Model, examples: Examples, verdict: Blessing
 ) -> None:
     def bare(out: Model) -> None:
         import shutil
@@ -173,12 +175,23 @@ def test_a_model_whose_network_is_not_known_is_quantized_and_the_gate_closes_wit
     adopted = workshop.make(Model, bare, "import_model")
     with pytest.raises(ModelError, match="prune 50 % trains the network further, and the network of this model is not"):
         compressed(workshop, adopted, examples, recipes=[prune(0.5)])
-    found = compressed(workshop, adopted, examples, name="corners", max_size="1kB", max_drop={"accuracy": 0.001})
+    found = compressed(
+        workshop,
+        adopted,
+        examples,
+        baseline=verdict,
+        max_size="1kB",
+        max_drop={"mcc": 0.001},  # no metric that is measured unasked
+        slices=["seen"],
+        min_slice=5000,
+    )
     assert not found.blessing.open and found.compression.document.chosen is None
     assert found.compression.document.nearest == "dynamic int8"
     assert found.blessing.reasons[0] == "the one candidate misses something"
     assert "1 kB is allowed" in found.blessing.reasons[1]
-    assert "rows are too few to show" in found.blessing.reasons[1]
+    assert "misses mcc" in found.blessing.reasons[1] and "rows are too few to show" in found.blessing.reasons[1]
+    assert "mcc" in found.compression.document.baseline.whole.metrics
+    assert "no slice by seen has 5,000 rows, so none was judged" in "; ".join(found.blessing.reasons)
     assert Registry(workshop.store).candidate("corners", found.model.fingerprint) is None
     assert found.model.document.quantization == "dynamic_int8"
     assert workshop.line.endswith("none keeps every limit")
@@ -190,6 +203,8 @@ def test_a_model_whose_network_is_not_known_is_quantized_and_the_gate_closes_wit
         ({"max_drop": {"acuracy": 0.1}}, ComponentError, "compress(max_drop=...): a multiclass task has no metric"),
         ({"split": "empty"}, DataError, "split 'empty' has no rows"),
         ({"split": "train"}, DataError, "that split trains"),
+        ({"split": "train", "train_split": "eval"}, DataError, "that split trained the model"),
+        ({"name": "corners"}, ParameterError, "compress(name='corners') was given no baseline="),
         ({"label": "corners"}, DataError, "corners"),
         ({"max_size": "500 kilos"}, ParameterError, "compress(max_size='500 kilos')"),
         ({"confidence": 2.0}, ParameterError, "compress(confidence=2)"),

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from levada.artifacts import Examples
 from levada.artifacts.compression import Candidate, Cost, change_said, size_said, time_said
 from levada.artifacts.measured import Condition, Estimate, Measure, Part, Results
 from levada.components import cluster, distill, prune, prune_channels, quantize
-from levada.compression.candidate import check_splits, runtime_for, with_controls
+from levada.compression.candidate import Judge, check_splits, runtime_for, with_controls
 from levada.compression.choice import chosen_of, front_of, nearest_first, why_none
 from levada.compression.clustering import centres_of
-from levada.compression.constraints import Constraints, check_recipes
+from levada.compression.constraints import WHO, Constraints, check_recipes
+from levada.compression.recipe import names_of
+from levada.compression.study import Study, Wanted
 from levada.errors import ComponentError, DataError, ParameterError
+from levada.evaluation.assessing import Champion, Question
+from levada.measurement import Measured
 from levada.training.description import Network
 from levada.values import decode, encode
-from tests.compression.networks import dense, student
+from tests.compression.networks import INPUTS, dense, rows, student
 from tests.models.workshop import Workshop
 
+SPLITS = ("eval", "train")
 LIMITS: dict[str, Any] = {
     "bound": "interval",
     "prefer": "size",
@@ -88,6 +96,20 @@ def test_a_student_alone_stands_beside_each_that_is_taught() -> None:
     assert names == ["prune 50 %", "student(units=4) distilled → dynamic int8", "student(units=4) alone → dynamic int8"]
 
 
+def test_recipes_that_do_the_same_in_another_way_are_told_apart_by_what_they_set() -> None:
+    students = [distill(units=4, temperature=2.0), distill(units=4)]
+    tried = with_controls([prune(0.804), prune(0.5), prune(0.5, epochs=3), *students])
+    check_recipes(tried)
+    assert names_of(tried) == [
+        "prune 80.4 %",
+        "prune 50 %",
+        "prune 50 % (epochs=3)",
+        "student(units=4) distilled (temperature=2.0)",
+        "student(units=4) alone",  # once: it hears of no teacher
+        "student(units=4) distilled",
+    ]
+
+
 def test_a_student_is_given_what_the_model_was_called_with_and_says_what_nobody_gave() -> None:
     teacher = Network(dense, (), {"units": 24})
     assert distill(units=6).student(teacher) == Network(dense, (), {"units": 6})
@@ -142,8 +164,29 @@ def test_the_split_that_trains_never_judges_and_both_have_rows(tmp_path: Any) ->
     examples = Workshop(tmp_path).examples({"x": [1.0]})
     with pytest.raises(DataError, match="judged by rows that it has not seen"):
         check_splits(examples, "eval", "eval")
+    with pytest.raises(DataError, match="that split trained the model"):
+        check_splits(examples, "more", "eval", trained_on="eval")
     with pytest.raises(DataError, match="no split 'train'"):
         check_splits(examples, "train", "eval")
+
+
+def test_ranges_are_never_found_on_the_rows_that_judge(tmp_path: Any) -> None:
+    workshop = Workshop(tmp_path)
+    both = workshop.make(Examples, lambda made: [made.write(name, rows(30, seed)) for seed, name in enumerate(SPLITS)])
+    other = workshop.examples(rows(30, seed=3))
+    training: Any = SimpleNamespace(split="train", inputs=INPUTS)
+
+    def found(examples: Examples, representative: Examples | None, training: Any = training) -> set[Any]:
+        wanted = Wanted([quantize("int8")], limits(), Question(label="corner"), "litert")
+        study = Study(wanted, None, examples, representative, tmp_path)  # type: ignore[arg-type]
+        return {tuple(place) for place in study._calibration(training, 30)["place"].to_pylist()}
+
+    trained = {tuple(place) for place in both.table("train")["place"].to_pylist()}
+    assert found(both, None) == found(both, both) == trained
+    assert found(both, other) == {tuple(place) for place in other.table("eval")["place"].to_pylist()}
+    for representative in (None, other):
+        with pytest.raises(DataError, match="the rows of 'eval', which judge it"):
+            found(other, representative, SimpleNamespace(split="eval", inputs=INPUTS))
 
 
 # -- the choice -------------------------------------------------------------------------------------
@@ -197,6 +240,33 @@ def test_by_the_value_the_drop_itself_counts_over_all_rows_and_in_the_worst_slic
     )
     assert not worst.holds and worst.slice == "seen=far" and worst_excess == pytest.approx(1.0)
     assert "where seen=far (700 rows) 0.900 against 0.910 of the uncompressed model" in worst.sentence
+    assert [each.kind for each, _ in by_value.on_drops(found, "none")] == ["champion"]
+    harmless = Condition(True, "not shown to be worse", "slice", "accuracy", limit=0.01)
+    (_, _), (slices, _) = by_value.on_drops(replace(found, conditions=(harmless,)), "harm")
+    assert slices == harmless
+
+
+def test_what_rows_cannot_tell_is_no_near_miss() -> None:
+    unknown = replace(Estimate(0.005), low=None, high=None)
+    condition = Condition(False, "too few to say", "champion", "accuracy", limit=0.01)
+    found = replace(results(unknown, Estimate(0.0)), conditions=(condition,))
+    assert [excess for _, excess in limits().on_drops(found)] == [float("inf")]
+
+
+def test_more_candidates_make_it_no_harder_to_show_harm(tmp_path: Any) -> None:
+    """Where slices only close the gate if harm is shown, a stricter confidence would let more harm through."""
+    labels = [0, 1] * 200
+    table = pa.table({"late": labels, "seen": ["near"] * 200 + ["far"] * 200, "p": np.zeros(400, np.float32)})
+    examples, model = Workshop(tmp_path).examples(table), Workshop(tmp_path / "b").echo("p")
+    question = Question(label="late", max_drop={"accuracy": 0.001}, slices=["seen"], min_slice=10, slice_gate="harm")
+    strict = replace(question, confidence=0.995)  # of ten candidates
+    judge = Judge(examples, strict, limits(), tmp_path / "answers", 0, 0.1, 10.0, confidence=0.95)
+    right = np.array(labels, np.float32)
+    worse = np.where(np.arange(400) < 8, 1 - right, right)
+    before, after = (judge._asked(model, Measured(Any, {"probability": each}), WHO) for each in (right, worse))
+    judge.baseline = Champion(before, "before")
+    conditions = judge._held(after, "after").conditions
+    assert [each.slice for each in conditions if each.kind == "slice" and not each.holds] == ["seen=near"]
 
 
 def test_costs_beyond_a_limit_are_misses_with_their_share_of_it() -> None:
@@ -209,6 +279,8 @@ def test_costs_beyond_a_limit_are_misses_with_their_share_of_it() -> None:
 def test_a_drop_is_shown_as_the_change_that_it_is() -> None:
     assert change_said(Estimate(0.01, -0.002, 0.02)) == "-0.010 [-0.020, +0.002]"
     assert change_said(replace(Estimate(0.0), low=None)) == "±0.000"
+    # Of a loss that rose by 0.01.
+    assert change_said(Estimate(0.01, -0.002, 0.02), lower_is_better=True) == "+0.010 [-0.002, +0.020]"
 
 
 # -- clusters ---------------------------------------------------------------------------------------

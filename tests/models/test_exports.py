@@ -19,6 +19,7 @@ from levada.models import Tensor, export_keras
 from levada.models.farmhash import fingerprint64
 from levada.models.pictures import pixels_of
 from levada.models.served import files_served
+from levada.models.signatures import with_graph_names
 from tests.models.workshop import Workshop
 
 keras: Any = pytest.importorskip("keras")
@@ -51,6 +52,8 @@ ROWS = pa.table({
     "photo": [image(), None, image(size=(7, 5)), b"", image("L"), image("RGBA"), image("P"), image(size=(2, 9))],
     "when": pa.array([0, 1_700_000_000, None, 951_782_400, 1, 86_399, 1_711_846_800, -1], pa.timestamp("s", "UTC")),
 })  # fmt: skip
+
+NUMBERS = pa.table({"n": [3, 5, 9]})
 
 
 def fitted() -> Fitted:
@@ -242,6 +245,19 @@ def test_an_operation_that_a_runtime_has_not_is_named_with_its_layer(tmp_path: P
     assert error.message == f"{title} has no operation for Digamma in layer 'odd' (Digamma)."
     assert 'format="saved_model"' in (error.hint or "")
 
+    number = keras.Input((), name="n", dtype="int64")
+    places = keras.layers.IntegerLookup(vocabulary=[3, 5], name="places")(number)
+    error = refused(tmp_path, keras.Model(number, keras.ops.cast(places, "float32")), NUMBERS, format=format_)
+    assert error.message == f"{title} has no operation for LookupTableFindV2 in layer 'places' (IntegerLookup)."
+
+
+def test_a_loop_that_a_runtime_has_not_is_named_with_its_layer_and_what_else_there_is(tmp_path: Path) -> None:
+    given = keras.Input((3, 1), name="x")
+    model = keras.Model(given, keras.layers.GRU(1, name="memory")(given))
+    error = refused(tmp_path, model, pa.table({"x": [[1.0, 2.0, 3.0]]}), format="litert")
+    assert error.message == "LiteRT has no operation for TensorListReserve in layer 'memory' (GRU)."
+    assert "unroll=True" in (error.hint or "")
+
 
 def test_texts_that_are_computed_with_are_refused_with_the_layer(tmp_path: Path) -> None:
     given = keras.Input((), name="carrier", dtype="string")
@@ -255,15 +271,24 @@ def test_texts_that_are_computed_with_are_refused_with_the_layer(tmp_path: Path)
     assert "CategoryEncoding" in (error.hint or "")
 
 
-def test_keras_own_lookups_are_done_before_the_graph(tmp_path: Path) -> None:
-    given = keras.Input((2,), name="pair", dtype="string")
+def test_keras_own_lookups_are_done_before_the_graph_whatever_columns_are_called(tmp_path: Path) -> None:
+    """TensorFlow calls arguments in small letters. And of a million a float has one digit behind the point."""
+    given = keras.Input((2,), name="Pair of words", dtype="string")
+    age, length = keras.Input((), name="Age"), keras.Input((), name="petal length (cm)")
     places = keras.layers.StringLookup(vocabulary=["a", "b"], num_oov_indices=3)(given)
     hashed = keras.layers.Hashing(num_bins=7, mask_value="")(given)
-    model = keras.Model(given, {"sum": keras.ops.cast(places + hashed, "float32")})
-    rows = pa.table({"pair": [["a", "b"], ["", "x"], ["something else", "a"]]})
-    for format_ in ("litert", "onnx"):
+    price = keras.layers.Dense(1)(keras.layers.Reshape((1,))(keras.ops.log1p(age) / (length + 3.7)))
+    outputs = {"sum": keras.ops.cast(places + hashed, "float32"), "price": keras.layers.Rescaling(1e6)(price)}
+    model = keras.Model([given, age, length], outputs)
+    words = [["a", "b"], ["", "x"], ["something else", "a"]]
+    rows = pa.table({"Pair of words": words, "Age": [20.0, 3.0, 61.0], "petal length (cm)": [1.1, 2.0, 0.3]})
+    for format_ in ("saved_model", "litert", "onnx"):
         saved = Workshop(tmp_path).make(Model, lambda out, f=format_: export_keras(model, out, rows, format=f))
-        assert saved.document.differences == {"sum": 0.0}
+        assert saved.document.differences["sum"] == 0.0
+        assert [tensor.graph_name for tensor in saved.document.inputs] == ["pair_of_words", "age", "petal_length__cm_"]
+        assert saved.load().predict(rows)["price"].max() > 10_000
+    same = [Tensor(name, "float32") for name in ("Age", "age", "AGE", "for", "1st")]
+    assert [each.graph_name for each in with_graph_names(same)] == ["age_2", "age", "age_3", "column_for", "column_1st"]
 
 
 def test_networks_without_names_inputs_or_fixed_sizes_are_refused(tmp_path: Path) -> None:

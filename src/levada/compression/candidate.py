@@ -73,12 +73,8 @@ class Judge:
         measured = self._measured(model)
         asked = self._asked(model, measured, WHO)
         self.baseline = Champion(asked, model.fingerprint, version)
-        bare = replace(self.question, thresholds={}, max_drop={})
-        names = list(self.question.max_drop)
-        metrics = None if self.question.metrics is None else [*self.question.metrics, *names]
-        results = assess(
-            asked, model.fingerprint, None, self.examples, replace(bare, metrics=_once(metrics)), seed=self.seed
-        )
+        # With max_drop, so that its metrics are measured here too; what is asked of them is asked of the candidates.
+        results = assess(asked, model.fingerprint, None, self.examples, self.question, seed=self.seed)
         results = replace(results, conditions=())
         self.uncompressed = Judged(
             _candidate("uncompressed", "uncompressed", model, None, measured, results), model, results
@@ -153,10 +149,6 @@ class Judge:
         kept.write(self.question.split, answers_table(measured.answers, outputs))
         kept.describe(model.fingerprint, self.examples.digest, outputs, "measured")
         return Asked(who, model.document, model.load, kept)
-
-
-def _once(names: Sequence[Any] | None) -> list[Any] | None:
-    return None if names is None else [name for place, name in enumerate(names) if name not in names[:place]]
 
 
 def _candidate(

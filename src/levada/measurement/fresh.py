@@ -49,8 +49,9 @@ def measure(
     or as many as fit into `seconds`, but 20 at least; then calls of `batch` rows: a tenth of that number, 3 to 100, as
     long. All `rows` (an Arrow table, or arrays by column) are asked about once: `Measured.answers` is what the runtime
     says, from which metrics can be computed. With `expected` the answers must be those, by output, within `tolerance`
-    (the largest absolute difference; texts must be equal); with a `reference`, the folder of another model of the same
-    format, those that it gives in the same process once all has been measured.
+    (the largest absolute difference, or that share of the largest number if it is beyond 1; texts must be equal); with
+    a `reference`, the folder of another model of the same format, those that it gives in the same process once all has
+    been measured.
 
     Raises ModelError if the model cannot be loaded, cannot answer, or answers otherwise than expected; ProcessError,
     with the end of its log, for a process that dies, or is not done after `timeout` seconds; ParameterError for numbers

@@ -164,9 +164,17 @@ def _check_refused(refused: list[tuple[str, str]], network: Any, title: str) -> 
     listed = ", ".join(f"{operation}{f' in {layer}' if layer else ''}" for operation, layer in list(found)[:4])
     raise ModelError(
         f"{title} has no operation for {listed}{', ...' if len(found) > 4 else ''}.",
-        hint="Write it with operations that it has (keras.ops of numbers mostly are); or serve the model as "
-        'it is: format="saved_model".',
+        hint=_instead({operation for operation, _ in refused}) + 'or serve the model as it is: format="saved_model".',
     )
+
+
+def _instead(operations: set[str]) -> str:
+    """Return what else there is for operations that a runtime has not, as the beginning of a sentence."""
+    if any(operation.startswith("TensorList") for operation in operations):
+        return "Write the loop of a recurrent layer out, with the same weights: LSTM(..., unroll=True); "
+    if any(operation.startswith("LookupTable") for operation in operations):
+        return "StringLookup, and Words of levada.features, are done before the graph, of whole numbers too; "
+    return "Write it with operations that it has (keras.ops of numbers mostly are); "
 
 
 def _layer_of(scope: str, known: list[tuple[str, str]]) -> str:

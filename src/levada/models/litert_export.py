@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from levada.models.feed import Arrays
 
 ENTRY = "model.tflite"
-_OPERATION = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
+_OPERATION = re.compile(r"'tf\.(\w+)' op (?:is neither a custom op nor a flex op|requires )")
+_ENDS = {"Placeholder", "PlaceholderWithDefault", "ReadVariableOp", "VarHandleOp"}
+"""What the converter names beside an operation that it has not: where tables and inputs come from."""
 
 
 def write_litert(
@@ -47,7 +49,8 @@ def write_litert(
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             content: bytes = converter.convert()
     except Exception as error:  # the converter raises its own, and whatever a pass made it trip over
-        refused = sorted(set(_OPERATION.findall(str(error))))
+        named = set(_OPERATION.findall(str(error)))
+        refused = sorted(named - _ENDS or named)
         if refused:
             return [(operation, place) for operation in refused for place in scopes_of(concrete, operation) or [""]]
         raise ModelError(

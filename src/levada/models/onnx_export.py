@@ -24,7 +24,10 @@ def write_onnx(path: Path, function: Any, inputs: tuple[Tensor, ...]) -> tuple[A
     """
     import tf2onnx
 
-    graph_def, given, made = _frozen(function, inputs)
+    try:
+        graph_def, given, made = _frozen(function, inputs)
+    except _TablesError as tables:
+        return None, tables.found
     try:
         with _quiet():
             graph, _ = tf2onnx.convert.from_graph_def(
@@ -45,6 +48,19 @@ def write_onnx(path: Path, function: Any, inputs: tuple[Tensor, ...]) -> tuple[A
         _name_anew(graph, {**given, **made})
         path.write_bytes(graph.SerializeToString(deterministic=True))
     return graph, refused
+
+
+class _TablesError(Exception):
+    """A graph looks up in tables, which are no constants: `found` are these operations, with their nodes' names."""
+
+    def __init__(self, found: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self.found = found
+
+
+def _looked_up(graph_def: Any) -> list[tuple[str, str]]:
+    nodes = [*graph_def.node, *(node for function in graph_def.library.function for node in function.node_def)]
+    return [(node.op, node.name) for node in nodes if node.op.startswith("LookupTable")] or [("LookupTableFindV2", "")]
 
 
 def _frozen(function: Any, inputs: tuple[Tensor, ...]) -> tuple[Any, dict[str, str], dict[str, str]]:
@@ -74,6 +90,9 @@ def _frozen(function: Any, inputs: tuple[Tensor, ...]) -> tuple[Any, dict[str, s
             node.attr.clear()
             node.attr["dtype"].type = value.dtype
             node.attr["value"].tensor.CopyFrom(value)
+    tables = [tensor for tensor in frozen.inputs if tensor.op.name not in held and tensor.dtype == tf.resource]
+    if tables:
+        raise _TablesError(_looked_up(graph_def))
     ends = [tensor.name for tensor in frozen.inputs if tensor.op.name not in held]
     given = {end: tensor.name for end, tensor in zip(ends, inputs, strict=True)}
     made = {end.name: name for end, name in zip(frozen.outputs, sorted(concrete.structured_outputs), strict=True)}

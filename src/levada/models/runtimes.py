@@ -101,8 +101,8 @@ class _LiteRT:
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path} cannot be loaded: {error}") from None
         names = {tensor.graph_name: tensor.name for tensor in document.inputs}
-        details: Any = runner.get_input_details().items()
-        self._inputs = [(names.get(inside, inside), each["index"], each["dtype"]) for inside, each in details]
+        details: dict[str, Any] = dict(runner.get_input_details())
+        self._inputs = [(names.get(inside, inside), each["index"], each["dtype"]) for inside, each in details.items()]
         self._outputs = [(name, each["index"]) for name, each in runner.get_output_details().items()]
         self._rows = -1
 
