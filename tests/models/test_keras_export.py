@@ -14,7 +14,10 @@ import pytest
 
 from levada.artifacts import Model
 from levada.errors import ModelError
+from levada.features import Features, Fitted, Image
 from levada.models import Tensor, save_keras
+from levada.models.fingerprint import of_keras
+from levada.models.keras_export import caller, outputs_of, traced
 from tests.models.workshop import Workshop
 
 keras: Any = pytest.importorskip("keras")
@@ -91,6 +94,19 @@ def test_two_equal_trainings_are_the_same_model_in_different_files(workshop: Wor
     assert first.fingerprint == second.fingerprint
     assert first.record.identity == second.record.identity
     assert first.digest != second.digest
+
+
+def test_names_that_keras_numbers_do_not_count_inside_loops_and_choices() -> None:
+    """A graph loops over images, and chooses how each is decoded."""
+
+    def fingerprint(size: tuple[int, int] = (2, 3)) -> str:
+        fitted = Fitted(Features({"photo": Image(size=size)}), {"photo": {}}, {"photo": Tensor("photo", "string")})
+        layers = fitted.layers()
+        model = keras.Model(layers.inputs, keras.layers.GlobalAveragePooling2D()(layers["photo"]))
+        _, concrete = traced(caller(model, fitted.tensors), fitted.tensors, "colour")
+        return of_keras(model, concrete, fitted.tensors, outputs_of(concrete, ()))
+
+    assert fingerprint() == fingerprint() != fingerprint((3, 2))
 
 
 @pytest.mark.parametrize(
