@@ -20,6 +20,7 @@ from levada.project import Project
 from levada.references import load
 from levada.settings import SETTINGS
 from levada.store import Store
+from tests.answering import WITHOUT_MLFLOW
 from tests.arithmetic import Number, make, read
 from tests.inline import plan_of, run_nodes, value_of
 
@@ -261,6 +262,8 @@ def test_artifact_types_and_sources_of_a_package_need_only_an_import(
     project: Callable[..., str], tmp_path: Path
 ) -> None:
     """They are read by their own class, and their code counts: a change of it runs again what it is part of."""
+    settings = tmp_path / "project" / "pyproject.toml"
+    settings.write_text(settings.read_text() + WITHOUT_MLFLOW)
     assert "size 2" in (out := project("run", "garden")) and "3 ran" in out
     assert "3 cached" in project("run", "garden")
     kinds = tmp_path / "site" / "garden_kinds" / "kinds.py"

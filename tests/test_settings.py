@@ -100,6 +100,7 @@ def test_folders_of_the_file_are_meant_from_the_root_and_of_the_shell_from_its_f
 @pytest.mark.parametrize(
     ("address", "meant"),
     [
+        ("", ""),
         ("sqlite:////srv/mlflow.db", "sqlite:////srv/mlflow.db"),
         ("sqlite:///x.db?timeout=3", "sqlite:///{root}/x.db?timeout=3"),
         ("file:mlruns", "file:{root}/mlruns"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from levada.artifact import made
 from levada.journal import Tail
 from levada.store import Store
+from tests.answering import WITHOUT_MLFLOW
 from tests.arithmetic import add, make
 from tests.command import told
 from tests.inline import plan_of, run_nodes, value_of
@@ -41,7 +42,7 @@ def checkout(folder: Path) -> Path:
     """Lay out the same project in a folder."""
     for name in ("work", "data", "schemas"):
         (folder / name).mkdir(parents=True)
-    (folder / "pyproject.toml").write_text('[tool.levada]\ncode = ["work"]\n')
+    (folder / "pyproject.toml").write_text(f'[tool.levada]\ncode = ["work"]\n{WITHOUT_MLFLOW}')
     (folder / "work" / "__init__.py").write_text(WORK)
     (folder / "schemas" / "trips.pbtxt").write_text(SCHEMA)
     rows = "".join(f"{number}.5,{'ab'[number % 2]}\n" for number in range(50))

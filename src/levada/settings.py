@@ -40,8 +40,8 @@ Verify = Literal["always", "sizes"]
 class Settings:
     """What is in force for a project. `origins` says for each setting that is not the default where it comes from.
 
-    `mlflow` is a SQLite file in a local store where nothing names another, and empty beside a store elsewhere; `jobs`
-    is None where the machine decides.
+    `mlflow` is a SQLite file in a local store where nothing names another, and empty beside a store elsewhere, or where
+    somebody sets it so: then nobody is told; `jobs` is None where the machine decides.
     """
 
     env: str = ""
@@ -216,6 +216,10 @@ def _text(value: Any) -> str:
     return value
 
 
+def _text_or_none(value: Any) -> str:
+    return "" if value == "" else _text(value)
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) and item for item in cast("list[Any]", value)):
         raise ValueError("must be a list of texts")
@@ -289,7 +293,7 @@ SETTINGS: dict[str, Setting] = {
     "code": Setting(_packages, everywhere=False),
     "store": Setting(_text, "LEVADA_STORE", lambda text: _from_folder(text, Path.cwd())),
     "store_options": Setting(_options),
-    "mlflow": Setting(_text, "MLFLOW_TRACKING_URI"),
+    "mlflow": Setting(_text_or_none, "MLFLOW_TRACKING_URI"),
     "mlflow_username": Setting(_text, "MLFLOW_TRACKING_USERNAME"),
     "mlflow_password": Setting(
         _secret, "MLFLOW_TRACKING_PASSWORD", lambda text: Secret.env("MLFLOW_TRACKING_PASSWORD")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.answering import WITHOUT_MLFLOW
 from tests.command import levada
 
 PIPELINES = '''
@@ -93,7 +95,7 @@ def miswired() -> None:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("a project with spaces")
-    (folder / "pyproject.toml").write_text('[tool.levada]\ncode = ["work"]\n')
+    (folder / "pyproject.toml").write_text(f'[tool.levada]\ncode = ["work"]\n{WITHOUT_MLFLOW}')
     (folder / "work").mkdir()
     (folder / "work" / "__init__.py").write_text("")
     (folder / "work" / "pipelines.py").write_text(PIPELINES)
@@ -116,7 +118,10 @@ def test_a_cached_run_loads_neither_beam_nor_mlflow(project: Path) -> None:
         "heavy = {'apache_beam', 'mlflow', 'tensorflow', 'pandas', 'pyarrow', 'work.pipelines'} & set(sys.modules); "
         "assert code == 0 and not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True)
+    tracking = {"MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlflow.db"}
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=project, env=os.environ | tracking, check=True, capture_output=True
+    )
 
 
 def test_a_closed_gate_ends_with_three_and_says_why(project: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from levada.store import Store
+from tests.answering import WITHOUT_MLFLOW
 from tests.command import LEVADA, levada, told
 
 pytestmark = pytest.mark.slow
@@ -112,7 +113,8 @@ def hängt(*, notes: Path) -> None:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ein Übungs-Projekt 数据")
-    (folder / "pyproject.toml").write_text('[tool.levada]\ncode = ["größen"]\nstore = "lager für alles"\n', "utf-8")
+    settings = f'[tool.levada]\ncode = ["größen"]\nstore = "lager für alles"\n{WITHOUT_MLFLOW}'
+    (folder / "pyproject.toml").write_text(settings, "utf-8")
     (folder / "größen").mkdir()
     (folder / "größen" / "__init__.py").write_text("")
     (folder / "größen" / "läufe.py").write_text(CODE, "utf-8")
@@ -122,8 +124,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_names_and_paths_may_have_spaces_and_letters_of_any_language(project: Path) -> None:
-    assert "2 rows" in told(project, "run", "prüfung")
-    assert "3 cached" in told(project, "run", "prüfung")
+    tracking = {"MLFLOW_TRACKING_URI": f"sqlite:///{project}/lager für alles/mlflow.db"}
+    assert "2 rows" in told(project, "run", "prüfung", **tracking)
+    assert (project / "lager für alles" / "mlflow.db").is_file()
+    assert "3 cached" in told(project, "run", "prüfung", **tracking)
     assert "zählung is cached" in told(project, "why", "zählung")
     run_id = Store(str(project / "lager für alles")).list("runs")[0].split("/")[1]
     assert told(project, "logs", run_id, "zählung").strip().endswith("gezählt: größe 数")

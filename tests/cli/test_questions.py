@@ -132,7 +132,12 @@ def test_an_answer_imports_neither_the_heavy_libraries_nor_the_project(question:
         "heavy &= set(sys.modules); sys.exit(repr(heavy) if heavy else code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, *question.split()], cwd=project, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, *question.split()],
+        cwd=project,
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlflow.db"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

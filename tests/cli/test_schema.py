@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from levada.artifacts.schema import parse_schema
 from levada.cli.commands import execute
-from tests.answering import type_commands
+from tests.answering import WITHOUT_MLFLOW, type_commands
 
 PIPELINES = '''
 from __future__ import annotations
@@ -80,7 +81,7 @@ def rows(payment: str = "Cash", fare: float = 50.0, driver: str = "Ann") -> str:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trips")
-    (folder / "pyproject.toml").write_text('[tool.levada]\ncode = ["tripping"]\n')
+    (folder / "pyproject.toml").write_text(f'[tool.levada]\ncode = ["tripping"]\n{WITHOUT_MLFLOW}')
     for name in ("tripping", "data", "schemas"):
         (folder / name).mkdir()
     (folder / "tripping/__init__.py").write_text("")
@@ -280,6 +281,11 @@ def test_asking_imports_no_heavy_library(project: Path) -> None:
     )
     for question in ("schema diff trips", "schema show", "schema infer trips"):
         done = subprocess.run(
-            [sys.executable, "-c", script, *question.split()], cwd=project, capture_output=True, text=True, check=False
+            [sys.executable, "-c", script, *question.split()],
+            cwd=project,
+            env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlflow.db"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.answering import WITHOUT_MLFLOW
 from tests.command import levada
 
 PROJECT = """
@@ -75,7 +76,7 @@ def test_an_unknown_environment_ends_with_two(project: Path) -> None:
 def test_a_run_goes_by_its_environment(project: Path) -> None:
     """Where it writes, and that it leaves the cache as it is."""
     text = PROJECT.replace('store_options = {key = {env = "S3_KEY"}}\n', "")
-    (project / "pyproject.toml").write_text(text)
+    (project / "pyproject.toml").write_text(text.replace('cache = "read"', f'cache = "read"\n{WITHOUT_MLFLOW}'))
     for _ in range(2):
         assert "1 ran" in levada(project, "--env", "shared", "run", "things").stdout
     assert (project / "shared" / "runs").is_dir() and not (project / "shared" / "cache").exists()
@@ -86,6 +87,8 @@ def test_a_run_goes_by_its_environment(project: Path) -> None:
 
 def test_beam_options_of_the_settings_come_before_those_of_the_command_line(project: Path) -> None:
     """So the command line wins, as it does everywhere; a wrong one is told."""
-    (project / "pyproject.toml").write_text('[tool.levada]\ncode = ["work"]\nbeam = ["--runner=NoSuchRunner"]\n')
+    (project / "pyproject.toml").write_text(
+        '[tool.levada]\ncode = ["work"]\nbeam = ["--runner=NoSuchRunner"]\n' + WITHOUT_MLFLOW
+    )
     assert "NoSuchRunner" in levada(project, "run", "things", code=1).stdout
     assert "1 ran" in levada(project, "run", "things", "--", "--runner=DirectRunner").stdout

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.answering import WITHOUT_MLFLOW
 from tests.command import levada, told
 
 WORK = '''
@@ -39,7 +41,7 @@ def numbers(*, value: int = 1) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "pyproject.toml").write_text('[tool.levada]\ncode = ["work"]\n')
+    (tmp_path / "pyproject.toml").write_text(f'[tool.levada]\ncode = ["work"]\n{WITHOUT_MLFLOW}')
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "__init__.py").write_text(WORK)
     return tmp_path
@@ -102,4 +104,7 @@ def test_neither_loads_a_heavy_library(project: Path) -> None:
         "heavy = {'apache_beam', 'mlflow', 'tensorflow', 'pandas', 'pyarrow'} & set(sys.modules); "
         "assert codes == (0, 0) and not heavy, (codes, heavy)"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=project, check=True, capture_output=True)
+    tracking = {"MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlflow.db"}
+    subprocess.run(
+        [sys.executable, "-c", script], cwd=project, env=os.environ | tracking, check=True, capture_output=True
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from levada.cli.commands import COMMANDS, cli
+from levada.cli.commands import COMMANDS, cli, execute
 from tests.answering import make_project, type_commands
 from tests.command import levada, told
 
@@ -74,8 +74,13 @@ def test_help_shows_examples_line_by_line_and_a_sentence_that_fits_in_the_list(n
         ("run nothing", "pipeline nothing calls no component with these arguments"),
     ],
 )
-def test_the_answer_names_what_was_meant(project: Path, words: str, said: str) -> None:
-    assert said in levada(project, *words.split(), code=2).stderr
+def test_the_answer_names_what_was_meant(
+    project: Path, words: str, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("LEVADA_STORE", raising=False)
+    assert execute(words.split()) == 2
+    assert said in capfd.readouterr().err
 
 
 def test_a_run_that_does_not_begin_is_not_announced(project: Path) -> None:

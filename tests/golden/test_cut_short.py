@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.answering import masked
+from tests.answering import WITHOUT_MLFLOW, masked
 from tests.command import LEVADA, levada
 
 CODE = '''
@@ -54,7 +54,7 @@ def numbers(*, power: Path) -> None:
 @pytest.mark.slow
 def test_a_killed_run_is_noted_and_gone_on_from(golden: Any, tmp_path: Path) -> None:
     """By the next command, and by the next run: what is kept, what runs again and why."""
-    (tmp_path / "pyproject.toml").write_text('[tool.levada]\ncode = ["work"]\n')
+    (tmp_path / "pyproject.toml").write_text(f'[tool.levada]\ncode = ["work"]\n{WITHOUT_MLFLOW}')
     code = tmp_path / "work" / "__init__.py"
     code.parent.mkdir()
     code.write_text(CODE)

@@ -14,6 +14,7 @@ import pytest
 from levada.artifacts import Model
 from levada.errors import ModelError
 from levada.models import ModelDocument, Tensor, load_predictor
+from levada.models.signatures import with_classes
 from tests.models.workshop import Workshop
 
 DOCUMENT = ModelDocument(
@@ -30,6 +31,15 @@ def test_a_document_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
     DOCUMENT.write(tmp_path)
     assert ModelDocument.read(tmp_path) == DOCUMENT
     assert DOCUMENT.columns == ("a", "b", "word")
+
+
+def test_each_of_several_outputs_may_have_classes_of_its_own() -> None:
+    late, cause = Tensor("late", "float32", (-1,)), Tensor("cause", "float32", (-1, 2))
+    assert [tensor.classes for tensor in with_classes((late, cause), ("a", "b"))] == [(), ("a", "b")]
+    named = with_classes((late, cause), {"cause": ("a", "b"), "late": ("no", "yes")})
+    assert [tensor.classes for tensor in named] == [("no", "yes"), ("a", "b")]
+    with pytest.raises(ModelError, match=r"classes= names 'couse', which is no output of the model.\n.*cause"):
+        with_classes((late, cause), {"couse": ("a", "b")})
 
 
 def test_the_file_has_the_promised_form(tmp_path: Path) -> None:

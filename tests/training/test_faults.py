@@ -72,6 +72,11 @@ def test_labels_that_nothing_can_be_learnt_from(
         (partial(plain, units=2), {}, r"the network has 2 outputs, and label 'late' is one number a row"),
         (partial(plain, units=3, loss="mse"), {}, r"the network has 3 outputs, and label 'late' is one number a row"),
         (of_two_outputs, {}, r"the network has 2 outputs, and label 'late' is one"),
+        (
+            of_two_outputs,
+            {"label": Tensor("both", "float32", (-1, 2), columns=("x", "late"))},
+            r"the network has 2 outputs, and label 'both' is one",
+        ),
         (of_arrays, {}, r"the network gives an array \[1, 1\] a row, and label 'late' is one number"),
         (
             partial(plain, units=5, loss="sparse_categorical_crossentropy"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from levada.artifacts.model import Model, ModelDocument, Tensor
 from levada.errors import ModelError
 from levada.models.fingerprint import of_keras
-from levada.models.signatures import WIDE, with_classes, with_graph_names
+from levada.models.signatures import WIDE, Classes, with_classes, with_graph_names
 
 if TYPE_CHECKING:
     import keras
@@ -29,7 +29,7 @@ def save_keras(
     *,
     inputs: Sequence[Tensor] | None = None,
     output: str = "prediction",
-    classes: Sequence[str | int] = (),
+    classes: Classes = (),
 ) -> Model:
     """Write a Keras model into the artifact `out`, with a signature of raw features, and return `out`.
 
@@ -38,7 +38,7 @@ def save_keras(
     (`Tensor("features", "float32", (-1, 64), columns=[...])`), or for a model without symbolic inputs, which is then
     called with a dict. `output` names the output of a model that has one; a model that returns a dict keeps
     its names. An output of one number a row is a scalar. `classes` are the labels of a softmax output, in order; of a
-    single sigmoid, what 0 and 1 stand for.
+    single sigmoid, what 0 and 1 stand for; of several outputs, labels by the output's name.
 
     Lambda layers and custom objects need no registration: what they compute is saved. Raises ModelError for a model
     without inputs, with a dtype that no caller can give, that calls Python to predict, or with other classes.
@@ -79,7 +79,7 @@ def traced(call: Callable[[dict[str, Any]], Any], inputs: tuple[Tensor, ...], ou
     return function, concrete
 
 
-def outputs_of(concrete: Any, classes: Sequence[str | int]) -> tuple[Tensor, ...]:
+def outputs_of(concrete: Any, classes: Classes) -> tuple[Tensor, ...]:
     """Return the outputs of a trace as callers see them. Raises ModelError for one whose rows have no fixed size."""
     outputs = concrete.structured_outputs.items()
     return with_classes(

@@ -80,13 +80,24 @@ def of_other_size(name: str, columns: Sequence[str], shape: Sequence[int | None]
     )
 
 
-def with_classes(outputs: Sequence[Tensor], classes: Sequence[str | int]) -> tuple[Tensor, ...]:
+Classes = Sequence[str | int] | Mapping[str, Sequence[str | int]]
+"""The classes of a model's output, in order; of several outputs, by the output's name."""
+
+
+def with_classes(outputs: Sequence[Tensor], classes: Classes) -> tuple[Tensor, ...]:
     """Return the outputs, with the classes those that have a number a class, or one for two classes.
 
-    Raises ModelError if there are none such.
+    Raises ModelError if there are none such, or for a name that is no output's.
     """
     if not classes:
         return tuple(outputs)
+    if isinstance(classes, Mapping):
+        names = [tensor.name for tensor in outputs]
+        for name in classes:
+            if name not in names:
+                hint = did_you_mean(name, names) or f"It gives {', '.join(names)}."
+                raise ModelError(f"classes= names '{name}', which is no output of the model.", hint=hint)
+        return tuple(with_classes([tensor], classes.get(tensor.name, ()))[0] for tensor in outputs)
     floats = [tensor for tensor in outputs if tensor.dtype.startswith("float")]
     fitting = [tensor for tensor in floats if tensor.shape == (-1, len(classes))]
     if not fitting and len(classes) == 2:

@@ -79,8 +79,10 @@ def check_fit(training: Training, target: Target, model: Any, given_shape: Any =
         if symbolic:
             _check_shape(tensor, symbolic[name], where)
     shape = model.output_shape if getattr(model, "outputs", None) else given_shape
-    if target.label is not None and target.label.row_size == 1 and type(model).train_step is keras.Model.train_step:
-        _check_output(target, model, shape, where)
+    if target.label is not None and type(model).train_step is keras.Model.train_step:
+        _check_single(target.label.name, shape, where)
+        if target.label.row_size == 1:
+            _check_output(target, model, shape, where)
 
 
 def _check_shape(tensor: Tensor, symbolic: Any, where: Position) -> None:
@@ -101,17 +103,24 @@ def _check_shape(tensor: Tensor, symbolic: Any, where: Position) -> None:
         )
 
 
-def _check_output(target: Target, model: Any, shape: Any, where: Position) -> None:
-    assert target.label is not None
-    name, loss = target.label.name, _loss_name(model)
-    if isinstance(shape, dict) and len(shape) == 1:
-        (shape,) = shape.values()
-    if isinstance(shape, dict | list) or (shape and isinstance(shape[0], tuple)):
+def _check_single(name: str, shape: Any, where: Position) -> None:
+    """Raise ModelError for a network of several outputs: they have losses and labels of their own."""
+    if isinstance(shape, list | tuple) and shape and not isinstance(shape[0], tuple):
+        return  # the shape of one
+    if isinstance(shape, dict | list | tuple) and len(shape) > 1:
         raise ModelError(
             f"the network has {len(shape)} outputs, and label '{name}' is one.",
             where=where,
-            hint="Train one output; others can be added to the model that is saved with save_keras.",
+            hint="fit_keras trains one. Outputs with labels of their own are trained by network.fit, and saved by "
+            "save_keras: evaluate(..., output=...) judges each.",
         )
+
+
+def _check_output(target: Target, model: Any, shape: Any, where: Position) -> None:
+    assert target.label is not None
+    name, loss = target.label.name, _loss_name(model)
+    if isinstance(shape, dict | list):
+        (shape,) = shape.values() if isinstance(shape, dict) else shape
     if shape is None or math.isnan(target.lowest):
         return
     if len(shape) > 2:
