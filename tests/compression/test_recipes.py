@@ -179,7 +179,7 @@ def test_ranges_are_never_found_on_the_rows_that_judge(tmp_path: Any) -> None:
     def found(examples: Examples, representative: Examples | None, training: Any = training) -> set[Any]:
         wanted = Wanted([quantize("int8")], limits(), Question(label="corner"), "litert")
         study = Study(wanted, None, examples, representative, tmp_path)  # type: ignore[arg-type]
-        return {tuple(place) for place in study._calibration(training, 30)["place"].to_pylist()}
+        return {tuple(place) for place in study.calibration(training, 30)["place"].to_pylist()}
 
     trained = {tuple(place) for place in both.table("train")["place"].to_pylist()}
     assert found(both, None) == found(both, both) == trained
@@ -263,9 +263,10 @@ def test_more_candidates_make_it_no_harder_to_show_harm(tmp_path: Any) -> None:
     judge = Judge(examples, strict, limits(), tmp_path / "answers", 0, 0.1, 10.0, confidence=0.95)
     right = np.array(labels, np.float32)
     worse = np.where(np.arange(400) < 8, 1 - right, right)
-    before, after = (judge._asked(model, Measured(Any, {"probability": each}), WHO) for each in (right, worse))
+    cost: Any = None
+    before, after = (judge.answers_of(model, Measured(cost, {"probability": each}), WHO) for each in (right, worse))
     judge.baseline = Champion(before, "before")
-    conditions = judge._held(after, "after").conditions
+    conditions = judge.held(after, "after").conditions
     assert [each.slice for each in conditions if each.kind == "slice" and not each.holds] == ["seen=near"]
 
 

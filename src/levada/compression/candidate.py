@@ -71,7 +71,7 @@ class Judge:
         """Measure the model that is compressed: what all others are held against."""
         self.check(model)
         measured = self._measured(model)
-        asked = self._asked(model, measured, WHO)
+        asked = self.answers_of(model, measured, WHO)
         self.baseline = Champion(asked, model.fingerprint, version)
         # With max_drop, so that its metrics are measured here too; what is asked of them is asked of the candidates.
         results = assess(asked, model.fingerprint, None, self.examples, self.question, seed=self.seed)
@@ -103,8 +103,8 @@ class Judge:
     def judge(self, name: str, role: Role, model: Model, parameters: int | None) -> Judged:
         """Measure a model in a fresh process, and hold its answers there against the uncompressed model's."""
         measured = self._measured(model)
-        asked = self._asked(model, measured, name)
-        results = self._held(asked, model.fingerprint)
+        asked = self.answers_of(model, measured, name)
+        results = self.held(asked, model.fingerprint)
         found: list[tuple[Condition, float]] = []
         candidate = _candidate(name, role, model, parameters, measured, results)
         if role == "candidate":
@@ -116,7 +116,7 @@ class Judge:
         candidate = replace(candidate, conditions=conditions, misses=tuple(excess for _, excess in found))
         return Judged(candidate, model, replace(results, conditions=conditions))
 
-    def _held(self, asked: Asked, fingerprint: str) -> Results:
+    def held(self, asked: Asked, fingerprint: str) -> Results:
         """Hold answers against the uncompressed model's.
 
         That all candidates together pass by chance as seldom as one makes the proof of each harder. Where slices only
@@ -139,7 +139,7 @@ class Judge:
         table = self.examples.table(self.question.split, model.document.columns)
         return measure(model.path, table, seconds=self.seconds, timeout=self.timeout)
 
-    def _asked(self, model: Model, measured: Measured, who: str) -> Asked:
+    def answers_of(self, model: Model, measured: Measured, who: str) -> Asked:
         """Return a model with what it answered, as an evaluation takes it."""
         # Not by its fingerprint: two recipes can give the same file, where weights are too few to be quantized.
         folder = self.folder / f"answers-{len(list(self.folder.glob('answers-*')))}"

@@ -186,13 +186,14 @@ class Study:
             training,
             self.wanted.runtime,
             quantized_by(recipe) if recipe is not None else None,
-            lambda count: self._calibration(training, count),
+            lambda count: self.calibration(training, count),
         )
         role = "reference" if recipe is None else "candidate"
         self.judged[name] = judge.judge(name, role, out, live.parameters)
         return self.judged[name]
 
-    def _calibration(self, training: Training, count: int) -> Any:
+    def calibration(self, training: Training, count: int) -> Any:
+        """Return so many rows to find ranges on. Raises DataError where only those that judge are there."""
         given, judging = self.representative, self.wanted.question.split
         examples = given if given is not None else self.examples
         split = training.split
