@@ -149,15 +149,15 @@ def cifar10(workshop: Workshop, asked: argparse.Namespace) -> Any:
         batch_size=128,
         epochs=asked.epochs or 30,
     )
-    small, narrow = quantize("int8"), prune_channels(0.5, epochs=asked.tuning)
+    small, narrow = quantize("int8"), prune_channels(0.3, epochs=asked.tuning)
     recipes = [
         quantize("float16"),
         quantize("dynamic"),
         small,
-        narrow >> quantize("dynamic"),
+        prune(0.6, epochs=asked.tuning) >> small,
         narrow >> small,
-        narrow >> prune(0.7, epochs=asked.tuning) >> small,
-        prune_channels(0.7, epochs=asked.tuning) >> small,
+        narrow >> prune(0.5, epochs=asked.tuning) >> small,
+        prune_channels(0.5, epochs=asked.tuning) >> small,
     ]
     return workshop.call(
         compress,

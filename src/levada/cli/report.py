@@ -46,7 +46,7 @@ def report(
 ) -> int:
     r"""Show a report of a node on what it found.
 
-    On statistics, anomalies, drift, a study, an evaluation. Without NODE, of the first node that has one.
+    On statistics, anomalies, drift, a study, an evaluation, a compression. Without NODE, of the first that has one.
 
     \b
     levada report last profile                        a table in the terminal
