@@ -91,9 +91,9 @@ def _refuse_taken_back(ctx: Context, version: Version) -> None:
     """Raise ComponentError for a version that a person took back: the next scheduled run must not bring it back."""
     taken = taken_back(ctx.registry.promotions(version.model), version)
     if taken is not None:
-        name, when = version.model, taken.time[:16].replace("T", " ")
+        by, name, when = taken.release, version.model, taken.time[:16].replace("T", " ")
         raise ComponentError(
-            f"version {version.version} of {name} was taken back by {taken.actor} on {when} UTC: {taken.reason}.",
+            f"version {version.version} of {name} was taken back by {by.actor} on {when} UTC: {by.reason}.",
             hint=f"A run does not bring it back: levada rollback {name} --to {version.version} does. Or train another.",
         )
 
@@ -147,5 +147,5 @@ def _announce(ctx: Context, promotion: Promotion) -> None:
         alias="champion",
         destination=promotion.destination,
         before=promotion.before,
-        reason=promotion.reason,
+        reason=promotion.release.reason,
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from levada.artifact import ArtifactRecord
 from levada.errors import LevadaError, StoreError
 from levada.journal import Journal, Tail
 from levada.pushing.way_back import taken_back
-from levada.registry import Order, Promotion, Registry, Release, Version
+from levada.registry import Order, Promotion, Registry, Version
 from levada.store import Store
 
 
@@ -57,12 +56,12 @@ def _void(registry: Registry, order: Order, later: list[Order]) -> str:
     version = registry.version(order.model, order.fingerprint)
     taken = taken_back(registry.promotions(order.model), version) if version is not None else None
     if taken is not None:
-        return f"{taken.actor} has taken that version back"
+        return f"{taken.release.actor} has taken that version back"
     champion = registry.champion(order.model)
     if champion is None or champion.fingerprint == order.fingerprint:
         return ""
     if registry.promotions_made(order.model) > order.promotions:
-        by = f"run {champion.run}" if champion.run else champion.actor
+        by = f"run {champion.release.run}" if champion.release.run else champion.release.actor
         return f"version {champion.version} was promoted since, by {by}"
     return ""
 
@@ -84,21 +83,13 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version)
     from levada.pushing.placement import alone
     from levada.signing import policy_of
 
-    record = ArtifactRecord.from_json(order.champion)
-    path = store.fetch(record)
+    path = store.fetch(order.champion)
     folder = ServingFolder(order.destination)
-    challenged = ArtifactRecord.from_json(order.challenged) if order.challenged else None
     with alone(folder):
         why = _void(registry, order, [])  # another push may have been in the folder until now
         if why:
             return _drop(store, registry, order, why)
-        go_live(
-            registry,
-            folder,
-            Release(version, record, challenged, order.reason, order.run),
-            lambda: path,
-            policy_of(),
-        )
+        go_live(registry, folder, order.release(version), lambda: path, policy_of())
     live = registry.champion(order.model)
     if live is not None and _is_by(order, live):
         _announce(
@@ -116,7 +107,7 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version)
 
 
 def _is_by(order: Order, promotion: Promotion) -> bool:
-    return (promotion.fingerprint, promotion.run, promotion.destination) == (
+    return (promotion.fingerprint, promotion.release.run, promotion.destination) == (
         order.fingerprint,
         order.run,
         order.destination,

@@ -110,7 +110,7 @@ def push_by_hand(
     version = versions[number]
     reasons, candidate = _let_through(registry, model, number, version.fingerprint)
     lived = [item for item in registry.promotions(model) if item.fingerprint == version.fingerprint]
-    record = ArtifactRecord.from_json(lived[-1].champion if lived else candidate["record"])
+    record = lived[-1].release.champion if lived else ArtifactRecord.from_json(candidate["record"])
     against = str((candidate.get("baseline") or {}).get("fingerprint") or "")
     challenged = registry.candidate(model, against) if against else None
     release = Release(
