@@ -25,7 +25,7 @@ from levada.compression.choice import why_none
 from levada.compression.constraints import Constraints, check_recipes
 from levada.compression.recipe import Recipe
 from levada.compression.study import Study, Wanted
-from levada.errors import ComponentError, ParameterError
+from levada.errors import ComponentError
 from levada.evaluation.assessing import Question
 from levada.evaluation.card import About, Origin, card_of
 from levada.evaluation.catalogue import MetricOf
@@ -113,24 +113,22 @@ def compress(
     served_by = runtime_for(tried, runtime)
     _check_covered(model, baseline)
     listed: Any = slices or []
-    try:
-        question = Question(
-            label=label,
-            split=split,
-            metrics=metrics,
-            max_drop=max_drop,
-            slices=listed,
-            min_slice=min_slice,
-            max_slices=max_slices,
-            slice_gate=slice_gate,
-            confidence=confidence,
-            cut=cut,
-            task=task,
-            output=output,
-            hidden=sensitive_columns(schema.proto()) if schema is not None else frozenset(),
-        )
-    except ParameterError as error:
-        raise ParameterError(error.message.replace("evaluate(", "compress("), hint=error.hint) from None
+    question = Question(
+        label=label,
+        split=split,
+        metrics=metrics,
+        max_drop=max_drop,
+        slices=listed,
+        min_slice=min_slice,
+        max_slices=max_slices,
+        slice_gate=slice_gate,
+        confidence=confidence,
+        cut=cut,
+        task=task,
+        output=output,
+        hidden=sensitive_columns(schema.proto()) if schema is not None else frozenset(),
+        who="compress",
+    )
     name = name or (baseline.model if baseline is not None else None)
     wanted = Wanted(
         recipes=tried,

@@ -17,7 +17,7 @@ from levada.compression.constraints import WHO, Constraints
 from levada.compression.distillation import Distill
 from levada.compression.quantization import Quantize
 from levada.compression.recipe import Recipe, joined
-from levada.errors import ComponentError, DataError, LevadaError, ModelError, ParameterError, did_you_mean
+from levada.errors import DataError, LevadaError, ModelError, ParameterError, did_you_mean
 from levada.evaluation.asking import Asked, check_takes
 from levada.evaluation.assessing import Champion, Question, assess
 from levada.evaluation.catalogue import find_metrics
@@ -97,10 +97,7 @@ class Judge:
                 f"split '{question.split}' has no rows with a '{question.label}', so nothing can be judged."
             )
         task = task_of(question.task, output_of(model.document, question.output), labels)
-        try:
-            find_metrics(task, question.metrics, {"max_drop": question.max_drop})
-        except ComponentError as error:
-            raise ComponentError(error.message.replace("evaluate(", "compress("), hint=error.hint) from None
+        find_metrics(task, question.metrics, {"max_drop": question.max_drop}, question.who)
 
     def judge(self, name: str, role: Role, model: Model, parameters: int | None) -> Judged:
         """Measure a model in a fresh process, and hold its answers there against the uncompressed model's."""
