@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Making
-from levada.artifacts.compression import Candidate, Cost, Role
+from levada.artifacts.compression import Candidate, Role
 from levada.artifacts.examples import Examples
 from levada.artifacts.measured import Condition, Results
 from levada.artifacts.model import Model
@@ -139,7 +139,7 @@ def _once(names: Sequence[Any] | None) -> list[Any] | None:
 def _candidate(
     name: str, role: Role, model: Model, parameters: int | None, measured: Measured, results: Results
 ) -> Candidate:
-    cost, document = measured.cost, model.document
+    document = model.document
     return Candidate(
         name=name,
         role=role,
@@ -147,16 +147,7 @@ def _candidate(
         format=document.format,
         quantization=document.quantization,
         parameters=parameters,
-        cost=Cost(
-            runtime=cost.runtime,
-            size=cost.size,
-            gzipped=cost.gzipped,
-            p50=cost.p50,
-            p99=cost.p99,
-            throughput=cost.throughput,
-            load=cost.load_seconds,
-            memory=cost.peak_memory,
-        ),
+        cost=measured.cost,
         whole=results.whole,
         slices=results.slices,
         difference=max(document.differences.values(), default=None) if document.compared else None,
