@@ -326,7 +326,7 @@ def several(ctx: Context, gates: list[Verdict]) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (misspelt, "requires='gatee' wants an input that is a gate, and there is no input 'gatee'.*mean 'gate'"),
+        (misspelt, "requires='gatee' wants an input that is a gate, and there is no input 'gatee'.*mean gate"),
         (no_gate, "requires='a' wants an input that is a gate, and a is Number"),
         (several, r"requires='gates' wants an input that is a gate, and gates is list\[Verdict\]"),
     ],

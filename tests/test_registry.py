@@ -79,7 +79,7 @@ def test_an_equal_model_that_is_evaluated_later_does_not_take_the_place_of_the_f
     kept = registry.candidate("flights", "f1")
     assert kept is not None and kept["record"] == made["run-2"].to_json()
     (told,) = Versions(store).of("flights")
-    assert told.record.producer == "run-1/train" and told.promotions[0].run == "run-1"
+    assert told.record.producer == "run-1/train" and told.promotions[0].release.run == "run-1"
 
 
 def test_where_several_models_have_a_champion_the_words_for_each_are_said(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_model_that_is_live_is_not_promoted_again(store: Store) -> None:
     promote(registry, "f1", 1)
     again = registry.promote(Release(version("f1", 1), record("f1"), None, "the same", "run-2"), "elsewhere")
     assert again is None
-    assert [item.run for item in registry.promotions("flights")] == ["run-1"]
+    assert [item.release.run for item in registry.promotions("flights")] == ["run-1"]
 
 
 def test_orders_are_kept_until_they_are_settled_once(store: Store) -> None:
@@ -205,3 +205,31 @@ def test_an_outside_artifact_that_cannot_be_meant_is_told(tmp_path: Path, refere
     assert isinstance(leaf, External)
     with pytest.raises(PlanError, match=message):
         resolve(leaf, Store(tmp_path), tmp_path)
+
+
+def test_whoever_looks_for_open_moves_reads_nothing_of_the_past(store: Store) -> None:
+    """Of a move that ended, only its end is left to be found; one whose end was noted, and no more, is none either."""
+    registry = Registry(store)
+    moves = [
+        registry.intend(Release(version(f"f{n}", n), record(f"f{n}"), None, "better"), "serving") for n in (1, 2, 3)
+    ]
+    assert registry.unfinished_moves("flights") == registry.moves("flights") == moves
+    registry.finish_move(moves[1], "dropped")
+    registry.finish_move(moves[2], "done")
+    assert store.list("registry/flights/moves-open") == ["registry/flights/moves-open/000001.json"]
+    store.create("registry/flights/moves-ended/000001.json", b'{"status": "done"}')  # ended there, by a signal
+    assert registry.unfinished_moves("flights") == []
+    assert store.list("registry/flights/moves-open") == []
+    assert registry.moves("flights") == moves
+
+
+def test_entries_that_are_written_at_once_get_a_number_each(store: Store) -> None:
+    """None is written over."""
+    registry = Registry(store)
+
+    def intend(number: int) -> int:
+        return registry.intend(Release(version("f", number), record("f"), None, ""), "serving").number
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(intend, range(1, 41))) == list(range(1, 41))
+    assert sorted(move.version for move in registry.moves("flights")) == list(range(1, 41))

@@ -22,7 +22,6 @@ from levada.draw import Drawing, caller, caller_position, current
 from levada.errors import (
     ComponentError,
     LevadaError,
-    ParameterError,
     Position,
     WiringError,
     did_you_mean,
@@ -261,7 +260,7 @@ class Component(Generic[P, R]):
         if wanted.keys() <= values.keys():
             try:
                 check(**{name: values[name] for name in wanted})
-            except ParameterError as error:
+            except LevadaError as error:
                 error.where = error.where or position
                 raise
 

@@ -114,8 +114,7 @@ def _resolve_champion(rest: str, type_: str, store: Store, root: Path) -> Resolu
     promotion = Registry(store).champion(rest)
     if promotion is None:
         return Resolution(None)
-    challenged = ArtifactRecord.from_json(promotion.challenged) if promotion.challenged else None
-    return Resolution(ArtifactRecord.from_json(promotion.champion), challenged)
+    return Resolution(promotion.release.champion, promotion.release.challenged)
 
 
 def _resolve_decisions(rest: str, type_: str, store: Store, root: Path) -> Resolution:

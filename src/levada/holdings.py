@@ -7,7 +7,7 @@ from typing import Any
 
 from levada.artifact import ArtifactRecord
 from levada.errors import StoreError
-from levada.registry import Promotion, Version
+from levada.registry import Move, Promotion, Version
 
 
 def run_of(key: str) -> str:
@@ -37,8 +37,14 @@ def _forms(key: str, document: Mapping[str, Any]) -> Iterator[Any]:
         for resolution in document["externals"].values():
             yield from (resolution["record"], resolution["challenged"])
     elif key.startswith("registry/"):
-        # candidates have `record`; promotions and orders `champion` and `challenged`
-        yield from (document.get(name) for name in ("record", "champion", "challenged"))
+        # candidates have `record`; orders, and the releases of promotions and moves, `champion` and `challenged`
+        told = document.get("release", document)
+        yield from (told.get(name) for name in ("record", "champion", "challenged"))
+
+
+def behind(document: Mapping[str, Any]) -> str:
+    """Return the run that proposed, promoted or ordered what a document of the registry is about; empty for none."""
+    return str(document.get("release", document).get("run", ""))
 
 
 def version_in(key: str, document: Mapping[str, Any]) -> Version | None:
@@ -51,6 +57,6 @@ def promotion_in(key: str, document: Mapping[str, Any]) -> Promotion | None:
     if not key.startswith("registry/"):
         return None
     if "/moves/" in key:
-        form = {name: value for name, value in document.items() if name not in ("number", "promotions")}
-        return Promotion(**form, before=None)
-    return Promotion(**document) if "/promotions/" in key else None
+        move = Move.from_json(document)
+        return Promotion(move.number, move.release, move.destination, move.time, before=None)
+    return Promotion.from_json(document) if "/promotions/" in key else None

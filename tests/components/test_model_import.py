@@ -343,6 +343,7 @@ def test_no_operation_that_takes_a_path_an_address_or_python_only_computes() -> 
     from tensorflow.python.client import pywrap_tf_session as session
 
     from levada.models.operations import is_allowed
+    from levada.pushing.scanning import REFUSED
 
     known: Any = op_def_pb2.OpList()
     known.ParseFromString(session.TF_GetBuffer(session.TF_GetAllOpList()))
@@ -356,7 +357,7 @@ def test_no_operation_that_takes_a_path_an_address_or_python_only_computes() -> 
     assert sum(is_allowed(operation.name) for operation in known.op) > 1_000
     for name in ("MatMul", "VarHandleOp", "HashTableV2", "RandomUniform", "StatefulPartitionedCall", "ParseExampleV2"):
         assert is_allowed(name)
-    for name in ("RestoreV2", "PrintV2", "EagerPyFunc", "XlaCallModule", "NotThere"):
+    for name in ("RestoreV2", "PrintV2", "XlaCallModule", "NotThere", *REFUSED):
         assert not is_allowed(name)
 
 

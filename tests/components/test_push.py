@@ -122,8 +122,8 @@ def test_the_promotion_is_recorded_and_announced(workshop: Workshop) -> None:
     promotion = Registry(workshop.store).champion("flights")
     assert promotion is not None
     assert (promotion.version, promotion.before, promotion.fingerprint) == (2, 1, second.fingerprint)
-    assert promotion.champion == second.record.to_json()
-    assert promotion.challenged == first.record.to_json()
+    assert promotion.release.champion == second.record
+    assert promotion.release.challenged == first.record
     assert promotion.destination == str(workshop.root / "serving/flights")
     announced = [fields for kind, fields in workshop.events if kind == "promoted"]
     assert announced[-1] == {
@@ -222,7 +222,7 @@ def test_while_the_registry_is_away_a_push_is_ordered_and_nothing_is_written(wor
     with pytest.raises(RegistryError, match="waits for the registry, so it has no version yet"):
         print(artifact.version)
     (order,) = registry.orders("flights")
-    assert order.champion == model.record.to_json() and order.challenged == other.record.to_json()
+    assert order.champion == model.record and order.challenged == other.record
     assert (order.fingerprint, order.destination) == (model.fingerprint, str(workshop.root / "serving/flights"))
     assert (order.run, order.node, order.reason) == ("run-1", "push", "auc 0.681 is at least 0.6")
     assert registry.champion("flights") is None

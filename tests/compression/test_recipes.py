@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from levada.artifacts import Examples
-from levada.artifacts.compression import Candidate, Cost, change_said, size_said, time_said
+from levada.artifacts.compression import Candidate, change_said, size_said, time_said
 from levada.artifacts.measured import Condition, Estimate, Measure, Part, Results
 from levada.components import cluster, distill, prune, prune_channels, quantize
 from levada.compression.candidate import Judge, check_splits, runtime_for, with_controls
@@ -27,6 +27,7 @@ from levada.measurement import Measured
 from levada.training.description import Network
 from levada.values import decode, encode
 from tests.compression.networks import INPUTS, dense, rows, student
+from tests.costs import cost as cost_of
 from tests.models.workshop import Workshop
 
 SPLITS = ("eval", "train")
@@ -196,7 +197,7 @@ def candidate(name: str, gzipped: int, accuracy: float, p50: float = 1e-5, misse
     drop = {"accuracy": Estimate(0.99 - accuracy, 0.98 - accuracy, 1.0 - accuracy)}
     whole = Part("", "all rows", 1000, {"accuracy": Estimate(accuracy)}, {"accuracy": Estimate(0.99)}, drop)
     conditions = (Condition(not missed, f"{name} accuracy", "champion", "accuracy", limit=0.01),)
-    cost = Cost("LiteRT", 2 * gzipped, gzipped, p50, 2 * p50, 1e5, 0.1, 1)
+    cost = cost_of("LiteRT", gzipped, p50, 2 * p50)
     return Candidate(name, "candidate", name, "litert", "", 10, cost, whole, (), conditions, (missed,))
 
 

@@ -36,7 +36,13 @@ def test_an_alias_that_a_person_moved_back_is_a_promotion_and_the_folder_follows
     assert said.endswith(f"(before: version 2). {folder} serves it now.")
     last = Registry(store).champion("flights")
     assert last is not None
-    assert (last.version, last.fingerprint, last.actor, last.run, last.before) == (1, "fp1", "MLflow", "", 2)
+    assert (last.version, last.fingerprint, last.release.actor, last.release.run, last.before) == (
+        1,
+        "fp1",
+        "MLflow",
+        "",
+        2,
+    )
     assert last.destination == str(folder)
     pointer = live(folder)
     assert pointer is not None
@@ -78,7 +84,7 @@ def test_a_version_that_was_never_pushed_becomes_champion_without_being_served(
     assert pointer.version == 1
     last = Registry(store).champion("flights")
     assert last is not None
-    assert (last.version, last.destination, last.actor) == (2, "", "MLflow")
+    assert (last.version, last.destination, last.release.actor) == (2, "", "MLflow")
 
 
 def test_a_version_that_the_store_does_not_know_and_an_alias_that_was_removed_change_nothing(

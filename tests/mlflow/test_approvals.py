@@ -79,8 +79,10 @@ def test_what_waits_goes_on_in_the_next_run_once_a_person_has_said_so(
     assert event["where"] == "tag approval of version 1"
     promotion = Registry(store).champion("flights")
     assert promotion is not None
-    assert promotion.reason.startswith("approved by Ana: after looking at JFK (tag approval of version 1, read 20")
-    assert promotion.reason.endswith("; auc 0.681 is at least 0.6")
+    assert promotion.release.reason.startswith(
+        "approved by Ana: after looking at JFK (tag approval of version 1, read 20"
+    )
+    assert promotion.release.reason.endswith("; auc 0.681 is at least 0.6")
 
     shown = runs_of(client, "approved")[-1].data  # what it was judged by in the first run
     assert shown.tags["levada.verdict"] == "went live: auc 0.681 (nothing live to compare with)"

@@ -81,7 +81,7 @@ def test_a_push_waits_for_a_registry_that_is_away_and_any_later_run_completes_it
     assert (pointer.version, pointer.fingerprint) == (1, "fp0")
     assert alias(client, "champion") == 1
     (promotion,) = Registry(store).promotions("flights")
-    assert (promotion.run, promotion.destination) == (outcome.run_id, str(folder))
+    assert (promotion.release.run, promotion.destination) == (outcome.run_id, str(folder))
     assert f"in run {outcome.run_id}" in versions_of(client)[0].tags["levada.promoted"]
     (parent,) = runs_of(client, "served")
     assert first_line(parent).endswith("flights v1 is now champion")

@@ -71,7 +71,7 @@ def test_a_move_that_was_cut_off_is_what_the_pointer_says(shelf: Shelf, monkeypa
         assert shelf.lived[-1] == (1 if method[1] == "point" else 2)
         if method[1] != "point":
             last = shelf.registry.champion(NAME)
-            assert last is not None and last.reason.startswith("for the fair") and "@" in last.actor
+            assert last is not None and last.release.reason.startswith("for the fair") and "@" in last.release.actor
             shelf.push_by_hand(1)
 
 

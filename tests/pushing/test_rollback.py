@@ -41,8 +41,14 @@ def test_a_rollback_makes_the_version_before_live_again_and_says_who_and_why(she
     assert not done.failed and not done.moved[str(shelf.path)].placed
     last = shelf.registry.champion(NAME)
     assert last is not None
-    assert (last.version, last.before, last.kind, last.run, last.reason) == (1, 2, "rollback", "", "AUC fell at noon")
-    assert "@" in last.actor
+    assert (last.version, last.before, last.release.kind, last.release.run, last.release.reason) == (
+        1,
+        2,
+        "rollback",
+        "",
+        "AUC fell at noon",
+    )
+    assert "@" in last.release.actor
 
 
 def test_a_run_does_not_bring_back_what_a_person_took_back(shelf: Shelf) -> None:
@@ -228,8 +234,12 @@ def test_a_push_by_hand_goes_through_the_gate_that_is_on_record(shelf: Shelf) ->
     by_hand(shelf, 4, reason="for the fair")
     last = shelf.registry.champion(NAME)
     assert last is not None
-    assert (last.version, last.kind, last.reason) == (4, "push", "for the fair; auc 0.4 is at least 0.1")
-    assert shelf.pointer()["version"] == 4 and "@" in last.actor
+    assert (last.version, last.release.kind, last.release.reason) == (
+        4,
+        "push",
+        "for the fair; auc 0.4 is at least 0.1",
+    )
+    assert shelf.pointer()["version"] == 4 and "@" in last.release.actor
 
 
 def test_an_approved_version_is_pushed_by_hand_on_that_word(shelf: Shelf) -> None:
@@ -239,7 +249,7 @@ def test_an_approved_version_is_pushed_by_hand_on_that_word(shelf: Shelf) -> Non
     shelf.registry.decide(NAME, model.fingerprint, {"state": "approved", "by": "Ana", "why": ""})
     by_hand(shelf, 1)
     last = shelf.registry.champion(NAME)
-    assert last is not None and last.reason.startswith("approved by Ana; ")
+    assert last is not None and last.release.reason.startswith("approved by Ana; ")
 
 
 # -- retention --------------------------------------------------------------------------------------

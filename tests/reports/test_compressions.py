@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from levada.artifacts.compression import Candidate, CompressionDocument, Cost
+from levada.artifacts.compression import Candidate, CompressionDocument
 from levada.artifacts.measured import Condition, Estimate, Measure, Part
 from levada.reports import CompressionReport, page_of
 from levada.terminal.reports import report_text
+from tests.costs import cost as cost_of
 
 
 def part(by: str, name: str, value: float, drop: float) -> Part:
@@ -23,7 +24,7 @@ def candidate(name: str, role: Any, gzipped: int, drop: float, *conditions: Cond
     whole = part("", "all rows", 0.7 - drop, drop)
     whole = replace(whole, champion={}, drops={}) if role == "uncompressed" else whole
     slices = (part("carrier", "carrier=<US>", 0.69 - drop, drop * 2), part("origin", "origin=EWR", 0.7 - drop, drop))
-    cost = Cost("LiteRT 2.3", 2 * gzipped, gzipped, gzipped / 1e9, gzipped / 1e8, 1e5, 0.01, 1)
+    cost = cost_of("LiteRT 2.3", gzipped, gzipped / 1e9, gzipped / 1e8)
     misses = tuple(0.0 if each.holds else 0.5 for each in conditions)
     return Candidate(name, role, name * 16, "litert", "", 40, cost, whole, slices, conditions, misses, 1e-5)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from levada.artifact import Artifact
+from levada.artifacts.cost import Cost
 from levada.artifacts.measured import Condition, Estimate, Measure, Part, condition_of, part_of, short
 from levada.values import Json, json_text
 
@@ -17,24 +18,6 @@ if TYPE_CHECKING:
 DOCUMENT = "compression.json"
 
 Role = Literal["uncompressed", "reference", "candidate"]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a model costs in its runtime: seconds and bytes, measured in a fresh process.
-
-    `p50` and `p99` are of calls with one row, `throughput` is rows a second in large batches. `size` is that of the
-    files as they lie, `gzipped` of the same compressed.
-    """
-
-    runtime: str
-    size: int
-    gzipped: int
-    p50: float
-    p99: float
-    throughput: float
-    load: float
-    memory: int
 
 
 @dataclass(frozen=True)
@@ -142,7 +125,7 @@ class CompressionDocument:
 def _candidate(form: Mapping[str, Any]) -> Candidate:
     read: dict[str, Any] = {
         **form,
-        "cost": Cost(**form["cost"]),
+        "cost": Cost.from_json(form["cost"]),
         "whole": part_of(form["whole"]),
         "slices": tuple(part_of(each) for each in form["slices"]),
         "conditions": tuple(condition_of(each) for each in form["conditions"]),

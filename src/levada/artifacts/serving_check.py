@@ -41,7 +41,7 @@ class ServingCheck(Gate):
 
     @property
     def cost(self) -> dict[str, Any]:
-        """What was measured, as `levada.measurement.Cost` has it; empty where the model did not answer."""
+        """What was measured, as `levada.artifacts.cost.Cost` has it; empty where the model did not answer."""
         return cast("dict[str, Any]", self.properties.get("cost", {}))
 
     @property

@@ -30,6 +30,7 @@ from levada.evaluation.assessing import Question
 from levada.evaluation.card import About, Origin, card_of
 from levada.evaluation.catalogue import MetricOf
 from levada.evaluation.slicing import Bucketed, Sliced
+from levada.models.export import Format
 
 
 class Compressed(NamedTuple):
@@ -40,7 +41,34 @@ class Compressed(NamedTuple):
     compression: Compression
 
 
-@component(packages=("tensorflow", "keras"), requires="baseline")
+def _meant(
+    recipes: list[Recipe],
+    runtime: str,
+    max_drop: dict[str, float],
+    bound: str,
+    prefer: str,
+    max_size: str | None,
+    max_gzipped: str | None,
+    max_p50: str | None,
+    max_p99: str | None,
+) -> tuple[list[Recipe], Format, Constraints]:
+    """Return what is tried, for which runtime and within which limits; raises ParameterError for what is not meant."""
+    check_recipes(recipes)
+    constraints = Constraints.of(
+        max_drop,
+        bound=bound,
+        prefer=prefer,
+        max_size=max_size,
+        max_gzipped=max_gzipped,
+        max_p50=max_p50,
+        max_p99=max_p99,
+    )
+    tried = with_controls(recipes)
+    check_recipes(tried)
+    return tried, runtime_for(tried, runtime), constraints
+
+
+@component(packages=("tensorflow", "keras"), requires="baseline", check=_meant)
 def compress(
     ctx: Context,
     model: Model,
@@ -99,39 +127,27 @@ def compress(
     Raises ParameterError for limits and recipes that cannot be meant, ModelError for a recipe that does not apply to
     the model, DataError for rows that do not fit.
     """
-    check_recipes(recipes)
-    constraints = Constraints.of(
-        max_drop,
-        bound=bound,
-        prefer=prefer,
-        max_size=max_size,
-        max_gzipped=max_gzipped,
-        max_p50=max_p50,
-        max_p99=max_p99,
+    tried, served_by, constraints = _meant(
+        recipes, runtime, max_drop, bound, prefer, max_size, max_gzipped, max_p50, max_p99
     )
-    tried = with_controls(recipes)
-    check_recipes(tried)
-    served_by = runtime_for(tried, runtime)
     _check_covered(model, baseline)
     listed: Any = slices or []
-    try:
-        question = Question(
-            label=label,
-            split=split,
-            metrics=metrics,
-            max_drop=max_drop,
-            slices=listed,
-            min_slice=min_slice,
-            max_slices=max_slices,
-            slice_gate=slice_gate,
-            confidence=confidence,
-            cut=cut,
-            task=task,
-            output=output,
-            hidden=sensitive_columns(schema.proto()) if schema is not None else frozenset(),
-        )
-    except ParameterError as error:
-        raise ParameterError(error.message.replace("evaluate(", "compress("), hint=error.hint) from None
+    question = Question(
+        label=label,
+        split=split,
+        metrics=metrics,
+        max_drop=max_drop,
+        slices=listed,
+        min_slice=min_slice,
+        max_slices=max_slices,
+        slice_gate=slice_gate,
+        confidence=confidence,
+        cut=cut,
+        task=task,
+        output=output,
+        hidden=sensitive_columns(schema.proto()) if schema is not None else frozenset(),
+        who="compress",
+    )
     if name is not None and baseline is None:
         raise ParameterError(
             f"compress(name='{name}') was given no baseline=: it is held against the uncompressed model alone, and "

@@ -39,7 +39,33 @@ class Evaluated(NamedTuple):
     blessing: Blessing
 
 
-@component
+def _check_asked(
+    thresholds: dict[str, Threshold] | None,
+    max_drop: dict[str, float] | None,
+    min_slice: int,
+    max_slices: int,
+    slice_gate: str,
+    confidence: float,
+    cut: float,
+) -> None:
+    """Raise ComponentError if nothing is asked of a model, ParameterError for what cannot be meant."""
+    if not thresholds and not max_drop:
+        raise ComponentError(
+            "evaluate() was asked nothing: without thresholds= and max_drop= every model would be blessed.",
+            hint='Ask for something that a useless model does not reach: thresholds={"auc": at_least(0.6)}.',
+        )
+    Question(
+        "",
+        max_drop=max_drop or {},
+        min_slice=min_slice,
+        max_slices=max_slices,
+        slice_gate=slice_gate,
+        confidence=confidence,
+        cut=cut,
+    )
+
+
+@component(check=_check_asked)
 def evaluate(
     ctx: Context,
     model: Model,
@@ -86,11 +112,7 @@ def evaluate(
     Raises ComponentError for a metric that does not exist or if nothing was asked, DataError for a split without
     labels, ModelError if a model cannot answer, ParameterError for what cannot be meant.
     """
-    if not thresholds and not max_drop:
-        raise ComponentError(
-            "evaluate() was asked nothing: without thresholds= and max_drop= every model would be blessed.",
-            hint='Ask for something that a useless model does not reach: thresholds={"auc": at_least(0.6)}.',
-        )
+    _check_asked(thresholds, max_drop, min_slice, max_slices, slice_gate, confidence, cut)
     listed: Any = slices or []
     question = Question(
         label=label,

@@ -41,7 +41,7 @@ def push(
     registry carries the order out.
 
     With `checked`, what `validate_serving` says of this model, a model that cannot be served is not pushed, and the
-    requests that were asked come along to warm the version up (not with a push that was ordered).
+    requests that were asked come along to warm the version up.
 
     Raises ComponentError for a model that the blessing does not cover or that is not safe to load, for a closed check,
     for a version that a rollback took back, and for a folder that holds another model or other things; ParameterError
@@ -64,7 +64,16 @@ def push(
     pushed = ctx.output(PushedModel)
     if version is None:
         made_by = (ctx.run_id, ctx.node_id, ctx.attempt)
-        ctx.registry.order(name, model.record, blessing.challenged, folder.location, reason, made_by)
+        ctx.registry.order(
+            name,
+            model.record,
+            blessing.challenged,
+            folder.location,
+            reason,
+            made_by,
+            keep,
+            checked.record if checked is not None else None,
+        )
         pushed.write_pending(name, model.fingerprint, to)
         ctx.summary(PENDING)
         return pushed
@@ -94,9 +103,9 @@ def _refuse_taken_back(ctx: Context, version: Version) -> None:
     """Raise ComponentError for a version that a person took back: the next scheduled run must not bring it back."""
     taken = taken_back(ctx.registry.promotions(version.model), version)
     if taken is not None:
-        name, when = version.model, taken.time[:16].replace("T", " ")
+        by, name, when = taken.release, version.model, taken.time[:16].replace("T", " ")
         raise ComponentError(
-            f"version {version.version} of {name} was taken back by {taken.actor} on {when} UTC: {taken.reason}.",
+            f"version {version.version} of {name} was taken back by {by.actor} on {when} UTC: {by.reason}.",
             hint=f"A run does not bring it back: levada rollback {name} --to {version.version} does. Or train another.",
         )
 
@@ -150,5 +159,5 @@ def _announce(ctx: Context, promotion: Promotion) -> None:
         alias="champion",
         destination=promotion.destination,
         before=promotion.before,
-        reason=promotion.reason,
+        reason=promotion.release.reason,
     )

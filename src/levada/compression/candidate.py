@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada.artifact import Making
-from levada.artifacts.compression import Candidate, Cost, Role
+from levada.artifacts.compression import Candidate, Role
 from levada.artifacts.examples import Examples
 from levada.artifacts.measured import Condition, Results
 from levada.artifacts.model import Model
@@ -17,7 +17,7 @@ from levada.compression.constraints import WHO, Constraints
 from levada.compression.distillation import Distill
 from levada.compression.quantization import Quantize
 from levada.compression.recipe import Recipe, joined
-from levada.errors import ComponentError, DataError, LevadaError, ModelError, ParameterError, did_you_mean
+from levada.errors import DataError, LevadaError, ModelError, ParameterError, did_you_mean
 from levada.evaluation.asking import Asked, check_takes
 from levada.evaluation.assessing import Champion, Question, assess
 from levada.evaluation.catalogue import find_metrics
@@ -95,10 +95,7 @@ class Judge:
                 f"split '{question.split}' has no rows with a '{question.label}', so nothing can be judged."
             )
         task = task_of(question.task, output_of(model.document, question.output), labels)
-        try:
-            find_metrics(task, question.metrics, {"max_drop": question.max_drop})
-        except ComponentError as error:
-            raise ComponentError(error.message.replace("evaluate(", "compress("), hint=error.hint) from None
+        find_metrics(task, question.metrics, {"max_drop": question.max_drop}, question.who)
 
     def judge(self, name: str, role: Role, model: Model, parameters: int | None) -> Judged:
         """Measure a model in a fresh process, and hold its answers there against the uncompressed model's."""
@@ -154,7 +151,7 @@ class Judge:
 def _candidate(
     name: str, role: Role, model: Model, parameters: int | None, measured: Measured, results: Results
 ) -> Candidate:
-    cost, document = measured.cost, model.document
+    document = model.document
     return Candidate(
         name=name,
         role=role,
@@ -162,16 +159,7 @@ def _candidate(
         format=document.format,
         quantization=document.quantization,
         parameters=parameters,
-        cost=Cost(
-            runtime=cost.runtime,
-            size=cost.size,
-            gzipped=cost.gzipped,
-            p50=cost.p50,
-            p99=cost.p99,
-            throughput=cost.throughput,
-            load=cost.load_seconds,
-            memory=cost.peak_memory,
-        ),
+        cost=measured.cost,
         whole=results.whole,
         slices=results.slices,
         difference=max(document.differences.values(), default=None) if document.compared else None,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from levada.artifacts.compression import Cost, size_said, time_said
+from levada.artifacts.compression import size_said, time_said
+from levada.artifacts.cost import Cost
 from levada.artifacts.evaluation import percent_interval
 from levada.artifacts.measured import Condition, Estimate, Part, Results
 from levada.errors import ParameterError, did_you_mean

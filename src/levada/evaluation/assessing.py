@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be measured, and asked of it; the parameters of `evaluate`."""
+    """What is to be measured, and asked of it; the parameters of `evaluate`, or of `who` else asks."""
 
     label: str
     split: str = "eval"
@@ -43,22 +43,25 @@ class Question:
     task: str | None = None
     output: str | None = None
     hidden: frozenset[str] = frozenset()
+    who: str = "evaluate"
 
     def __post_init__(self) -> None:
         if self.slice_gate not in SLICE_GATES:
             hint = did_you_mean(self.slice_gate, SLICE_GATES) or f"Wanted {', '.join(SLICE_GATES)}."
-            raise ParameterError(f"evaluate(slice_gate='{self.slice_gate}'): there is no such rule.", hint=hint)
+            raise ParameterError(f"{self.who}(slice_gate='{self.slice_gate}'): there is no such rule.", hint=hint)
         if not 0.5 < self.confidence < 1:
-            raise ParameterError(f"evaluate(confidence={self.confidence:g}): wanted a number between 0.5 and 1.")
+            raise ParameterError(f"{self.who}(confidence={self.confidence:g}): wanted a number between 0.5 and 1.")
         if not 0 < self.cut < 1:
-            raise ParameterError(f"evaluate(cut={self.cut:g}): wanted a probability between 0 and 1.")
+            raise ParameterError(f"{self.who}(cut={self.cut:g}): wanted a probability between 0 and 1.")
         if self.max_slices < 1:
-            raise ParameterError(f"evaluate(max_slices={self.max_slices}): wanted a whole number from 1 on.")
+            raise ParameterError(f"{self.who}(max_slices={self.max_slices}): wanted a whole number from 1 on.")
         for name, margin in self.max_drop.items():
             if not 0 <= margin < math.inf:
-                raise ParameterError(f"evaluate(max_drop={{'{name}': {margin:g}}}): wanted a finite number from 0 on.")
+                raise ParameterError(
+                    f"{self.who}(max_drop={{'{name}': {margin:g}}}): wanted a finite number from 0 on."
+                )
         if self.min_slice < 1:
-            raise ParameterError(f"evaluate(min_slice={self.min_slice}): wanted a whole number from 1 on.")
+            raise ParameterError(f"{self.who}(min_slice={self.min_slice}): wanted a whole number from 1 on.")
 
     @property
     def columns(self) -> list[str]:
@@ -105,7 +108,7 @@ def assess(
     )
     rows = labelled.rows
     asked = {"thresholds": question.thresholds, "max_drop": question.max_drop}
-    metrics = find_metrics(rows.task, question.metrics, asked)
+    metrics = find_metrics(rows.task, question.metrics, asked, question.who)
     for name, threshold in question.thresholds.items():
         lower, own = metrics[name].lower_is_better, not isinstance(metrics[name], Function)
         check_direction(name, threshold, lower_is_better=lower, by_name=own)

@@ -62,24 +62,28 @@ def metric(
 
 
 def find_metrics(
-    task: Task, wanted: Iterable[str | MetricOf] | None, asked: Mapping[str, Iterable[str]]
+    task: Task,
+    wanted: Iterable[str | MetricOf] | None,
+    asked: Mapping[str, Iterable[str]],
+    who: str = "evaluate",
 ) -> dict[str, Metric]:
     """Return metrics by name: those `wanted` (else the usual ones of the task), then those that conditions name.
 
-    `asked` has the names by the parameter that names them. Raises ComponentError for a name that nobody has.
+    `asked` has the names by the parameter that names them, of the component `who`. Raises ComponentError for a
+    name that nobody has.
     """
     found: dict[str, Metric] = {}
     for each in USUAL[task] if wanted is None else wanted:
         spec = each if isinstance(each, MetricOf) else MetricOf(each, each, None, (), {})
         if spec.name in found:
             raise ComponentError(
-                f"evaluate(metrics=...) has two metrics named '{spec.name}'.", hint="Give one another name=."
+                f"{who}(metrics=...) has two metrics named '{spec.name}'.", hint="Give one another name=."
             )
-        found[spec.name] = _find(task, spec, "metrics", [])
+        found[spec.name] = _find(task, spec, f"{who}(metrics=...)", [])
     for parameter, names in asked.items():
         for name in names:
             if name not in found:
-                found[name] = _find(task, MetricOf(name, name, None, (), {}), parameter, list(found))
+                found[name] = _find(task, MetricOf(name, name, None, (), {}), f"{who}({parameter}=...)", list(found))
     return found
 
 
@@ -88,38 +92,36 @@ def columns_of(wanted: Iterable[str | MetricOf] | None) -> list[str]:
     return [column for each in wanted or () if isinstance(each, MetricOf) for column in each.columns]
 
 
-def _find(task: Task, spec: MetricOf, parameter: str, others: list[str]) -> Metric:
+def _find(task: Task, spec: MetricOf, where: str, others: list[str]) -> Metric:
     if not isinstance(spec.what, str):
         return of_project(spec.what, spec.name, bool(spec.lower_is_better), spec.columns, spec.options)
     own = built_in(task)
     if spec.what in own and spec.name == spec.what and not spec.options:
         return own[spec.what]
     if spec.what.startswith(KERAS):
-        return _of(of_keras, KERAS, keras_names(), task, spec, parameter)
+        return _of(of_keras, KERAS, keras_names(), task, spec, where)
     names = sklearn_names()
     if spec.what.removeprefix(SKLEARN) in names:
-        return _of(of_sklearn, SKLEARN, names, task, spec, parameter)
+        return _of(of_sklearn, SKLEARN, names, task, spec, where)
     if spec.what[:1].isupper():
-        return _of(of_keras, KERAS, keras_names(), task, spec, parameter)
-    raise _unknown(task, spec.what, parameter, [*others, *own], names)
+        return _of(of_keras, KERAS, keras_names(), task, spec, where)
+    raise _unknown(task, spec.what, where, [*others, *own], names)
 
 
-def _of(
-    make: Callable[..., Metric], prefix: str, names: list[str], task: Task, spec: MetricOf, parameter: str
-) -> Metric:
+def _of(make: Callable[..., Metric], prefix: str, names: list[str], task: Task, spec: MetricOf, where: str) -> Metric:
     assert isinstance(spec.what, str)
     known = spec.what.removeprefix(prefix)
     if known not in names:
-        raise _unknown(task, spec.what, parameter, [f"{prefix}{name}" for name in names], list(names))
+        raise _unknown(task, spec.what, where, [f"{prefix}{name}" for name in names], list(names))
     return make(known, spec.name, spec.lower_is_better, spec.options)
 
 
-def _unknown(task: Task, name: str, parameter: str, first: list[str], then: list[str]) -> ComponentError:
+def _unknown(task: Task, name: str, where: str, first: list[str], then: list[str]) -> ComponentError:
     elsewhere = [other for other in USUAL if other != task and name in built_in(other)]
     hint = f"It is one of a {elsewhere[0]} task." if elsewhere else ""
     hint = hint or did_you_mean(name, [*first, *then])
     known = ", ".join(built_in(task))
     return ComponentError(
-        f"evaluate({parameter}=...): a {task} task has no metric '{name}'.",
+        f"{where}: a {task} task has no metric '{name}'.",
         hint=hint or f"It has {known}, and those of scikit-learn and Keras.",
     )

@@ -13,7 +13,8 @@ from typing import Any
 from levada.artifact import ArtifactRecord
 from levada.errors import StoreError
 from levada.garbage.policy import DAY, Policy
-from levada.holdings import is_result, records_in
+from levada.holdings import behind, is_result, records_in
+from levada.registry.ledger import is_ended
 from levada.store import Store
 from levada.store.objects import Found
 
@@ -186,7 +187,7 @@ def _runs_behind(entries: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Yield the runs that made, promoted or ordered what the registry keeps."""
     for key, form in entries.items():
         if _is_root(key, entries):
-            yield str(form.get("run", ""))
+            yield behind(form)
             for record in records_in(key, form):
                 yield record.producer.partition("/")[0]
 
@@ -196,7 +197,7 @@ def _is_root(key: str, entries: dict[str, dict[str, Any]]) -> bool:
     return (
         "/promotions/" in key
         or ("/candidates/" in key and key.replace("/candidates/", "/versions/") in entries)
-        or ("/orders/" in key and key.replace("/orders/", "/settled/") not in entries)
+        or ("/orders/" in key and not is_ended(key, entries))
     )
 
 

@@ -69,8 +69,8 @@ class Lineage:
             "reasons": version.candidate.get("reasons") or [],
             "fingerprint": version.fingerprint,
             "promoted": {
-                "run": last.run,
-                "by": last.actor,
+                "run": last.release.run,
+                "by": last.release.actor,
                 "time": last.time,
                 "to": last.destination,
                 "before": last.before,

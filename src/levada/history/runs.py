@@ -117,8 +117,7 @@ class History:
 
     def _champions(self, model: str) -> RunRecord:
         registry = Registry(self.store)
-        models = [key.rsplit("/", 1)[1] for key in self.store.list("registry")]
-        live = {name: promotion for name in models if (promotion := registry.champion(name)) is not None}
+        live = {name: promotion for name in registry.models() if (promotion := registry.champion(name)) is not None}
         if model and model not in live:
             raise StoreError(f"no version of '{model}' was ever live.", hint=did_you_mean(model, live))
         if not model and len(live) != 1:
@@ -128,7 +127,7 @@ class History:
                 hint=f"Say which: {names}." if live else "",
             )
         promotion = live[model or next(iter(live))]
-        made_by = str(promotion.champion.get("producer", "")).partition("/")[0] or promotion.run
+        made_by = promotion.release.champion.producer.partition("/")[0] or promotion.release.run
         run = self.get(made_by)
         if run is None:
             raise StoreError(

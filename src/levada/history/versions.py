@@ -45,7 +45,7 @@ class Versions:
         self._registry = Registry(store)
 
     def models(self) -> list[str]:
-        return [key.rsplit("/", 1)[1] for key in self._store.list("registry")]
+        return self._registry.models()
 
     def all(self) -> Iterator[ModelVersion]:
         """Yield every version and every candidate of every model, numbered ones first."""
@@ -70,7 +70,8 @@ class Versions:
             return None
         mine = tuple(promotion for promotion in promotions if promotion.fingerprint == fingerprint)
         live = bool(promotions) and promotions[-1].fingerprint == fingerprint
-        record = ArtifactRecord.from_json(mine[0].champion if mine else candidate["record"])  # what was really pushed
+        # what was really pushed
+        record = mine[0].release.champion if mine else ArtifactRecord.from_json(candidate["record"])
         return ModelVersion(model, number, fingerprint, record, candidate, mine, live)
 
     def find(self, word: str) -> ModelVersion | None:

@@ -3,6 +3,6 @@
 Importing this loads no ML library; the process does.
 """
 
-from levada.measurement.cost import Cost as Cost
-from levada.measurement.cost import Measured as Measured
+from levada.artifacts.cost import Cost as Cost
+from levada.measurement.fresh import Measured as Measured
 from levada.measurement.fresh import measure as measure

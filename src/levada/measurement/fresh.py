@@ -11,12 +11,13 @@ import tempfile
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from levada.artifacts.cost import Cost
 from levada.artifacts.model import ModelDocument
 from levada.errors import ModelError, ParameterError, ProcessError
-from levada.measurement.cost import Cost, Measured
 from levada.measurement.packing import pack, unpack
 from levada.models.comparison import check_answers
 from levada.models.feed import arrays_of, count_rows
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 TIMEOUT = 120.0
 TAIL = 12
 """Lines of a log that an error shows."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a model costs, and what it answered: each output by name, one row for each row it was asked about."""
+
+    cost: Cost
+    answers: Arrays
 
 
 def measure(

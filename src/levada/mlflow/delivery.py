@@ -93,10 +93,8 @@ def say_away(store: Store, why: str) -> bool:
     registry = Registry(store)
     some = False
     with suppress(StoreError):  # a store that is away too says so by itself
-        for folder in store.list("registry"):
-            model = folder.rsplit("/", 1)[1]
-            numbered = {key.rsplit("/", 1)[1] for key in store.list(f"{folder}/versions")}
-            if any(key.rsplit("/", 1)[1] not in numbered for key in store.list(f"{folder}/candidates")):
+        for model in registry.models():
+            if registry.has_unnumbered(model):
                 registry.say_away(model, why)
                 some = True
     return some
@@ -104,9 +102,10 @@ def say_away(store: Store, why: str) -> bool:
 
 def forget_away(store: Store) -> None:
     """Take back what was said of an absent registry: whether it is there now is not known yet."""
+    registry = Registry(store)
     with suppress(StoreError):
-        for folder in store.list("registry"):
-            store.delete(f"{folder}/away.json")
+        for model in registry.models():
+            registry.forget_away(model)
 
 
 class MlflowReader:

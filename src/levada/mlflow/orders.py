@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from levada.artifact import ArtifactRecord
 from levada.errors import LevadaError, StoreError
 from levada.journal import Journal, Tail
 from levada.pushing.way_back import taken_back
-from levada.registry import Order, Promotion, Registry, Release, Version
+from levada.registry import Order, Promotion, Registry, Version
 from levada.store import Store
 
 
@@ -59,12 +59,12 @@ def _void(registry: Registry, order: Order, later: list[Order]) -> str:
     version = registry.version(order.model, order.fingerprint)
     taken = taken_back(registry.promotions(order.model), version) if version is not None else None
     if taken is not None:
-        return f"{taken.actor} has taken that version back"
+        return f"{taken.release.actor} has taken that version back"
     champion = registry.champion(order.model)
     if champion is None or champion.fingerprint == order.fingerprint:
         return ""
     if registry.promotions_made(order.model) > order.promotions:
-        by = f"run {champion.run}" if champion.run else champion.actor
+        by = f"run {champion.release.run}" if champion.release.run else champion.release.actor
         return f"version {champion.version} was promoted since, by {by}"
     return ""
 
@@ -84,23 +84,19 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version,
     from levada.artifacts.pushed import ServingFolder
     from levada.pushing.moves import go_live
     from levada.pushing.placement import alone
+    from levada.pushing.retention import remove_old
     from levada.signing import policy_of
 
-    record = ArtifactRecord.from_json(order.champion)
-    path = store.fetch(record)
+    path = store.fetch(order.champion)
     folder = ServingFolder(order.destination)
-    challenged = ArtifactRecord.from_json(order.challenged) if order.challenged else None
     with alone(folder):
         why = _void(registry, order, [])  # another push may have been in the folder until now
         if why:
             return _drop(store, registry, order, why)
-        go_live(
-            registry,
-            folder,
-            Release(version, record, challenged, order.reason, order.run),
-            lambda: path,
-            policy_of(root),
-        )
+        go_live(registry, folder, order.release(version), lambda: path, policy_of(root), warmup=_warmup(store, order))
+        if order.keep is not None:
+            with suppress(LevadaError):  # it is live: what cannot be removed stays, and the next push tries again
+                remove_old(registry, folder, order.model, order.keep)
     live = registry.champion(order.model)
     if live is not None and _is_by(order, live):
         _announce(
@@ -117,8 +113,15 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version,
     return [f"{_the_push(order)} is done: version {version.version} is live there."]
 
 
+def _warmup(store: Store, order: Order) -> Path | None:
+    """Return the folder of the requests that come along, if there were any and they are there still."""
+    from levada.artifacts.serving_check import WARM_UP
+
+    return store.fetch(order.checked) / WARM_UP if order.checked and store.has(order.checked) else None
+
+
 def _is_by(order: Order, promotion: Promotion) -> bool:
-    return (promotion.fingerprint, promotion.run, promotion.destination) == (
+    return (promotion.fingerprint, promotion.release.run, promotion.destination) == (
         order.fingerprint,
         order.run,
         order.destination,

@@ -102,14 +102,15 @@ class Promotions:
 
     def _note(self, promotion: Promotion, number: str) -> None:
         """Write on a version who made it live, when and why."""
+        release = promotion.release
         before = f"v{promotion.before}" if promotion.before else "nothing"
-        by = promotion.actor or self._actor(promotion.run)
+        by = release.actor or self._actor(release.run)
         said = [
             f"{CHAMPION} since {promotion.time[:16].replace('T', ' ')} UTC",
-            f"by {by} in run {promotion.run}" if promotion.run else f"by {by}",
+            f"by {by} in run {release.run}" if release.run else f"by {by}",
             f"before: {before}",
             *([f"served from {promotion.destination}"] if promotion.destination else []),
-            *([promotion.reason] if promotion.reason else []),
+            *([release.reason] if release.reason else []),
         ]
         text = cut(" · ".join(said), VERSION_TAG)
         self._client.set_model_version_tag(promotion.model, number, "levada.promoted", text)
@@ -180,7 +181,7 @@ class Promotions:
         """Return the champion that a model was judged against, as far as the store knows it."""
         for promotion in reversed(self._registry.promotions(model)):
             if promotion.fingerprint == fingerprint:
-                return ArtifactRecord.from_json(promotion.challenged) if promotion.challenged else None
+                return promotion.release.challenged
         baseline = candidate.get("baseline")
         against = baseline.get("fingerprint") if isinstance(baseline, dict) else None
         known = self._registry.candidate(model, str(against)) if against else None

@@ -3,6 +3,9 @@
 TensorFlow marks in its registry what has a state or an effect (`is_stateful`). Of these only variables, lookup tables,
 random numbers, control flow and checks are allowed, by name; what has neither is allowed, but for the few that take a
 path, an address or Python all the same. So an operation that a later TensorFlow brings is refused until it is known.
+
+That registry is TensorFlow's, so this loads it, as an import does anyhow. A push, which does not, looks for operations
+that are known to reach out (`levada.pushing.scanning`).
 """
 
 from __future__ import annotations

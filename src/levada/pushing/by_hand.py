@@ -113,7 +113,7 @@ def push_by_hand(
     version = versions[number]
     reasons, candidate = _let_through(registry, model, number, version.fingerprint)
     lived = [item for item in registry.promotions(model) if item.fingerprint == version.fingerprint]
-    record = ArtifactRecord.from_json(lived[-1].champion if lived else candidate["record"])
+    record = lived[-1].release.champion if lived else ArtifactRecord.from_json(candidate["record"])
     against = str((candidate.get("baseline") or {}).get("fingerprint") or "")
     challenged = registry.candidate(model, against) if against else None
     release = Release(
@@ -224,9 +224,10 @@ def _refuse_overtaken(registry: Registry, step: Step) -> None:
     live = registry.champion(step.model)
     expected = [(item.version, item.fingerprint) for item in (step.champion, step.target)]
     if live is not None and (live.version, live.fingerprint) not in expected:
+        by = f"run {live.release.run}" if live.release.run else live.release.actor
         raise RegistryError(
-            f"version {live.version} of {step.model} has gone live meanwhile, by "
-            f"{f'run {live.run}' if live.run else live.actor}; version {step.champion.version} is not live any more.",
+            f"version {live.version} of {step.model} has gone live meanwhile, by {by}; version {step.champion.version} "
+            "is not live any more.",
             hint=f"To take that one back: levada rollback {step.model}; by --to {step.target.version} to version "
             f"{step.target.version}.",
         )

@@ -127,7 +127,7 @@ def _finish(registry: Registry, move: Move, folder: ServingFolder) -> list[str]:
     registry.finish_move(move, "done")
     if promotion is None:
         return []
-    cut_off = f"{move.model}: the {move.kind} of version {move.version} was cut off"
+    cut_off = f"{move.model}: the {move.release.kind} of version {move.version} was cut off"
     return [f"{cut_off}; {move.destination} serves it, and it is the champion now."]
 
 
@@ -137,7 +137,7 @@ def _agree(registry: Registry, folder: ServingFolder, model: str) -> None:
     if champion is None or pointer is None or pointer.version == champion.version:
         return
     here = [move for move in registry.moves(model) if move.destination == folder.location]
-    if any((move.version, move.fingerprint) == (champion.version, champion.fingerprint) for move in here):
+    if any(move.is_of(champion.release.version) for move in here):
         folder.point(Pointer(model, champion.version, champion.fingerprint, _moment(), pointer.version))
 
 

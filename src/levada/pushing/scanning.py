@@ -60,7 +60,13 @@ REFUSED = frozenset(
         "CreateSummaryDbWriter",
     ]
 )
-"""Operations that reach out of the graph: into files, into Python. Saving and restoring variables is in every graph."""
+"""Operations that reach out of the graph: into files, into Python. Saving and restoring variables is in every graph.
+
+This is not `levada.models.operations`, which guards what comes in from other hands by what is allowed: for that it asks
+the registry of TensorFlow's operations, and so has to load TensorFlow. A push does not, and what it pushes was made by
+a run here, or has passed that guard; custom operations, which only their library could give to a server, are found by
+`modelscan`, where it is installed. So a push names what reaches out, and an import what does not.
+"""
 
 FINGERPRINT = "fingerprint.pb"
 """A few numbers that TensorFlow writes beside a graph."""

@@ -16,26 +16,19 @@ def way_back(promotions: Sequence[Promotion]) -> list[Promotion]:
     """
     path: list[Promotion] = []
     for promotion in promotions:
-        if promotion.how != "push":
-            place = next((at for at in range(len(path) - 1, -1, -1) if _same(path[at], promotion)), None)
+        version = promotion.release.version
+        if promotion.release.kind != "push":
+            place = next((at for at in range(len(path) - 1, -1, -1) if path[at].is_of(version)), None)
             if place is not None:
                 del path[place + 1 :]
                 continue
-        if not path or not _same(path[-1], promotion):
+        if not path or not path[-1].is_of(version):
             path.append(promotion)
     return path
 
 
-def _same(left: Promotion, right: Promotion) -> bool:
-    return (left.fingerprint, left.version) == (right.fingerprint, right.version)
-
-
 def taken_back(promotions: Sequence[Promotion], version: Version) -> Promotion | None:
     """Return the rollback that took a version back, None if none did or a person has brought it back since."""
-    after = [later for earlier, later in pairwise(promotions) if _is(earlier, version)]
-    is_live = bool(promotions) and _is(promotions[-1], version)
-    return after[-1] if after and not is_live and after[-1].how == "rollback" else None
-
-
-def _is(promotion: Promotion, version: Version) -> bool:
-    return (promotion.fingerprint, promotion.version) == (version.fingerprint, version.version)
+    after = [later for earlier, later in pairwise(promotions) if earlier.is_of(version)]
+    is_live = bool(promotions) and promotions[-1].is_of(version)
+    return after[-1] if after and not is_live and after[-1].release.kind == "rollback" else None

@@ -237,8 +237,7 @@ class _Reading:
             meant = (promotion.model, promotion.version) in self.scope.models
             meant = meant or promotion.destination in self.scope.destinations
             if promotion.destination and (self.scope.is_everything or meant):
-                champion = ArtifactRecord.from_json(promotion.champion)
-                yield Served(promotion, (champion, *self._by_fingerprint[promotion.fingerprint]))
+                yield Served(promotion, (promotion.release.champion, *self._by_fingerprint[promotion.fingerprint]))
 
 
 def _by_destination(served: Iterable[Served]) -> list[tuple[str, list[Served]]]:

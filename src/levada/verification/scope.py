@@ -126,7 +126,7 @@ def _of_model(store: Store, target: str) -> Scope:
             raise StoreError(f"the store has no version {number} of {model}.", hint=f"It has {known}.")
         fingerprint = found[0].fingerprint
     # The run that made it has all that it was made from; those that promoted it, what it was judged by.
-    runs = {promotion.run for promotion in promotions if promotion.fingerprint == fingerprint}
+    runs = {promotion.release.run for promotion in promotions if promotion.fingerprint == fingerprint}
     candidate = registry.candidate(model, fingerprint)
     if candidate:
         runs.add(ArtifactRecord.from_json(candidate["record"]).producer.partition("/")[0])

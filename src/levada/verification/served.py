@@ -189,7 +189,7 @@ def _compare(
 
 
 def _finding(item: Served, address: str, said: str, kind: str = "served") -> Finding:
-    maker = Maker.of(ArtifactRecord.from_json(item.promotion.champion))
+    maker = Maker.of(item.promotion.release.champion)
     remedy = (
         f"Remove {item.promotion.destination}/{item.promotion.version} and push it again: "
         f"levada run {maker.pipeline or 'PIPELINE'}"

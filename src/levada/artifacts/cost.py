@@ -1,13 +1,10 @@
-"""What was measured of a model in a fresh process."""
+"""What serving a model costs, as it was measured in a fresh process."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from levada.models.feed import Arrays
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -61,11 +58,3 @@ class Cost:
     def from_json(form: Mapping[str, Any]) -> Cost:
         """Return what `to_json` gave the form of."""
         return Cost(**{field.name: form[field.name] for field in fields(Cost)})
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a model costs, and what it answered: each output by name, one row for each row it was asked about."""
-
-    cost: Cost
-    answers: Arrays
