@@ -84,6 +84,13 @@ def test_what_cannot_be_asked_is_said_before_a_process_is_started(workshop: Work
         workshop.call(validate_serving, model, examples, max_load="soon")
     with pytest.raises(ParameterError, match="wanted 0 to 5"):
         workshop.call(validate_serving, model, examples, rows=5)
+    for options, said in (
+        ({"rows": 0, "warm_up": 0}, "rows=0"),
+        ({"timeout": 0.0}, "timeout=0"),
+        ({"calls": 0}, "calls=0"),
+    ):
+        with pytest.raises(ParameterError, match=said):
+            workshop.call(validate_serving, model, examples, **options)
     with pytest.raises(ModelError, match="the model takes y"):
         workshop.call(validate_serving, workshop.echo("y"), examples)
     empty = workshop.examples(pa.table({"x": pa.array([], pa.float32())}))
