@@ -62,7 +62,7 @@ def cifar10(
     )
     if not compressed:
         return _serve(model, examples, verdict.blessing)
-    small, tuning = quantize("int8"), max(epochs // 4, 1)
+    small, tuning = quantize("int8"), max(epochs // 2, 1)
     # A point of 10,000 images cannot be shown to have stayed (of 1,017 less so), so it is asked of the value itself.
     chosen = compress(
         model,
@@ -72,7 +72,7 @@ def cifar10(
         recipes=[
             quantize("dynamic"),
             small,
-            prune(0.6, epochs=tuning) >> small,
+            prune(0.5, epochs=tuning) >> small,
             prune_channels(0.3, epochs=tuning) >> small,
             prune_channels(0.3, epochs=tuning) >> prune(0.5, epochs=tuning) >> small,
         ],
