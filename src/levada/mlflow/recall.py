@@ -1,8 +1,12 @@
-"""Finding again, by their tags, the runs that an earlier delivery made in MLflow and did not live to note."""
+"""Finding again what an earlier delivery made and did not live to note: runs in MLflow by their tags, versions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from levada.mlflow.story import Registered, Story
+from levada.registry import Registry
+from levada.store import Store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,3 +28,20 @@ def recalled(client: MlflowClient, experiment: str, run_id: str) -> tuple[Run | 
         token = page.token
         if not token:
             return parent, children
+
+
+def recall_versions(store: Store, story: Story) -> None:
+    """Tell a story the versions of its candidates that are in the store, and the candidates of earlier runs.
+
+    An earlier delivery may have registered the former; the latter are what this run promoted, and did not judge.
+    """
+    registry = Registry(store)
+    for _, event in story.candidates():
+        known = registry.version(event["model"], event["fingerprint"])
+        if known is not None:
+            registered = Registered(event["model"], known.version, bool(event.get("blessed")))
+            story.registered.setdefault(event["id"], registered)
+    own = {event["fingerprint"] for _, event in story.candidates()}
+    others = [event for event in story.promotions if event["fingerprint"] not in own]
+    found = (registry.candidate(event["model"], event["fingerprint"]) for event in others)
+    story.judged_before = list(filter(None, found))

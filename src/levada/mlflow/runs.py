@@ -21,9 +21,9 @@ from levada.mlflow.datasets import data_of, data_read_by, short_digest
 from levada.mlflow.files import put_json, put_text
 from levada.mlflow.limits import finite
 from levada.mlflow.promotions import Promotions
-from levada.mlflow.recall import recalled
+from levada.mlflow.recall import recall_versions, recalled
 from levada.mlflow.reports import UnshownError, report_files, report_pages
-from levada.mlflow.story import NodeStory, Registered, Story
+from levada.mlflow.story import NodeStory, Story
 from levada.mlflow.trials import put_trials, settle_trials, trials_ahead, trials_links
 from levada.mlflow.versions import Versions
 from levada.registry import Registry
@@ -265,7 +265,7 @@ class RunDelivery:
         self._offer("data", self._log_data, run)
         tables: list[str] = []
         self._offer("tables", self._put_tables, run, tables)
-        self._recall_versions()
+        recall_versions(self._store, self.story)
         self._offer("metrics and verdict", self._log_verdict, run, tables)
         self._offer("view", self._set_view)
         self._client.set_terminated(run, ENDED[story.status], story.ended_at)
@@ -395,19 +395,6 @@ class RunDelivery:
                 Registry(self._store).refuse(candidate["model"], candidate["fingerprint"], why)
             raise
         self.story.registered[candidate["id"]] = registered
-
-    def _recall_versions(self) -> None:
-        """Find the versions of candidates that an earlier delivery registered, and candidates of earlier runs."""
-        registry = Registry(self._store)
-        for _, event in self.story.candidates():
-            known = registry.version(event["model"], event["fingerprint"])
-            if known is not None:
-                blessed = bool(event.get("blessed"))
-                self.story.registered.setdefault(event["id"], Registered(event["model"], known.version, blessed))
-        own = {event["fingerprint"] for _, event in self.story.candidates()}
-        others = [event for event in self.story.promotions if event["fingerprint"] not in own]
-        found = (registry.candidate(event["model"], event["fingerprint"]) for event in others)
-        self.story.judged_before = list(filter(None, found))
 
     # -- finding one's own work again ---------------------------------------------------------------
 
