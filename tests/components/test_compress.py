@@ -140,6 +140,20 @@ def test_many_candidates_make_intervals_stricter_and_the_notes_say_so(small: Com
     assert any("as it judges here, students are trained for all their epochs" in note for note in found.notes)
 
 
+def test_a_recipe_that_gives_no_candidate_leaves_the_others_what_they_are(
+    workshop: Workshop, model: Model, examples: Examples
+) -> None:
+    """What was trained and measured for the others is not lost, and the reasons name it."""
+    found = compressed(workshop, model, examples, recipes=[distill(units=48), quantize("dynamic")])
+    assert found.compression.document.chosen == "dynamic int8"
+    assert any(
+        reason.startswith("student(units=48) distilled is no candidate: ") and "smaller" in reason
+        for reason in found.blessing.reasons
+    )
+    with pytest.raises(ModelError, match="it must be smaller"):
+        compressed(workshop, model, examples, recipes=[distill(units=48)])
+
+
 def test_the_chosen_model_is_blessed_by_itself_and_proposed_as_a_version_of_its_own(
     workshop: Workshop, small: Compressed, model: Model
 ) -> None:

@@ -429,6 +429,34 @@ def test_the_requests_of_a_check_come_along_and_are_signed_with_the_model(worksh
         load_predictor(served)
 
 
+def test_a_push_that_waited_brings_its_requests_along_and_leaves_as_many_versions_as_it_was_told(
+    workshop: Workshop,
+) -> None:
+    from levada.mlflow.orders import settle_orders
+
+    def write(made: ServingCheck) -> None:
+        made.write(True, [], fingerprint=model.fingerprint, cost={}, requests=1)
+        made.warmup.mkdir()
+        (made.warmup / "warmup.json").write_text('{"inputs": {"p": [0.5]}}')
+
+    registry, folder = Registry(workshop.store), workshop.root / "serving/flights"
+    for version in (1, 2):
+        numbered(workshop, older := workshop.echo("p", add=float(version)), version)
+        pushed(workshop, older)
+    model = workshop.echo("p")
+    check = workshop.make(ServingCheck, write)
+    registry.say_away("flights", "not today")
+    workshop.call(push, model, blessing_of(workshop, model), to="serving/flights", checked=check, keep=2)
+    (order,) = registry.orders("flights")
+    assert (order.keep, order.checked) == (2, check.record)
+    numbered(workshop, model, 3)
+    (said,) = settle_orders(workshop.store, workshop.root)
+    assert "version 3 is live there" in said
+    kept = read_requests(folder / "3/warmup.json", model.document.inputs)
+    assert kept["p"].tolist() == [0.5]
+    assert ServingFolder(str(folder)).versions() == [2, 3]
+
+
 def test_a_check_of_another_model_lets_nothing_through(workshop: Workshop) -> None:
     model, other = workshop.echo("p"), workshop.echo("p", add=1.0)
     check = workshop.make(

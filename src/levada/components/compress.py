@@ -124,8 +124,11 @@ def compress(
     calibrate `quantize("int8")` on, instead of those that train: their split of that name, or the first that does not
     judge.
 
-    Raises ParameterError for limits and recipes that cannot be meant, ModelError for a recipe that does not apply to
-    the model, DataError for rows that do not fit.
+    A recipe that does not apply to the model, or whose model cannot be exported or measured, is no candidate, and the
+    reasons say why.
+
+    Raises ParameterError for limits and recipes that cannot be meant, what became of the first if no recipe gave a
+    candidate, DataError for rows that do not fit.
     """
     tried, served_by, constraints = _meant(
         recipes, runtime, max_drop, bound, prefer, max_size, max_gzipped, max_p50, max_p99

@@ -33,7 +33,7 @@ from levada.compression.choice import chosen_of, front_of, nearest_first, why_ch
 from levada.compression.constraints import Constraints
 from levada.compression.distillation import Distill
 from levada.compression.recipe import Recipe, names_of
-from levada.errors import DataError, ModelError
+from levada.errors import DataError, LevadaError, ModelError, ProcessError, TrainingError
 from levada.evaluation.assessing import Question
 from levada.models.export import Format
 from levada.training.description import Network, Rows, Training
@@ -108,10 +108,17 @@ class Study:
         bench = Bench(training, self._trained, self.stopped, self.notes)
         start = self._live(training)
         found.append(self._judged(judge, AS_IT_IS, None, start, training).candidate)
+        failed: list[LevadaError] = []
         for place, (name, recipe) in enumerate(zip(wanted.names, wanted.recipes, strict=True)):
             self._done = place + 2
-            live = self._reworked(recipe, start, bench)
-            found.append(self._judged(judge, name, recipe, live, training).candidate)
+            try:
+                live = self._reworked(recipe, start, bench)
+                found.append(self._judged(judge, name, recipe, live, training).candidate)
+            except (ModelError, ProcessError, TrainingError) as error:  # the others are worth what they took
+                failed.append(error)
+                self.notes.append(f"{name} is no candidate: {error.message}")
+        if failed and not any(each.role == "candidate" for each in found):
+            raise failed[0]
         return self._document(found, judge.uncompressed.results)
 
     # -- networks -------------------------------------------------------------------------------------
@@ -277,8 +284,9 @@ class Study:
         for name, recipe in zip(names, recipes, strict=True):
             if not any(isinstance(step, Distill) and not step.alone for step in recipe.steps):
                 continue
-            alone = by_name[names[recipes.index(without_teacher(recipe))]]
-            taught = by_name[name]
+            alone, taught = by_name.get(names[recipes.index(without_teacher(recipe))]), by_name.get(name)
+            if alone is None or taught is None:
+                continue
             values = [each.whole.metrics[measure.name].value for each in (taught, alone)]
             gain = measure.drop(values[1], values[0])
             verdict = "it is ahead, by the value" if gain < 0 else "the teacher did not help"
