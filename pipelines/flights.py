@@ -1,4 +1,4 @@
-"""The flagship: will a flight from New York arrive late? From CSV files to a served model, through two gates."""
+"""The flagship: will a flight from New York arrive late? From CSV files to a served model, through three gates."""
 
 from __future__ import annotations
 
