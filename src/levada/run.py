@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import getpass
 import os
 import platform
@@ -21,6 +20,7 @@ import levada
 from levada.ending import CLOSED, FAILED, KILLED, OK, STATUS, TERMINATED, counts_of, end_run, results_of
 from levada.errors import SecretError, StoreError
 from levada.failure import Failure, describe
+from levada.imports import quick_imports
 from levada.journal import Event, Journal, Tail, follow, new_run_id, now
 from levada.lease import End, begin, forget, kept_alive, take
 from levada.node import settle_node
@@ -298,19 +298,6 @@ def _terminable() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def quick_imports() -> Iterator[None]:
-    """Import heavy packages without the garbage collector walking over them again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        if was_enabled:
-            gc.enable()
 
 
 @dataclass

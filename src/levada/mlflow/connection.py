@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada.errors import LevadaError, ModelError
+from levada.imports import quick_imports
 from levada.mlflow.database import database_path, prepare
 from levada.mlflow.limits import EXPERIMENT_TAG, cut
-from levada.run import quick_imports
 from levada.secret import redact
 from levada.store import Store
 

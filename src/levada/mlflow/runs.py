@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from levada.errors import StoreError
@@ -24,7 +26,8 @@ from levada.mlflow.promotions import Promotions
 from levada.mlflow.recall import recall_versions, recalled
 from levada.mlflow.reports import UnshownError, report_files, report_pages
 from levada.mlflow.story import NodeStory, Story
-from levada.mlflow.trials import put_trials, settle_trials, trials_ahead, trials_links
+from levada.mlflow.transaction import one_transaction
+from levada.mlflow.trials import put_trial, settle_trials, trials_links
 from levada.mlflow.versions import Versions
 from levada.registry import Registry
 from levada.store import Store
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 ENDED = {"finished": "FINISHED", "closed": "FINISHED", "failed": "FAILED", "killed": "KILLED"}
 EARLY = 1000
 """Milliseconds after which a running node gets its child run before it has ended."""
+
+_AT_ONCE = 100
+"""Events that are told in one transaction: half a second or so, for which others who write must wait."""
 
 _KEPT_REFUSALS = 20
 _PHASES = {"run_started": 0, "run_finished": 2}
@@ -67,6 +73,7 @@ class RunDelivery:
         self._reported: dict[str, int] = {}  # how many metric events of a running node are in MLflow, by attempt
         self._doubtful = not is_fresh  # whether MLflow may have runs that the cursor lacks
         self._changed = False
+        self._is_whole = False  # whether what MLflow is told now is kept as a whole, or not at all
         self.registers = True
         self.story = story
         self.cursor = cursor
@@ -95,9 +102,7 @@ class RunDelivery:
             self._changed = True
         try:
             while self.pending:
-                for event in self._deliver_first():
-                    self.cursor.count(event)
-                    self._changed = True
+                self._deliver_first()
             finished = self.story.finished
             if finished is not None and self.cursor.has(finished) and not self.cursor.finished:
                 self._offer("end of the run", self._end)
@@ -138,26 +143,51 @@ class RunDelivery:
             self._cursors.save(self.cursor)
             self._changed = False
 
-    def _deliver_first(self) -> list[Event]:
-        """Deliver the first pending event, with the trials that follow a trial; return what was delivered."""
-        trials = trials_ahead(self.pending)
-        if not self._put_together(trials):
-            trials = [self.pending[0]]
-            self._deliver(trials[0])
-        return [self.pending.popleft() for _ in trials]
+    def _deliver_first(self) -> None:
+        """Deliver the first pending event, with those after it that MLflow can be told of at once."""
+        ahead = self._ahead()
+        if ahead and self._tell_at_once(ahead):
+            self._count(ahead)
+            return
+        for event in ahead or [self.pending[0]]:
+            self._deliver(event)
+            self._count([event])
 
-    def _put_together(self, trials: list[Event]) -> bool:
-        """Tell trials at once; False if it must be said of each whether MLflow takes it."""
-        node = self.story.nodes.get(trials[0]["node"]) if trials else None
-        if node is None:
-            return False
+    def _ahead(self) -> list[Event]:
+        """Return the events that stand first and ask for nothing but MLflow's database: no file, no version."""
+        if not self.cursor.parent:
+            return []
+        return list(takewhile(self._is_plain, islice(self.pending, _AT_ONCE)))
+
+    def _is_plain(self, event: Event) -> bool:
+        node = self.story.nodes.get(event.get("node") or "")
+        if event["kind"] == "node_finished":
+            return node is None or not (node.counted_candidates() or report_files(node.outputs))
+        return event["kind"] not in ("run_started", "item_finished", "candidate", "promoted")
+
+    def _tell_at_once(self, events: Sequence[Event]) -> bool:
+        """Tell of some events in one transaction; False, and nothing told, if MLflow refuses any of it."""
+        before, doubtful, reported = replace(self.cursor), self._doubtful, dict(self._reported)
+        self.cursor.children = dict(before.children)
+        self._is_whole = True
         try:
-            put_trials(self._client, self.cursor, self.story, node, trials, self._child(node)[0])
-        except Exception as error:
+            with one_transaction(self._client):
+                for event in events:
+                    self._deliver(event)
+        except BaseException as error:
+            self.cursor.children, self._doubtful, self._reported = before.children, doubtful, reported
             if not is_refusal(error):
                 raise
             return False
+        finally:
+            self._is_whole = False
         return True
+
+    def _count(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.cursor.count(event)
+            self.pending.popleft()
+        self._changed = True
 
     def _deliver(self, event: Event) -> None:
         match event["kind"]:
@@ -185,7 +215,7 @@ class RunDelivery:
         try:
             call(*arguments)
         except Exception as error:
-            if not (is_refusal(error) or isinstance(error, UnshownError)):
+            if self._is_whole or not (is_refusal(error) or isinstance(error, UnshownError)):
                 raise
             lines = str(error).splitlines() or [type(error).__name__]
             said = f"{what}: {lines[0][:300]}"
@@ -334,7 +364,7 @@ class RunDelivery:
             self._client.log_batch(child, metrics=metrics, params=params, tags=tags)
 
     def _trial(self, node: NodeStory, event: Event) -> None:
-        put_trials(self._client, self.cursor, self.story, node, [event], self._child(node)[0])
+        put_trial(self._client, self.cursor, self.story, node, event, self._child(node)[0])
         self._changed = True
 
     def _put_reports(self, node: NodeStory, child: str) -> None:

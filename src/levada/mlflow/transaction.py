@@ -47,6 +47,8 @@ def one_transaction(client: MlflowClient) -> Iterator[None]:
             store.ManagedSessionMaker = joined
             try:
                 yield
+                if taken_back:
+                    raise RolledBackError
             finally:
                 store.ManagedSessionMaker = make
                 session.commit, session.rollback = kept

@@ -7,8 +7,7 @@ compare them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -17,7 +16,6 @@ from levada.markdown import escaped
 from levada.mlflow.cursor import Cursor
 from levada.mlflow.limits import TAG, cut, finite, flattened, name, not_finite, rounded
 from levada.mlflow.story import NodeStory, Story
-from levada.mlflow.transaction import one_transaction
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,40 +27,13 @@ BEST = "levada.best"
 _BATCH = 1000
 """Metrics that MLflow takes in one call."""
 
-_AT_ONCE = 50
-"""Trials that are told in one transaction: half a second, for which others who write must wait."""
-
 _COMPARED = 100
 """Trials that a page compares, the latest."""
 
 _NOTE = "mlflow.note.content"
 
 
-def trials_ahead(events: Iterable[Event]) -> list[Event]:
-    """Return the trials of one node that stand first among some events, as many as are told at once."""
-    found: list[Event] = []
-    for event in islice(events, _AT_ONCE):
-        if event["kind"] != "trial" or (found and event["node"] != found[0]["node"]):
-            break
-        found.append(event)
-    return found
-
-
-def put_trials(
-    client: MlflowClient, cursor: Cursor, story: Story, node: NodeStory, events: Sequence[Event], parent: str
-) -> None:
-    """Make the runs of some trials of a node in one transaction: all of them, or what is raised."""
-    before = dict(cursor.children)
-    try:
-        with one_transaction(client):
-            for event in events:
-                _put(client, cursor, story, node, event, parent)
-    except BaseException:
-        cursor.children = before
-        raise
-
-
-def _put(client: MlflowClient, cursor: Cursor, story: Story, node: NodeStory, event: Event, parent: str) -> None:
+def put_trial(client: MlflowClient, cursor: Cursor, story: Story, node: NodeStory, event: Event, parent: str) -> None:
     """Make the run of a trial; `parent` is the run of its node. One that is there is left as it is."""
     from mlflow.entities import Param
 
