@@ -243,13 +243,25 @@ def test_the_blessing_of_another_model_is_no_baseline(workshop: Workshop, model:
 
 
 @pipeline
-def drawn() -> None:
+def drawn(confidence: float = 0.95) -> None:
     """Draw a compression, without any library that trains."""
     data = import_data(splits={"train": parquet("train.parquet"), "eval": parquet("eval.parquet")})
     model = import_model(files=model_files("model.keras"))
-    compress(model, data, recipes=[prune(0.5) >> quantize("dynamic")], label="corner", max_drop={"accuracy": 0.01})
+    compress(
+        model,
+        data,
+        recipes=[prune(0.5) >> quantize("dynamic")],
+        label="corner",
+        max_drop={"accuracy": 0.01},
+        confidence=confidence,
+    )
 
 
 def test_a_plan_holds_the_recipes_as_values() -> None:
     form: Any = drawn.plan().node("compress").parameters["recipes"]
     assert decode(form) == [prune(0.5) >> quantize("dynamic")]
+
+
+def test_what_cannot_be_asked_is_refused_when_it_is_drawn() -> None:
+    with pytest.raises(ParameterError, match=r"compress\(confidence=2\)"):
+        drawn.plan(confidence=2.0)

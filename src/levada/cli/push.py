@@ -32,7 +32,7 @@ def push(session: Session, model: str, version: int, to: str, reason: str, keep:
     where = to if "://" in to else str(Path(to).expanduser().absolute())
     with session.quietly():
         done = push_by_hand(project.store, model, version, where, reason, keep=keep, root=project.root)
-    moved, removed = done.moved[where], done.removed.get(where, [])
+    moved = done.moved[where]
     if as_json:
         print_json(
             {
@@ -42,7 +42,8 @@ def push(session: Session, model: str, version: int, to: str, reason: str, keep:
                 "placed": moved.placed,
                 "moved": moved.pointed,
                 "promoted": moved.promotion is not None,
-                "removed": removed,
+                "removed": list(moved.removed),
+                "stayed": moved.stayed,
             }
         )
         return 0
@@ -50,8 +51,10 @@ def push(session: Session, model: str, version: int, to: str, reason: str, keep:
         click.echo(f"{where} serves version {version} of {model} already.")
     else:
         click.echo(f"{model}: version {version} is live in {where}")
-    if removed:
-        click.echo(f"  removed there: {', '.join(str(number) for number in removed)}")
+    if moved.removed:
+        click.echo(f"  removed there: {', '.join(str(number) for number in moved.removed)}")
+    if moved.stayed:
+        click.echo(f"  old versions stay there: {moved.stayed}")
     if moved.promotion is not None:
         click.echo("next   levada sync   the alias champion in MLflow follows, as it does with the next run")
     return 0

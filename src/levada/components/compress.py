@@ -68,7 +68,36 @@ def _meant(
     return tried, runtime_for(tried, runtime), constraints
 
 
-@component(packages=("tensorflow", "keras"), requires="baseline", check=_meant)
+def _check_asked(
+    recipes: list[Recipe],
+    runtime: str,
+    max_drop: dict[str, float],
+    bound: str,
+    prefer: str,
+    max_size: str | None,
+    max_gzipped: str | None,
+    max_p50: str | None,
+    max_p99: str | None,
+    min_slice: int,
+    max_slices: int,
+    slice_gate: str,
+    confidence: float,
+    cut: float,
+) -> None:
+    """Raise ParameterError for what cannot be meant."""
+    _meant(recipes, runtime, max_drop, bound, prefer, max_size, max_gzipped, max_p50, max_p99)
+    Question(
+        "",
+        min_slice=min_slice,
+        max_slices=max_slices,
+        slice_gate=slice_gate,
+        confidence=confidence,
+        cut=cut,
+        who="compress",
+    )
+
+
+@component(packages=("tensorflow", "keras"), requires="baseline", check=_check_asked)
 def compress(
     ctx: Context,
     model: Model,

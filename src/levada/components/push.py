@@ -10,10 +10,10 @@ from levada.artifacts.evaluation import Blessing
 from levada.artifacts.model import Model
 from levada.artifacts.pushed import PushedModel, ServingFolder
 from levada.artifacts.serving_check import ServingCheck
-from levada.errors import ComponentError, LevadaError
+from levada.errors import ComponentError
 from levada.pushing.moves import go_live
 from levada.pushing.placement import alone
-from levada.pushing.retention import check_keep, remove_old
+from levada.pushing.retention import check_keep
 from levada.pushing.way_back import taken_back
 from levada.registry import Promotion, Release, Version
 from levada.signing import policy_of
@@ -79,12 +79,13 @@ def push(
         return pushed
     _refuse_taken_back(ctx, version)
     release = Release(version, model.record, blessing.challenged, reason, ctx.run_id)
-    removed: list[int] = []
     warmup = checked.warmup if checked is not None else None
     with alone(folder):
-        moved = go_live(ctx.registry, folder, release, lambda: model.path, policy_of(ctx.root), warmup=warmup)
-        if keep is not None:
-            removed = _remove_old(ctx, folder, name, keep)
+        moved = go_live(
+            ctx.registry, folder, release, lambda: model.path, policy_of(ctx.root), warmup=warmup, keep=keep
+        )
+    if moved.stayed:
+        ctx.log.warning("old versions stay in %s: %s", folder.location, moved.stayed)
     if moved.promotion is not None:
         _announce(ctx, moved.promotion)
     pushed.write(
@@ -94,7 +95,7 @@ def push(
         destination=to,
         files=moved.files,
     )
-    gone = f" · removed {', '.join(str(number) for number in removed)}" if removed else ""
+    gone = f" · removed {', '.join(str(number) for number in moved.removed)}" if moved.removed else ""
     ctx.summary(f"{to}/{version.version}" + (gone if moved.pointed else " serves this model already"))
     return pushed
 
@@ -108,15 +109,6 @@ def _refuse_taken_back(ctx: Context, version: Version) -> None:
             f"version {version.version} of {name} was taken back by {by.actor} on {when} UTC: {by.reason}.",
             hint=f"A run does not bring it back: levada rollback {name} --to {version.version} does. Or train another.",
         )
-
-
-def _remove_old(ctx: Context, folder: ServingFolder, name: str, keep: int) -> list[int]:
-    """Remove versions that are not kept. What is live is so by now: a folder that cannot be removed only warns."""
-    try:
-        return remove_old(ctx.registry, folder, name, keep)
-    except LevadaError as error:
-        ctx.log.warning("old versions stay in %s: %s", folder.location, error.message)
-        return []
 
 
 def _covered(model: Model, blessing: Blessing) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
+from levada.artifact import made
 from levada.errors import LevadaError, StoreError
 from levada.journal import Journal, Tail
 from levada.pushing.way_back import taken_back
@@ -84,7 +84,6 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version,
     from levada.artifacts.pushed import ServingFolder
     from levada.pushing.moves import go_live
     from levada.pushing.placement import alone
-    from levada.pushing.retention import remove_old
     from levada.signing import policy_of
 
     path = store.fetch(order.champion)
@@ -93,10 +92,15 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version,
         why = _void(registry, order, [])  # another push may have been in the folder until now
         if why:
             return _drop(store, registry, order, why)
-        go_live(registry, folder, order.release(version), lambda: path, policy_of(root), warmup=_warmup(store, order))
-        if order.keep is not None:
-            with suppress(LevadaError):  # it is live: what cannot be removed stays, and the next push tries again
-                remove_old(registry, folder, order.model, order.keep)
+        go_live(
+            registry,
+            folder,
+            order.release(version),
+            lambda: path,
+            policy_of(root),
+            warmup=_warmup(store, order),
+            keep=order.keep,
+        )
     live = registry.champion(order.model)
     if live is not None and _is_by(order, live):
         _announce(
@@ -115,9 +119,12 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version,
 
 def _warmup(store: Store, order: Order) -> Path | None:
     """Return the folder of the requests that come along, if there were any and they are there still."""
-    from levada.artifacts.serving_check import WARM_UP
+    from levada.artifacts.serving_check import ServingCheck
 
-    return store.fetch(order.checked) / WARM_UP if order.checked and store.has(order.checked) else None
+    if order.checked is None or not store.has(order.checked):
+        return None
+    checked = made(order.checked, store)
+    return checked.warmup if isinstance(checked, ServingCheck) else None
 
 
 def _is_by(order: Order, promotion: Promotion) -> bool:

@@ -24,7 +24,8 @@ class RolledBackError(ValueError):
 def one_transaction(client: MlflowClient) -> Iterator[None]:
     """Keep what is told within the block when it ends; nothing of it if anything is raised, or MLflow takes any back.
 
-    Raises what the calls raise, and RolledBackError. The block must not last: others who write wait for its end.
+    Raises what the calls raise, and RolledBackError. The block must not last: others who write wait for its end. One
+    within another is a part of that.
     """
     store: Any = getattr(getattr(client, "_tracking_client", None), "store", None)
     make: Any = getattr(store, "ManagedSessionMaker", None)

@@ -16,6 +16,7 @@ from levada.markdown import escaped
 from levada.mlflow.cursor import Cursor
 from levada.mlflow.limits import TAG, cut, finite, flattened, name, not_finite, rounded
 from levada.mlflow.story import NodeStory, Story
+from levada.mlflow.transaction import one_transaction
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,26 +35,27 @@ _NOTE = "mlflow.note.content"
 
 
 def put_trial(client: MlflowClient, cursor: Cursor, story: Story, node: NodeStory, event: Event, parent: str) -> None:
-    """Make the run of a trial; `parent` is the run of its node. One that is there is left as it is."""
+    """Make the run of a trial, whole or not at all; `parent` is the run of its node. One that is there stays."""
     from mlflow.entities import Param
 
     key = _key(event)
     if key in cursor.children:
         return
     began = int(event.get("began") or 0)
-    made = client.create_run(
-        cursor.experiment,
-        start_time=began or None,
-        run_name=_label(node, event),
-        tags=_tags(story, node, event, parent),
-    )
-    run = made.info.run_id
     params = [Param(key, value) for key, value in flattened(event["parameters"]).items()]
     first, *others = list(_batches(_metrics(event, began))) or [[]]
-    client.log_batch(run, metrics=first, params=params)
-    for more in others:
-        client.log_batch(run, metrics=more)
-    client.set_terminated(run, STATUS.get(event["state"], "FINISHED"), began + int(event.get("seconds", 0) * 1000))
+    with one_transaction(client):
+        made = client.create_run(
+            cursor.experiment,
+            start_time=began or None,
+            run_name=_label(node, event),
+            tags=_tags(story, node, event, parent),
+        )
+        run = made.info.run_id
+        client.log_batch(run, metrics=first, params=params)
+        for more in others:
+            client.log_batch(run, metrics=more)
+        client.set_terminated(run, STATUS.get(event["state"], "FINISHED"), began + int(event.get("seconds", 0) * 1000))
     cursor.children[key] = run
 
 

@@ -12,7 +12,7 @@ from levada.artifacts.pushed import ServingFolder
 from levada.errors import LevadaError, RegistryError, did_you_mean
 from levada.pushing.moves import Moved, finish_all_moves, go_live, who
 from levada.pushing.placement import alone, standing
-from levada.pushing.retention import check_keep, remove_old
+from levada.pushing.retention import check_keep
 from levada.pushing.way_back import way_back
 from levada.registry import Promotion, Registry, Release
 from levada.signing import Policy, policy_of
@@ -40,9 +40,7 @@ class Done:
     """What became of a rollback or a push by hand; `failed` says why of the folders that could not be changed."""
 
     moved: dict[str, Moved] = field(default_factory=dict[str, Moved])
-    removed: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     failed: dict[str, str] = field(default_factory=dict[str, str])
-    notes: list[str] = field(default_factory=list[str])
 
 
 def step_back(store: Store, model: str, to: int | None = None, *, root: Path | None = None) -> Step:
@@ -84,7 +82,7 @@ def roll_back(store: Store, step: Step, reason: str, *, root: Path | None = None
     Raises RegistryError if another version has gone live meanwhile: nobody decided to take that one back.
     """
     release = replace(step.target.release, reason=reason or "rolled back", run="", actor=who(), kind="rollback")
-    return _move(store, release, step.folders, policy_of(root), thorough=True, since=step)
+    return _move(store, release, step.folders, policy_of(root), since=step)
 
 
 def push_by_hand(
@@ -123,12 +121,7 @@ def push_by_hand(
         reason="; ".join(filter(None, [reason, *reasons])),
         actor=who(),
     )
-    done = _move(store, release, (to,), policy_of(root), thorough=True)
-    if keep is not None and to in done.moved:
-        folder = ServingFolder(to)
-        with alone(folder):
-            done.removed[to] = remove_old(registry, folder, model, keep)
-    return done
+    return _move(store, release, (to,), policy_of(root), keep=keep)
 
 
 def known_model(registry: Registry, model: str) -> None:
@@ -200,8 +193,8 @@ def _move(
     folders: tuple[str, ...],
     policy: Policy,
     *,
-    thorough: bool,
     since: Step | None = None,
+    keep: int | None = None,
 ) -> Done:
     registry = Registry(store)
     path: Callable[[], Path] = lambda: store.fetch(release.champion)  # noqa: E731
@@ -212,7 +205,7 @@ def _move(
             with alone(folder):
                 if since is not None:
                     _refuse_overtaken(registry, since)
-                done.moved[where] = go_live(registry, folder, release, path, policy, thorough=thorough)
+                done.moved[where] = go_live(registry, folder, release, path, policy, thorough=True, keep=keep)
         except (LevadaError, OSError) as error:
             if len(folders) == 1:
                 raise

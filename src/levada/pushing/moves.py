@@ -11,14 +11,15 @@ import getpass
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from levada.artifacts.pushed import Files, Pointer, ServingFolder
 from levada.errors import LevadaError
 from levada.pushing.placement import alone, place, refuse_foreign, standing
-from levada.registry import Move, Promotion, Registry, Release
+from levada.pushing.retention import remove_old
+from levada.registry import Move, Promotion, Registry, Release, Version
 from levada.signing import Policy
 
 
@@ -26,13 +27,16 @@ from levada.signing import Policy
 class Moved:
     """What a move came to: the version's files with sizes in bytes; whether any were written, and the pointer moved.
 
-    `promotion` is None where the registry had that champion already.
+    `promotion` is None where the registry had that champion already. `removed` are old versions that are gone now;
+    where they could not be removed, `stayed` says why.
     """
 
     files: Files
     placed: bool
     pointed: bool
     promotion: Promotion | None
+    removed: tuple[int, ...] = ()
+    stayed: str = ""
 
 
 def go_live(
@@ -44,14 +48,34 @@ def go_live(
     *,
     thorough: bool = False,
     warmup: Path | None = None,
+    keep: int | None = None,
 ) -> Moved:
     """Bring a version to a folder, make it the live one there, and promote it; to be called within `alone`.
 
     `path` gives the model's own files, and is asked only where the version does not lie whole in the folder.
     `warmup` is a folder with requests that the version is warmed up with. `thorough` holds every byte that lies there
-    against its signature first. Raises ComponentError for a folder that is another model's or nobody's, StoreError for
-    one that cannot be written; the old version is live then as before.
+    against its signature first. Of the versions that lie there the `keep` that were live last stay. Raises
+    ComponentError for a folder that is another model's or nobody's, StoreError for one that cannot be written; the old
+    version is live then as before.
     """
+    moved = _go_live(registry, folder, release, path, policy, thorough, warmup)
+    if keep is None:
+        return moved
+    try:
+        return replace(moved, removed=tuple(remove_old(registry, folder, release.version.model, keep)))
+    except LevadaError as error:  # it is live: what cannot be removed stays, and the next push tries again
+        return replace(moved, stayed=error.message)
+
+
+def _go_live(
+    registry: Registry,
+    folder: ServingFolder,
+    release: Release,
+    path: Callable[[], Path],
+    policy: Policy,
+    thorough: bool,
+    warmup: Path | None,
+) -> Moved:
     version = release.version
     refuse_foreign(folder, version.model)
     finish_moves(registry, version.model, folder)
@@ -59,9 +83,7 @@ def go_live(
     there = standing(folder, version, policy, thorough=thorough)
     placed = there is None
     if there is None:
-        what = (version.version, version.fingerprint, folder.location)
-        moves = registry.moves(version.model)
-        was_here = any((move.version, move.fingerprint, move.destination) == what for move in moves)
+        was_here = _was_to_go_live(registry, folder, version)
         there = place(folder, version, path(), policy, warmup, record=release.champion, was_here=was_here)
     serves = before is not None and (before.fingerprint, before.version) == (version.fingerprint, version.version)
     champion = registry.champion(version.model)
@@ -136,9 +158,12 @@ def _agree(registry: Registry, folder: ServingFolder, model: str) -> None:
     champion, pointer = registry.champion(model), folder.pointer()
     if champion is None or pointer is None or pointer.version == champion.version:
         return
-    here = [move for move in registry.moves(model) if move.destination == folder.location]
-    if any(move.is_of(champion.release.version) for move in here):
+    if _was_to_go_live(registry, folder, champion.release.version):
         folder.point(Pointer(model, champion.version, champion.fingerprint, _moment(), pointer.version))
+
+
+def _was_to_go_live(registry: Registry, folder: ServingFolder, version: Version) -> bool:
+    return any(move.is_of(version) for move in registry.moves_to(version.model, folder.location))
 
 
 def _moment() -> str:

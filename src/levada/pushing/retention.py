@@ -35,7 +35,7 @@ def remove_old(registry: Registry, folder: ServingFolder, model: str, keep: int)
         for number in folder.versions()
         if (found := described_at(folder, number)) and found.get("fingerprint") == known.get(number, "")
     ]
-    last_live = {move.version: move.number for move in registry.moves(model) if move.destination == folder.location}
+    last_live = {move.version: move.number for move in registry.moves_to(model, folder.location)}
     newest_first = sorted(
         ours, key=lambda number: (number in protected, last_live.get(number, 0), number), reverse=True
     )

@@ -166,6 +166,10 @@ class Registry:
         """Return every move that was intended, oldest first."""
         return self._moves(model).all()
 
+    def moves_to(self, model: str, destination: str) -> list[Move]:
+        """Return the moves that were intended of one folder's pointer, oldest first."""
+        return [move for move in self.moves(model) if move.destination == destination]
+
     def unfinished_moves(self, model: str) -> list[Move]:
         """Return the moves that were intended and of whose end nothing is known, oldest first."""
         return self._moves(model).open()
