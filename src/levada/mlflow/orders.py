@@ -33,18 +33,19 @@ def settle_orders(store: Store, root: Path | None = None) -> list[str]:
 
 
 def _settle(store: Store, registry: Registry, order: Order, later: list[Order], root: Path | None) -> list[str]:
+    journal = Journal(store, order.run)
     why = _void(registry, order, later) or registry.refusal(order.model, order.fingerprint)
     if why:
-        return _drop(store, registry, order, why)
+        return _drop(journal, store, registry, order, why)
     version = registry.version(order.model, order.fingerprint)
     if version is None:
         return []
     try:
-        return _carry_out(store, registry, order, version, root)
+        return _carry_out(journal, store, registry, order, version, root)
     except (StoreError, OSError) as error:
         return [f"{_the_push(order)} still waits: {error.message if isinstance(error, StoreError) else error}"]
     except LevadaError as error:
-        return _drop(store, registry, order, error.message)
+        return _drop(journal, store, registry, order, error.message)
 
 
 def _the_push(order: Order) -> str:
@@ -74,13 +75,15 @@ def _supersedes(later: Order, earlier: Order) -> bool:
     return later.fingerprint != earlier.fingerprint or later.destination == earlier.destination
 
 
-def _drop(store: Store, registry: Registry, order: Order, why: str) -> list[str]:
-    _announce(store, order, "push_settled", status="dropped", why=why)
+def _drop(journal: Journal, store: Store, registry: Registry, order: Order, why: str) -> list[str]:
+    _announce(journal, store, order, "push_settled", status="dropped", why=why)
     registry.settle(order, "dropped", why)
     return [f"{_the_push(order)} is dropped: {why}."]
 
 
-def _carry_out(store: Store, registry: Registry, order: Order, version: Version, root: Path | None) -> list[str]:
+def _carry_out(
+    journal: Journal, store: Store, registry: Registry, order: Order, version: Version, root: Path | None
+) -> list[str]:
     from levada.artifacts.pushed import ServingFolder
     from levada.pushing.moves import go_live
     from levada.pushing.placement import alone
@@ -91,7 +94,7 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version,
     with alone(folder):
         why = _void(registry, order, [])  # another push may have been in the folder until now
         if why:
-            return _drop(store, registry, order, why)
+            return _drop(journal, store, registry, order, why)
         go_live(
             registry,
             folder,
@@ -104,6 +107,7 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version,
     live = registry.champion(order.model)
     if live is not None and _is_by(order, live):
         _announce(
+            journal,
             store,
             order,
             "promoted",
@@ -112,7 +116,7 @@ def _carry_out(store: Store, registry: Registry, order: Order, version: Version,
             before=live.before,
             reason=order.reason,
         )
-    _announce(store, order, "push_settled", status="completed", why="", version=version.version)
+    _announce(journal, store, order, "push_settled", status="completed", why="", version=version.version)
     registry.settle(order, "completed", "")
     return [f"{_the_push(order)} is done: version {version.version} is live there."]
 
@@ -135,12 +139,12 @@ def _is_by(order: Order, promotion: Promotion) -> bool:
     )
 
 
-def _announce(store: Store, order: Order, kind: str, **fields: object) -> None:
+def _announce(journal: Journal, store: Store, order: Order, kind: str, **fields: object) -> None:
     """Journal what became of an order in the run that gave it, unless an attempt that was cut off did so."""
     for event in Tail(store, order.run).poll():
         if (event["kind"], event.get("order")) == (kind, order.number) and event.get("model") == order.model:
             return
-    Journal(store, order.run).append(
+    journal.append(
         kind,
         node=order.node,
         attempt=order.attempt,
