@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from levada.artifact import Artifact, Making
 from levada.errors import ComponentError, Stopped
 from levada.fanout import Growing
-from levada.registry import Registry
 from levada.secret import knows_secrets, redact, redact_bytes
 from levada.store import Scratch, Store, private_folder
 
 if TYPE_CHECKING:
     from levada.beam.inner import BeamJob
+    from levada.registry import Registry
 
 A = TypeVar("A", bound=Artifact)
 
@@ -81,6 +81,8 @@ class Context:
     @property
     def registry(self) -> Registry:
         """Candidates, versions and promotions of models."""
+        from levada.registry import Registry
+
         return Registry(self.store)
 
     def output(self, kind: type[A], name: str | None = None) -> A:

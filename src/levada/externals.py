@@ -17,17 +17,18 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from levada.artifact import Artifact, ArtifactRecord, Drawn, FileEntry, place_of
 from levada.draw import current
 from levada.errors import DataError, PlanError
 from levada.extensions import installed, load_one
 from levada.fanout import Many
-from levada.lease import newest_runs
 from levada.plan import Binding, External, Output, Sequence
-from levada.registry import NAME, Registry
 from levada.store import INSIDE, Store, artifact_digest
+
+if TYPE_CHECKING:
+    from levada.registry import Registry
 
 A = TypeVar("A", bound=Artifact)
 
@@ -109,22 +110,26 @@ def _keep(name: str, content: bytes, type_: str, store: Store, source: str) -> A
 
 
 def _resolve_champion(rest: str, type_: str, store: Store, root: Path) -> Resolution:
-    if not NAME.fullmatch(rest):
-        raise PlanError(f"champion('{rest}'): that cannot name a registered model.")
-    promotion = Registry(store).champion(rest)
+    promotion = _registry(f"champion('{rest}')", rest, store).champion(rest)
     if promotion is None:
         return Resolution(None)
     return Resolution(promotion.release.champion, promotion.release.challenged)
 
 
 def _resolve_decisions(rest: str, type_: str, store: Store, root: Path) -> Resolution:
-    if not NAME.fullmatch(rest):
-        raise PlanError(f"decisions('{rest}'): that cannot name a registered model.")
-    known = Registry(store).decisions(rest)
+    known = _registry(f"decisions('{rest}')", rest, store).decisions(rest)
     if not known:
         return Resolution(None)
     content = json.dumps(known, indent=1, ensure_ascii=False).encode()
     return Resolution(_keep("decisions.json", content, type_, store, f"decisions on {rest}"))
+
+
+def _registry(call: str, model: str, store: Store) -> Registry:
+    from levada.registry import NAME, Registry
+
+    if not NAME.fullmatch(model):
+        raise PlanError(f"{call}: that cannot name a registered model.")
+    return Registry(store)
 
 
 def _resolve_previous(rest: str, type_: str, store: Store, root: Path) -> Resolution:
@@ -133,6 +138,8 @@ def _resolve_previous(rest: str, type_: str, store: Store, root: Path) -> Resolu
     A run on the same data as that one is held against what came before it: against what is the same,
     nothing would ever differ, and a run that is repeated should come to the same end.
     """
+    from levada.lease import newest_runs
+
     pipeline, _, place = rest.partition("/")
     node, _, output = place.rpartition(":")
     latest: ArtifactRecord | None = None

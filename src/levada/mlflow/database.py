@@ -16,6 +16,7 @@ import sqlite3
 import tempfile
 import urllib.parse
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from levada.errors import StoreError
@@ -58,6 +59,7 @@ def prepare(path: Path, artifacts: Path) -> None:
         ) from error
 
 
+@cache
 def newest_revision() -> str:
     """Return the revision of the installed MLflow's schema, as its migrations name it."""
     import mlflow
