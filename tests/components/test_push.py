@@ -399,8 +399,10 @@ def test_an_object_store_gets_the_file_that_makes_a_version_loadable_last(
     assert folder.store.read("2/theirs") == b"theirs"
 
 
-def test_a_pointer_of_another_form_is_said_to_be_damaged(tmp_path: Path) -> None:
-    (tmp_path / "levada.json").write_text('{"version": 1}')
+@pytest.mark.parametrize("version", ["1", "../1", 0, True, 1.0])
+def test_a_pointer_of_another_form_is_said_to_be_damaged(tmp_path: Path, version: Any) -> None:
+    form = {"model": "flights", "version": version, "fingerprint": "f1", "time": "", "before": None}
+    (tmp_path / "levada.json").write_text(json.dumps(form if version != "1" else {"version": 1}))
     with pytest.raises(StoreError, match="does not say which version is live"):
         ServingFolder(str(tmp_path)).pointer()
 

@@ -51,7 +51,12 @@ def test_the_file_has_the_promised_form(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "there is no model.json"), ("{", "does not describe"), ("{}", "does not describe")]
+    ("content", "said"),
+    [
+        (None, "it has no model.json"),
+        ("{", "does not describe"),
+        ("{}", "does not describe"),
+    ],
 )
 def test_a_folder_without_a_proper_document_is_refused(tmp_path: Path, content: str | None, said: str) -> None:
     if content is not None:

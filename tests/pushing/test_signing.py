@@ -93,7 +93,10 @@ def test_a_signature_of_another_model_or_version_is_refused(shelf: Shelf) -> Non
     shutil.rmtree(shelf.path / "2")
     shutil.copytree(shelf.path / "1", shelf.path / "2")  # whole, and signed
     assert "/2 was signed as flights version 1, not as flights version 2" in refused(shelf.path / "2")
+    assert "/2 was signed as flights version 1" in refused(shelf.path)  # what is live there
     pointer = shelf.path / "levada.json"
+    pointer.write_text(pointer.read_text().replace('"version": 2', '"version": 1'))
+    assert load_predictor(shelf.path).document.fingerprint == shelf.models[1].fingerprint
     pointer.write_text(pointer.read_text().replace("flights", "digits"))
     assert "/1 was signed as flights version 1, not as digits version 1" in refused(shelf.path / "1")
     pointer.unlink()

@@ -214,8 +214,8 @@ class ModelDocument:
             return ModelDocument.from_json(json.loads(path.read_text()))
         except FileNotFoundError:
             raise ModelError(
-                f"there is no {DOCUMENT} in {folder}.",
-                hint="Write a model with levada.models.save_keras or save_sklearn.",
+                f"{folder} is not the folder of a model: it has no {DOCUMENT}.",
+                hint="Name what save_keras or save_sklearn wrote, a served version, or the folder that pushes go to.",
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{path} does not describe a model: {type(error).__name__}: {error}.") from None

@@ -33,6 +33,11 @@ WRITTEN = "# Written by Levada"
 
 Files = dict[str, int]
 
+_KINDS = [
+    {"model": str, "version": int, "fingerprint": str, "time": str, "before": before} for before in (int, type(None))
+]
+"""What `levada.json` holds: whoever reads it makes a path of it."""
+
 
 @dataclass(frozen=True)
 class Pointer:
@@ -62,13 +67,13 @@ class ServingFolder:
         form = self.store.read_json(POINTER)
         if form is None:
             return None
-        try:
-            return Pointer(**form)
-        except TypeError:
+        kinds = {name: type(value) for name, value in form.items()} if isinstance(form, dict) else None
+        if kinds not in _KINDS or form["version"] < 1:
             raise StoreError(
                 f"{self.store.uri_of(POINTER)} does not say which version is live.",
                 hint="It was changed from outside: restore it, or remove it and push again.",
-            ) from None
+            )
+        return Pointer(**form)
 
     def point(self, pointer: Pointer) -> None:
         """Make a version the live one: readers see the old file or the new.

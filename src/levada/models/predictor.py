@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from levada.artifacts.model import ModelDocument, Tensor
+from levada.artifacts.model import DOCUMENT, ModelDocument, Tensor
+from levada.artifacts.pushed import POINTER, ServingFolder
 from levada.errors import ModelError
 from levada.models.feed import arrays_of, count_rows
 from levada.models.runtimes import open_model
@@ -57,14 +58,24 @@ class Predictor:
 def load_predictor(folder: Path | str, *, threads: int | None = None, model: str | None = None) -> Predictor:
     """Return the model of a folder that has a `model.json`: an artifact's, or a served version's.
 
-    A served version is held against its signature first. `model` is the name that it must have been signed under:
-    without, that in `levada.json` beside it, if there is one, which is not signed itself. `threads` is how many of them
-    one call may use; without it the runtime decides. Raises SignatureError, naming the file, if it is not what was
-    pushed; ModelError if it cannot be loaded, or if the library that runs it is not installed.
+    A folder that pushes go to gives the version that is live there, as its `levada.json` has it now. A served version
+    is held against its signature first. `model` is the name that it must have been signed under: without, that in
+    `levada.json` beside it, if there is one, which is not signed itself. `threads` is how many of them one call may
+    use; without it the runtime decides. Raises SignatureError, naming the file, if it is not what was pushed;
+    ModelError if it cannot be loaded, or if the library that runs it is not installed; StoreError for a `levada.json`
+    that names no version.
     """
-    folder = Path(folder)
+    folder = _live(Path(folder))
     check_served(folder, model)
     return read_predictor(folder, threads=threads)
+
+
+def _live(folder: Path) -> Path:
+    """Return the folder of the version that is live in a serving folder; any other folder as it is."""
+    if (folder / DOCUMENT).exists() or not (folder / POINTER).is_file():
+        return folder
+    pointer = ServingFolder(str(folder.absolute())).pointer()
+    return folder / str(pointer.version) if pointer is not None else folder
 
 
 def read_predictor(folder: Path, *, threads: int | None = None) -> Predictor:
