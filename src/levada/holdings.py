@@ -37,9 +37,9 @@ def _forms(key: str, document: Mapping[str, Any]) -> Iterator[Any]:
         for resolution in document["externals"].values():
             yield from (resolution["record"], resolution["challenged"])
     elif key.startswith("registry/"):
-        # candidates have `record`; orders, and the releases of promotions and moves, `champion` and `challenged`
+        # candidates have `record`; orders, and the releases of promotions and moves, the others
         told = document.get("release", document)
-        yield from (told.get(name) for name in ("record", "champion", "challenged"))
+        yield from (told.get(name) for name in ("record", "champion", "challenged", "checked"))
 
 
 def behind(document: Mapping[str, Any]) -> str:

@@ -18,7 +18,10 @@ from levada.components import push
 from levada.errors import ComponentError, LevadaError, RegistryError, StoreError
 from levada.models import ModelDocument, Tensor, load_predictor
 from levada.models.requests import read_requests
+from levada.pushing.moves import go_live
+from levada.pushing.placement import place
 from levada.registry import Registry, Version
+from levada.signing import policy_of
 from levada.store import Store
 from tests.models.workshop import Workshop
 
@@ -176,12 +179,12 @@ def test_a_version_folder_with_another_model_is_not_touched(workshop: Workshop) 
 def test_a_version_folder_that_somebody_else_made_is_not_touched(workshop: Workshop) -> None:
     model = saved_model(workshop)
     numbered(workshop, model, 1)
-    for place, name in enumerate(("saved_model.pb", "a picture of the class 1.png")):
-        theirs = workshop.root / f"serving/{place}/1" / name
+    for at, name in enumerate(("saved_model.pb", "a picture of the class 1.png")):
+        theirs = workshop.root / f"serving/{at}/1" / name
         theirs.parent.mkdir(parents=True)
         theirs.write_bytes(b"theirs")
         with pytest.raises(ComponentError, match=r"already holds another model .* or files that are no model's"):
-            pushed(workshop, model, to=f"serving/{place}")
+            pushed(workshop, model, to=f"serving/{at}")
         assert theirs.read_bytes() == b"theirs"
 
 
@@ -192,9 +195,12 @@ def test_what_was_changed_since_it_was_judged_is_not_signed(workshop: Workshop) 
     file.chmod(0o644)
     file.write_bytes(b"Weights")  # of the same size
     for to in ("serving/flights", "memory://serving-changed/flights"):
-        with pytest.raises(StoreError, match=r"variables\.index is not what was made and judged"):
+        with pytest.raises(StoreError, match=r"variables\.index was changed outside Levada"):
             pushed(workshop, model, to=to)
-        assert ServingFolder.of(to, workshop.root).versions() == []
+        folder, version = ServingFolder.of(to, workshop.root), Version("flights", model.fingerprint, 1, "")
+        with pytest.raises(StoreError, match=r"variables\.index is not what was made and judged"):
+            place(folder, version, model.path, policy_of(workshop.root), record=model.record)  # it was whole until now
+        assert folder.versions() == []
 
 
 def test_a_model_with_files_named_as_those_of_a_version_is_refused(workshop: Workshop) -> None:
@@ -429,6 +435,12 @@ def test_the_requests_of_a_check_come_along_and_are_signed_with_the_model(worksh
     (served / "warmup.json").write_text("{}")
     with pytest.raises(LevadaError, match=r"warmup\.json"):
         load_predictor(served)
+    champion = Registry(workshop.store).champion("flights")
+    assert champion is not None
+    go_live(
+        workshop.store, ServingFolder(str(served.parent)), champion.release, policy_of(workshop.root), thorough=True
+    )
+    assert read_requests(served / "warmup.json", model.document.inputs)["p"].tolist() == pytest.approx([0.1, 0.2])
 
 
 def test_a_push_that_waited_brings_its_requests_along_and_leaves_as_many_versions_as_it_was_told(

@@ -78,12 +78,10 @@ def push(
         ctx.summary(PENDING)
         return pushed
     _refuse_taken_back(ctx, version)
-    release = Release(version, model.record, blessing.challenged, reason, ctx.run_id)
-    warmup = checked.warmup if checked is not None else None
+    asked = checked.record if checked is not None else None
+    release = Release(version, model.record, blessing.challenged, reason, ctx.run_id, checked=asked)
     with alone(folder):
-        moved = go_live(
-            ctx.registry, folder, release, lambda: model.path, policy_of(ctx.root), warmup=warmup, keep=keep
-        )
+        moved = go_live(ctx.store, folder, release, policy_of(ctx.root), keep=keep)
     if moved.stayed:
         ctx.log.warning("old versions stay in %s: %s", folder.location, moved.stayed)
     if moved.promotion is not None:

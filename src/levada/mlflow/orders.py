@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from levada.artifact import made
 from levada.errors import LevadaError, StoreError
 from levada.journal import Journal, Tail
 from levada.pushing.way_back import taken_back
@@ -89,21 +88,12 @@ def _carry_out(
     from levada.pushing.placement import alone
     from levada.signing import policy_of
 
-    path = store.fetch(order.champion)
     folder = ServingFolder(order.destination)
     with alone(folder):
         why = _void(registry, order, [])  # another push may have been in the folder until now
         if why:
             return _drop(journal, store, registry, order, why)
-        go_live(
-            registry,
-            folder,
-            order.release(version),
-            lambda: path,
-            policy_of(root),
-            warmup=_warmup(store, order),
-            keep=order.keep,
-        )
+        go_live(store, folder, order.release(version), policy_of(root), keep=order.keep)
     live = registry.champion(order.model)
     if live is not None and _is_by(order, live):
         _announce(
@@ -119,16 +109,6 @@ def _carry_out(
     _announce(journal, store, order, "push_settled", status="completed", why="", version=version.version)
     registry.settle(order, "completed", "")
     return [f"{_the_push(order)} is done: version {version.version} is live there."]
-
-
-def _warmup(store: Store, order: Order) -> Path | None:
-    """Return the folder of the requests that come along, if there were any and they are there still."""
-    from levada.artifacts.serving_check import ServingCheck
-
-    if order.checked is None or not store.has(order.checked):
-        return None
-    checked = made(order.checked, store)
-    return checked.warmup if isinstance(checked, ServingCheck) else None
 
 
 def _is_by(order: Order, promotion: Promotion) -> bool:

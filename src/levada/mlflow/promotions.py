@@ -171,7 +171,7 @@ class Promotions:
             try:
                 if standing(folder, version, policy, thorough=True) is not None:
                     with alone(folder):
-                        go_live(self._registry, folder, release, lambda: self._store.fetch(release.champion), policy)
+                        go_live(self._store, folder, release, policy)
                     return f"{where} serves it now.", where
             except (LevadaError, OSError) as error:
                 return f"{where} could not be changed: {error}", ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -111,15 +111,16 @@ def push_by_hand(
     version = versions[number]
     reasons, candidate = _let_through(registry, model, number, version.fingerprint)
     lived = [item for item in registry.promotions(model) if item.fingerprint == version.fingerprint]
-    record = lived[-1].release.champion if lived else ArtifactRecord.from_json(candidate["record"])
+    before = lived[-1].release if lived else None
     against = str((candidate.get("baseline") or {}).get("fingerprint") or "")
     challenged = registry.candidate(model, against) if against else None
     release = Release(
         version=version,
-        champion=record,
+        champion=before.champion if before else ArtifactRecord.from_json(candidate["record"]),
         challenged=ArtifactRecord.from_json(challenged["record"]) if challenged else None,
         reason="; ".join(filter(None, [reason, *reasons])),
         actor=who(),
+        checked=before.checked if before else None,
     )
     return _move(store, release, (to,), policy_of(root), keep=keep)
 
@@ -197,7 +198,6 @@ def _move(
     keep: int | None = None,
 ) -> Done:
     registry = Registry(store)
-    path: Callable[[], Path] = lambda: store.fetch(release.champion)  # noqa: E731
     done = Done()
     for where in folders:
         folder = ServingFolder(where)
@@ -205,7 +205,7 @@ def _move(
             with alone(folder):
                 if since is not None:
                     _refuse_overtaken(registry, since)
-                done.moved[where] = go_live(registry, folder, release, path, policy, thorough=True, keep=keep)
+                done.moved[where] = go_live(store, folder, release, policy, thorough=True, keep=keep)
         except (LevadaError, OSError) as error:
             if len(folders) == 1:
                 raise

@@ -10,17 +10,19 @@ from __future__ import annotations
 import getpass
 import os
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from levada.artifact import made
 from levada.artifacts.pushed import Files, Pointer, ServingFolder
+from levada.artifacts.serving_check import ServingCheck
 from levada.errors import LevadaError
 from levada.pushing.placement import alone, place, refuse_foreign, standing
 from levada.pushing.retention import remove_old
 from levada.registry import Move, Promotion, Registry, Release, Version
 from levada.signing import Policy
+from levada.store import Store
 
 
 @dataclass(frozen=True)
@@ -40,43 +42,32 @@ class Moved:
 
 
 def go_live(
-    registry: Registry,
+    store: Store,
     folder: ServingFolder,
     release: Release,
-    path: Callable[[], Path],
     policy: Policy,
     *,
     thorough: bool = False,
-    warmup: Path | None = None,
     keep: int | None = None,
 ) -> Moved:
     """Bring a version to a folder, make it the live one there, and promote it; to be called within `alone`.
 
-    `path` gives the model's own files, and is asked only where the version does not lie whole in the folder.
-    `warmup` is a folder with requests that the version is warmed up with. `thorough` holds every byte that lies there
-    against its signature first. Of the versions that lie there the `keep` that were live last stay. Raises
-    ComponentError for a folder that is another model's or nobody's, StoreError for one that cannot be written; the old
-    version is live then as before.
+    The model's files, and the requests that the version is warmed up with, come from the store where the version does
+    not lie whole in the folder. `thorough` holds every byte that lies there against its signature first. Of the
+    versions that lie there the `keep` that were live last stay. Raises ComponentError for a folder that is another
+    model's or nobody's, StoreError for one that cannot be written; the old version is live then as before.
     """
-    moved = _go_live(registry, folder, release, path, policy, thorough, warmup)
+    moved = _go_live(store, folder, release, policy, thorough)
     if keep is None:
         return moved
     try:
-        return replace(moved, removed=tuple(remove_old(registry, folder, release.version.model, keep)))
+        return replace(moved, removed=tuple(remove_old(Registry(store), folder, release.version.model, keep)))
     except LevadaError as error:  # it is live: what cannot be removed stays, and the next push tries again
         return replace(moved, stayed=error.message)
 
 
-def _go_live(
-    registry: Registry,
-    folder: ServingFolder,
-    release: Release,
-    path: Callable[[], Path],
-    policy: Policy,
-    thorough: bool,
-    warmup: Path | None,
-) -> Moved:
-    version = release.version
+def _go_live(store: Store, folder: ServingFolder, release: Release, policy: Policy, thorough: bool) -> Moved:
+    registry, version = Registry(store), release.version
     refuse_foreign(folder, version.model)
     finish_moves(registry, version.model, folder)
     before = folder.pointer()
@@ -84,7 +75,8 @@ def _go_live(
     placed = there is None
     if there is None:
         was_here = _was_to_go_live(registry, folder, version)
-        there = place(folder, version, path(), policy, warmup, record=release.champion, was_here=was_here)
+        files, warmup = store.fetch(release.champion), _warmup(store, release)
+        there = place(folder, version, files, policy, warmup, record=release.champion, was_here=was_here)
     serves = before is not None and (before.fingerprint, before.version) == (version.fingerprint, version.version)
     champion = registry.champion(version.model)
     if before is not None and serves and not placed and champion and champion.fingerprint == version.fingerprint:
@@ -160,6 +152,17 @@ def _agree(registry: Registry, folder: ServingFolder, model: str) -> None:
         return
     if _was_to_go_live(registry, folder, champion.release.version):
         folder.point(Pointer(model, champion.version, champion.fingerprint, _moment(), pointer.version))
+
+
+def _warmup(store: Store, release: Release) -> Path | None:
+    """Return the folder with the requests that come along, if there were any and they are there still."""
+    if release.checked is None or not store.has(release.checked):
+        return None
+    checked = made(release.checked, store)
+    try:
+        return checked.warmup if isinstance(checked, ServingCheck) else None
+    except LevadaError:  # not as their record has them: a version is not signed with these, and lives without
+        return None
 
 
 def _was_to_go_live(registry: Registry, folder: ServingFolder, version: Version) -> bool:

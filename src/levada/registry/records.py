@@ -25,7 +25,7 @@ class Release:
 
     `champion` is the model's record; `challenged` the champion that it was judged against, if there was one.
     `actor` says who moved it where it was not a run's push: "ana@laptop", or "MLflow" for an alias that a person moved
-    there. `kind` is "push", "rollback" or "alias".
+    there. `kind` is "push", "rollback" or "alias". `checked` is the serving check whose requests come along.
     """
 
     version: Version
@@ -35,6 +35,7 @@ class Release:
     run: str = ""
     actor: str = ""
     kind: str = "push"
+    checked: ArtifactRecord | None = None
 
     def to_json(self) -> dict[str, Any]:
         return _with_records(self) | {"version": asdict(self.version)}
@@ -124,7 +125,7 @@ class Order:
 
     def release(self, version: Version) -> Release:
         """Return what is to go live, now that it has a version."""
-        return Release(version, self.champion, self.challenged, self.reason, self.run)
+        return Release(version, self.champion, self.challenged, self.reason, self.run, checked=self.checked)
 
     def to_json(self) -> dict[str, Any]:
         return _with_records(self)
