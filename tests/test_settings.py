@@ -52,6 +52,16 @@ def origin_of(project: Project, name: str) -> str:
     return {found: origin for found, _, origin in shown(project.settings)}[name]
 
 
+def test_without_code_the_usual_folders_are_looked_into(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r'It has none: name the packages .* code = \["pipelines"\]'):
+        project_of(tmp_path, "[tool.levada]\n").find_pipeline("flights")
+    (tmp_path / "pipelines").mkdir()
+    with pytest.raises(ProjectError, match="It has none in pipelines, where code"):
+        project_of(tmp_path, "[tool.levada]\n").find_pipeline("flights")
+    (tmp_path / "pipelines/daily.py").write_text("@pipeline\ndef flights() -> None: ...\n")
+    assert project_of(tmp_path, "[tool.levada]\n").find_pipeline("flights") == "python:pipelines.daily:flights"
+
+
 def test_an_environments_table_goes_before_the_base(tmp_path: Path) -> None:
     """What the table leaves out is the base's."""
     base, prod = project_of(tmp_path, PLAIN), project_of(tmp_path, PLAIN, env="prod")

@@ -153,9 +153,14 @@ class Project:
             return self.pipelines[name].reference
         if self.broken:
             raise self.broken[0]
-        known = ", ".join(self.pipelines) or "none"
-        hint = did_you_mean(name, self.pipelines) or f"It has: {known}."
+        known = f"It has: {', '.join(self.pipelines)}." if self.pipelines else self._why_none()
+        hint = did_you_mean(name, self.pipelines) or known
         raise ProjectError(f"{self.root.name} has no pipeline '{name}'.", hint=hint)
+
+    def _why_none(self) -> str:
+        if self.packages:
+            return f"It has none in {', '.join(self.packages)}, where code in [tool.levada] has it look."
+        return f'It has none: name the packages of its code in {FILE}, [tool.levada] code = ["pipelines"].'
 
     @cached_property
     def broken(self) -> list[ProjectError]:

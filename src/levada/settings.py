@@ -30,6 +30,8 @@ from levada.secret import Secret
 
 FILE = "pyproject.toml"
 ENVIRONMENT = "LEVADA_ENV"
+USUAL_CODE = ("components", "pipelines")
+"""Where a project's code is looked for if `code` does not say."""
 
 Cache = Literal["read-write", "read", "off"]
 Signatures = Literal["required", "optional"]
@@ -105,6 +107,7 @@ def read_settings(
     for layer, origin in layers:
         for name, value in layer.items():
             values[name], origins[name] = value, origin(name)
+    values.setdefault("code", tuple(name for name in USUAL_CODE if (root / name).is_dir()))
     values.setdefault("store", str(root / Settings.store))
     folder = values["store"].removeprefix("file://")
     if "://" not in folder:

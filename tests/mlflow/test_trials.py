@@ -8,15 +8,14 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import Metric
-from mlflow.exceptions import MlflowException
 
 from levada.artifact import made
 from levada.artifacts import Study
 from levada.components import between, maximize, one_of, tune
 from levada.mlflow import trials
 from levada.mlflow.connection import local_folder
-from levada.mlflow.transaction import RolledBackError, one_transaction
 from levada.store import Store
 from tests.mlflow.pages import NOTE, curve, nodes_of, runs_of
 from tests.mlflow.samples import plan_of, run_plan
@@ -123,33 +122,30 @@ def test_a_trial_that_mlflow_refuses_is_noted_and_the_others_are_told(
     assert outcome.status == "finished"
 
 
-def test_calls_in_one_transaction_are_kept_whole_or_not_at_all(client: Any) -> None:
-    """Nothing of them is there if one is refused, or if MLflow takes back what it has of an equal metric."""
-    from mlflow.entities import Param
-    from sqlalchemy import event
+def test_a_trial_that_was_told_by_half_is_told_again(
+    store: Store, uri: str, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a server its calls are not one transaction."""
+    from levada.mlflow.delivery import deliver_pending
 
-    store, commits = client._tracking_client.store, []
-    event.listen(store.engine, "commit", commits.append)
+    log_batch, cut_off = MlflowClient.log_batch, list[str]()
 
-    def tell(**last: Any) -> None:
-        with one_transaction(client):
-            run = client.create_run("0").info.run_id
-            client.log_batch(run, params=[Param("a", "1")], metrics=[Metric("loss", 0.5, 1, 1)])
-            client.log_batch(run, **last)
-            client.set_terminated(run)
+    def answer(self: MlflowClient, run: str, *given: Any, **named: Any) -> None:
+        if not cut_off and self.get_run(run).info.run_name == "tune #4":
+            cut_off.append(run)
+            raise ConnectionError("the server went away")
+        log_batch(self, run, *given, **named)
 
-    for last, error in (
-        ({"params": [Param("a", "2")]}, MlflowException),
-        ({"metrics": [Metric("loss", 0.5, 1, 1)]}, RolledBackError),
-    ):
-        with pytest.raises(error):
-            tell(**last)
-        assert not commits and client.search_runs(["0"]) == []
-        commits.clear()
-    tell(metrics=[Metric("loss", 0.4, 2, 2)])
-    assert len(commits) == 1
-    (run,) = client.search_runs(["0"])
-    assert (run.info.status, run.data.metrics, run.data.params) == ("FINISHED", {"loss": 0.4}, {"a": "1"})
+    monkeypatch.setattr(MlflowClient, "log_batch", answer)
+    for module in ("runs", "transaction"):
+        monkeypatch.setattr(f"levada.mlflow.{module}.has_transactions", lambda client: False)
+    run_plan(plan_of(studied), store, None)
+    assert deliver_pending(store, uri).left and cut_off
+    assert deliver_pending(store, uri).left == ()
+    (parent,) = runs_of(client, "studied")
+    told = trials_of(client, nodes_of(client, parent)["tune"])
+    assert sorted(told) == list(range(9))
+    assert told[4].data.params and told[4].info.status != "RUNNING"
 
 
 def _folder(store: Store) -> str:

@@ -47,4 +47,9 @@ class ServingCheck(Gate):
     @property
     def warmup(self) -> Path:
         """The folder with the requests, laid out as they lie in a served version's folder."""
-        return self.path / WARM_UP
+        return warmup_in(self.path)
+
+
+def warmup_in(folder: Path) -> Path:
+    """Return the folder with the requests within that of a check."""
+    return folder / WARM_UP

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from levada.errors import LevadaError, ModelError
 from levada.imports import quick_imports
-from levada.mlflow.database import database_path, prepare
+from levada.mlflow.database import database_path, import_all, prepare
 from levada.mlflow.limits import EXPERIMENT_TAG, cut
 from levada.secret import redact
 from levada.store import Store
@@ -97,16 +97,18 @@ def connect(store: Store, tracking_uri: str) -> Connection:
     _set_environment(tracking_uri)
     if is_server(tracking_uri):
         _knock(tracking_uri)
+    path, artifacts = database_path(tracking_uri), _home_of_files(store, tracking_uri)
     with quick_imports():
         from mlflow import MlflowClient
 
-        path, artifacts = database_path(tracking_uri), _home_of_files(store, tracking_uri)
         if path is not None:
-            prepare(path, artifacts or path.parent / "artifacts")
-            tracking_uri = f"sqlite:///{path}"
-        client = MlflowClient(tracking_uri)
-        if path is not None:
-            client.get_experiment("0")  # opens the database: its modules are imported here, with the rest
+            import_all()
+    if path is not None:
+        prepare(path, artifacts or path.parent / "artifacts")
+        tracking_uri = f"sqlite:///{path}"
+    client = MlflowClient(tracking_uri)
+    if path is not None:
+        client.get_experiment("0")  # opens the database
     return Connection(tracking_uri, client, artifacts)
 
 

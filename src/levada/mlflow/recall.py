@@ -23,6 +23,8 @@ def recalled(client: MlflowClient, experiment: str, run_id: str) -> tuple[Run | 
             of = run.data.tags.get("levada.trial") or run.data.tags.get("levada.node")
             if of is None:
                 parent = run
+            elif "levada.trial" in run.data.tags and run.info.status == "RUNNING":
+                client.delete_run(run.info.run_id)  # half told, as trials are told when they have ended
             else:
                 children[of] = run.info.run_id
         token = page.token

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from levada.mlflow.promotions import Promotions
 from levada.mlflow.recall import recall_versions, recalled
 from levada.mlflow.reports import UnshownError, report_files, report_pages
 from levada.mlflow.story import NodeStory, Story
-from levada.mlflow.transaction import one_transaction
+from levada.mlflow.transaction import has_transactions, one_transaction
 from levada.mlflow.trials import put_trial, settle_trials, trials_links
 from levada.mlflow.versions import Versions
 from levada.registry import Registry
@@ -40,7 +39,8 @@ EARLY = 1000
 """Milliseconds after which a running node gets its child run before it has ended."""
 
 _AT_ONCE = 100
-"""Events that are told in one transaction: half a second or so, for which others who write must wait."""
+_LONGEST = 0.5
+"""Events that are told in one transaction, and seconds after which it takes no more: others who write must wait."""
 
 _KEPT_REFUSALS = 20
 _PHASES = {"run_started": 0, "run_finished": 2}
@@ -146,16 +146,15 @@ class RunDelivery:
     def _deliver_first(self) -> None:
         """Deliver the first pending event, with those after it that MLflow can be told of at once."""
         ahead = self._ahead()
-        if ahead and self._tell_at_once(ahead):
-            self._count(ahead)
-            return
-        for event in ahead or [self.pending[0]]:
+        told = self._tell_at_once(ahead) if ahead else []
+        self._count(told)
+        for event in [] if told else ahead or [self.pending[0]]:
             self._deliver(event)
             self._count([event])
 
     def _ahead(self) -> list[Event]:
         """Return the events that stand first and ask for nothing but MLflow's database: no file, no version."""
-        if not self.cursor.parent:
+        if not self.cursor.parent or not has_transactions(self._client):
             return []
         return list(takewhile(self._is_plain, islice(self.pending, _AT_ONCE)))
 
@@ -165,23 +164,28 @@ class RunDelivery:
             return node is None or not (node.counted_candidates() or report_files(node.outputs))
         return event["kind"] not in ("run_started", "item_finished", "candidate", "promoted")
 
-    def _tell_at_once(self, events: Sequence[Event]) -> bool:
-        """Tell of some events in one transaction; False, and nothing told, if MLflow refuses any of it."""
-        before, doubtful, reported = replace(self.cursor), self._doubtful, dict(self._reported)
-        self.cursor.children = dict(before.children)
+    def _tell_at_once(self, events: Sequence[Event]) -> list[Event]:
+        """Tell of the first of some events in one transaction, and return them: none if MLflow refuses any of it."""
+        if self._doubtful:
+            self._recall()  # what it does must not be taken back
+        children, reported = dict(self.cursor.children), dict(self._reported)
+        told, enough = list[Event](), time.monotonic() + _LONGEST
         self._is_whole = True
         try:
             with one_transaction(self._client):
                 for event in events:
                     self._deliver(event)
+                    told.append(event)
+                    if time.monotonic() > enough:
+                        break
         except BaseException as error:
-            self.cursor.children, self._doubtful, self._reported = before.children, doubtful, reported
+            self.cursor.children, self._reported = children, reported
             if not is_refusal(error):
                 raise
-            return False
+            return []
         finally:
             self._is_whole = False
-        return True
+        return told
 
     def _count(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from levada.artifact import made
 from levada.artifacts.pushed import Files, Pointer, ServingFolder
-from levada.artifacts.serving_check import ServingCheck
+from levada.artifacts.serving_check import warmup_in
 from levada.errors import LevadaError
 from levada.pushing.placement import alone, place, refuse_foreign, standing
 from levada.pushing.retention import remove_old
@@ -158,9 +157,8 @@ def _warmup(store: Store, release: Release) -> Path | None:
     """Return the folder with the requests that come along, if there were any and they are there still."""
     if release.checked is None or not store.has(release.checked):
         return None
-    checked = made(release.checked, store)
     try:
-        return checked.warmup if isinstance(checked, ServingCheck) else None
+        return warmup_in(store.fetch(release.checked))
     except LevadaError:  # not as their record has them: a version is not signed with these, and lives without
         return None
 
