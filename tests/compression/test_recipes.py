@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from levada.amounts import size_said, time_said
 from levada.artifacts import Examples
-from levada.artifacts.compression import Candidate, change_said, size_said, time_said
+from levada.artifacts.compression import Candidate, change_said
 from levada.artifacts.measured import Condition, Estimate, Measure, Part, Results
 from levada.components import cluster, distill, prune, prune_channels, quantize
 from levada.compression.candidate import Judge, check_splits, runtime_for, with_controls

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from levada.amounts import read_size, read_time
 from levada.artifacts import Model
 from levada.errors import ModelError, ParameterError, ProcessError
 from levada.measurement import Cost, measure
-from levada.measurement.amounts import size, time
 from levada.measurement.packing import pack, unpack
 from levada.models import ModelDocument, Tensor
 from tests.models.workshop import Workshop
@@ -131,9 +131,9 @@ def test_packed_arrays_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_amounts_are_read_as_people_write_them() -> None:
-    assert size("f(max_memory=", "500MB") == 500_000_000 and time("f(max_p99=", " 2.5 ms") == 0.0025
-    assert size("f(x=", None) is None
+    assert read_size("f(max_memory=", "500MB") == 500_000_000 and read_time("f(max_p99=", " 2.5 ms") == 0.0025
+    assert read_size("f(x=", None) is None
     with pytest.raises(ParameterError, match=r"f\(max_p99='2 sec'\): wanted a number above 0 and us, ms, s"):
-        time("f(max_p99=", "2 sec")
+        read_time("f(max_p99=", "2 sec")
     with pytest.raises(ParameterError, match="above 0"):
-        size("f(max_memory=", "0kB")
+        read_size("f(max_memory=", "0kB")

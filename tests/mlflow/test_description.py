@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from levada.markdown import escaped, fitting
-from levada.mlflow.description import duration, run_description, size, version_description
+from levada.mlflow.description import run_description, version_description
 from levada.mlflow.limits import DESCRIPTION, TAG
 from levada.mlflow.story import Story
 from tests.mlflow.samples import chain, plan_of
@@ -58,20 +58,5 @@ def test_text_is_never_taken_for_markup() -> None:
     assert escaped("a|b\n<img src=x> `c` *d* [e](f)") == r"a\|b &lt;img src=x\> \`c\` \*d\* \[e\](f)"
 
 
-def test_times_and_sizes_read_well() -> None:
-    assert [duration(seconds) for seconds in (0.04, 9.96, 12.3, 245, 7800)] == [
-        "0.0 s",
-        "10.0 s",
-        "12 s",
-        "4 min 05 s",
-        "2 h 10 min",
-    ]
-    assert [size(count) for count in (0, 999, 1234, 212_000, 5_600_000, 3 * 10**12)] == [
-        "0 B",
-        "999 B",
-        "1.2 kB",
-        "212 kB",
-        "5.6 MB",
-        "3000 GB",
-    ]
+def test_lines_are_kept_as_long_as_they_fit() -> None:
     assert fitting(["abc", "de"], 4) == ["abc"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from levada.amounts import size_said, time_said
 from levada.artifact import Artifact
 from levada.artifacts.cost import Cost
 from levada.artifacts.measured import Condition, Estimate, Measure, Part, condition_of, part_of, short
@@ -232,19 +233,3 @@ def change_said(drop: Estimate, *, lower_is_better: bool = False) -> str:
         for each in (drop.value, *((drop.low, drop.high) if lower_is_better else (drop.high, drop.low)))
     )
     return f"{value}" if None in ends else f"{value} [{', '.join(map(str, ends))}]"
-
-
-def size_said(count: float) -> str:
-    """Return bytes as people read them: `65.2 kB`, in thousands."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}" if count / size < 1000 else f"{count / size:,.0f} {unit}"
-    return f"{count:,.0f} B"
-
-
-def time_said(seconds: float) -> str:
-    """Return a time as people read it: `26 us`, `1.8 ms`, `2.4 s`."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-6:.3g} us"

@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from levada import Context, component
+from levada.amounts import size_said, time_said
 from levada.artifacts.annotations import sensitive_columns
-from levada.artifacts.compression import Compression, CompressionDocument, signed, size_said, time_said
+from levada.artifacts.compression import Compression, CompressionDocument, signed
 from levada.artifacts.evaluation import Blessing
 from levada.artifacts.examples import Examples
 from levada.artifacts.measured import Results

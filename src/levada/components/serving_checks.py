@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from levada import Context, component
+from levada.amounts import read_size, read_time, size_said, time_said
 from levada.artifacts.examples import Examples
 from levada.artifacts.model import Model, ModelDocument
 from levada.artifacts.serving_check import ServingCheck
 from levada.errors import DataError, ModelError, ParameterError, ProcessError
 from levada.evaluation.asking import check_takes
 from levada.measurement import Cost, measure
-from levada.measurement.amounts import shown_size, shown_time, size, time
 from levada.measurement.fresh import TIMEOUT
 from levada.measurement.tf_serving import MOST, PATH, warmup_records
 from levada.models.feed import arrays_of
@@ -40,9 +40,9 @@ def _limits(
             "asked about."
         )
     return {
-        "load": time("validate_serving(max_load=", max_load),
-        "p99": time("validate_serving(max_p99=", max_p99),
-        "memory": size("validate_serving(max_memory=", max_memory),
+        "load": read_time("validate_serving(max_load=", max_load),
+        "p99": read_time("validate_serving(max_p99=", max_p99),
+        "memory": read_size("validate_serving(max_memory=", max_memory),
     }
 
 
@@ -159,9 +159,9 @@ def _keep(folder: Path, document: ModelDocument, arrays: Arrays) -> None:
 def _reasons(cost: Cost, limits: dict[str, Any], rows: int) -> list[str]:
     """Return a sentence for each limit, those that close the gate first, and what was answered."""
     found = [
-        ("loads and answers first in", cost.ready_seconds, limits["load"], shown_time),
-        (f"answers a row in (p99 of {cost.calls:,} calls)", cost.p99, limits["p99"], shown_time),
-        ("takes memory up to", cost.peak_memory, limits["memory"], shown_size),
+        ("loads and answers first in", cost.ready_seconds, limits["load"], time_said),
+        (f"answers a row in (p99 of {cost.calls:,} calls)", cost.p99, limits["p99"], time_said),
+        ("takes memory up to", cost.peak_memory, limits["memory"], size_said),
     ]
     said = [
         f"{what} {shown(value)}, {'more than' if value > limit else 'at most'} {shown(limit)}"
@@ -177,9 +177,9 @@ def _summary(cost: Cost | None, is_open: bool, reasons: list[str]) -> str:
         return f"cannot be served: {reasons[0].splitlines()[0]}"
     facts = [
         cost.runtime,
-        f"p50 {shown_time(cost.p50)}",
-        f"p99 {shown_time(cost.p99)}",
-        f"ready in {shown_time(cost.ready_seconds)}",
-        shown_size(cost.peak_memory),
+        f"p50 {time_said(cost.p50)}",
+        f"p99 {time_said(cost.p99)}",
+        f"ready in {time_said(cost.ready_seconds)}",
+        size_said(cost.peak_memory),
     ]
     return " · ".join([*facts, "can be served" if is_open else f"closed: {reasons[0]}"])

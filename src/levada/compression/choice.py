@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from levada.artifacts.compression import Candidate, size_said, time_said
+from levada.amounts import size_said, time_said
+from levada.artifacts.compression import Candidate
 from levada.artifacts.evaluation import percent_interval
 from levada.artifacts.measured import Measure, short
 from levada.compression.constraints import Prefer

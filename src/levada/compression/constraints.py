@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from levada.artifacts.compression import size_said, time_said
+from levada.amounts import read_size, read_time, size_said, time_said
 from levada.artifacts.cost import Cost
 from levada.artifacts.evaluation import percent_interval
 from levada.artifacts.measured import Condition, Estimate, Part, Results
 from levada.errors import ParameterError, did_you_mean
 from levada.evaluation.gate import shown
-from levada.measurement import amounts
 
 Bound = Literal["interval", "point"]
 BOUNDS = ("interval", "point")
@@ -69,10 +68,10 @@ class Constraints:
             dict(max_drop),
             "point" if bound == "point" else "interval",
             "latency" if prefer == "latency" else "size",
-            amounts.size("compress(max_size=", max_size),
-            amounts.size("compress(max_gzipped=", max_gzipped),
-            amounts.time("compress(max_p50=", max_p50),
-            amounts.time("compress(max_p99=", max_p99),
+            read_size("compress(max_size=", max_size),
+            read_size("compress(max_gzipped=", max_gzipped),
+            read_time("compress(max_p50=", max_p50),
+            read_time("compress(max_p99=", max_p99),
         )
         _contradict("max_gzipped", max_gzipped, found.max_gzipped, "max_size", max_size, found.max_size)
         _contradict("max_p50", max_p50, found.max_p50, "max_p99", max_p99, found.max_p99)

@@ -10,6 +10,7 @@ from typing import Any
 
 from levada.artifacts.evaluation import CARD
 from levada.history.live import Stretch
+from levada.history.moments import size_of, took
 from levada.journal import Event
 from levada.markdown import block, code, escaped, fitting, head, row, spaced
 from levada.mlflow.limits import DESCRIPTION, TAG, cut, finite, not_finite, shown
@@ -122,21 +123,13 @@ def _counts(story: Story) -> str:
     names = {"done": "ran", "cached": "cached", "failed": "failed", "skipped": "skipped", "running": "running"}
     counted = {word: sum(node.status == status for node in story.nodes.values()) for status, word in names.items()}
     said = ", ".join(f"{count} {word}" for word, count in counted.items() if count)
-    seconds = f" in {duration(story.finished['seconds'])}" if story.finished and "seconds" in story.finished else ""
+    seconds = f" in {took(story.finished['seconds'])}" if story.finished and "seconds" in story.finished else ""
     return f"{len(story.nodes)} nodes: {said}{seconds}." if said else f"{len(story.nodes)} nodes."
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: `0.3 s`, `12 s`, `4 min 05 s`, `2 h 10 min`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, left = divmod(round(seconds), 60)
-    return f"{minutes} min {left:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _row(node_id: str, node: NodeStory, run: str, experiment: str) -> str:
     shown_name = f"[{node_id}](#/experiments/{experiment}/runs/{run})" if run else node_id
-    time = duration(node.finished["seconds"]) if node.ran and node.finished else node.status
+    time = took(node.finished["seconds"]) if node.ran and node.finished else node.status
     links = report_links(report_files(node.outputs), run, experiment) if run and node.ran else ""
     return row(
         [MARKS[node.status], shown_name, time, " · ".join(filter(None, [escaped(cut(node.remark, 200)), links]))]
@@ -183,7 +176,7 @@ def node_description(node: NodeStory) -> str:
         ]
     for output, record in node.outputs.items():
         for leaf in list(record.leaves())[:_ITEMS]:
-            said += ["", f"{escaped(output)}: {leaf.type.rsplit(':', 1)[-1]}, {size(leaf.size)}, `{leaf.uri}`"]
+            said += ["", f"{escaped(output)}: {leaf.type.rsplit(':', 1)[-1]}, {size_of(leaf.size)}, `{leaf.uri}`"]
     return cut("\n".join(said), TAG)
 
 
@@ -201,19 +194,9 @@ def _attempts(node: NodeStory) -> list[str]:
     said = ["", f"{len(node.failed_attempts)} failed attempt{'s' if len(node.failed_attempts) > 1 else ''}:"]
     for event in node.failed_attempts[:_ITEMS]:
         item = f" of {escaped(event.get('label') or event['item'])}" if event.get("item") else ""
-        wait = f", again after {duration(float(event['wait']))}" if event.get("wait") else ""
+        wait = f", again after {took(float(event['wait']))}" if event.get("wait") else ""
         said.append(f"- attempt {event.get('number', '?')}{item}: {escaped(said_of(event.get('failure')))}{wait}")
     return said
-
-
-def size(count: int) -> str:
-    """Return bytes as people read them: `212 kB`."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    raise AssertionError
 
 
 def version_description(candidate: Event, run: str, links: Mapping[str, str]) -> str:

@@ -11,9 +11,8 @@ from levada.component import Component
 from levada.errors import GateError, LevadaError, ProcessError
 from levada.failure import Failure, is_users
 from levada.fanout import Many
-from levada.history.moments import number_text
+from levada.history.moments import number_text, took
 from levada.html import Html, element
-from levada.notebook.views.plan import duration
 from levada.plan import Gather, Output
 from levada.result import Result
 
@@ -46,9 +45,9 @@ def artifact_of(
 
 def told(result: Result) -> tuple[str, ...]:
     """Return what a cell says beside an artifact: which node made it, how long that took, its metrics."""
-    took = "cached" if result.status == "cached" else duration(result.seconds)
+    time = "cached" if result.status == "cached" else took(result.seconds)
     metrics = [f"{name} {number_text(value)}" for name, value in list(result.metrics.items())[:_METRICS]]
-    return (result.node, took, *([result.summary] if result.summary else metrics))
+    return (result.node, time, *([result.summary] if result.summary else metrics))
 
 
 def with_made(returned: Any, results: Mapping[str, Result], run_id: str, home: Home) -> Any:

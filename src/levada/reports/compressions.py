@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from levada.amounts import size_said, time_said
 from levada.artifacts.compression import (
     Candidate,
     CompressionDocument,
     change_said,
     signed,
-    size_said,
     state_of,
-    time_said,
 )
 from levada.artifacts.evaluation import percent_interval
 from levada.artifacts.measured import Condition, short

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from levada import html
+from levada.history.moments import took
 from levada.html import Html
 from levada.plan import Node, Plan
 from levada.references import short_name
@@ -34,7 +35,7 @@ def outcome_html(outcome: Outcome) -> Html:
     """Return how a run ended, node by node."""
     badge = html.badge(outcome.status, _STATUS[outcome.status])
     cached = sum(result.status == "cached" for result in outcome.results.values())
-    facts = [f"run {outcome.run_id}", duration(outcome.seconds), f"{outcome.nodes_run} ran, {cached} cached"]
+    facts = [f"run {outcome.run_id}", took(outcome.seconds), f"{outcome.nodes_run} ran, {cached} cached"]
     title = html.join([f"{outcome.plan.pipeline} ", badge])
     shown = _picture(outcome.plan, outcome.results), html.folded("nodes", _nodes(outcome.plan, outcome.results))
     return html.card(title, facts, *shown)
@@ -58,7 +59,7 @@ def _picture(plan: Plan, results: Mapping[str, Result]) -> Html:
     from levada.picture import graph_svg
 
     statuses = {name: _status(result) for name, result in results.items()}
-    notes = {name: duration(result.seconds) for name, result in results.items() if result.status == "done"}
+    notes = {name: took(result.seconds) for name, result in results.items() if result.status == "done"}
     details = {name: result.reason or result.summary for name, result in results.items()}
     return Html(graph_svg(plan, statuses, notes, details))
 
@@ -90,21 +91,13 @@ def _ended(node: Node, result: Result | None) -> list[Any]:
     if result is None:
         return [html.code(node.id), "", "", upstream, ""]
     status = _status(result)
-    took = duration(result.seconds) if result.status in ("done", "failed") else ""
+    time = took(result.seconds) if result.status in ("done", "failed") else ""
     said = result.reason or result.summary
     if result.failure is not None:
         said = f"{result.failure.type}: {next(iter(result.failure.message.splitlines()), '')}"
-    return [html.code(node.id), html.badge(status, _BADGES[status]), took, upstream, said]
+    return [html.code(node.id), html.badge(status, _BADGES[status]), time, upstream, said]
 
 
 def _status(result: Result) -> str:
     is_open = all(record.open for record in result.outputs.values())
     return result.status if is_open else "closed"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
