@@ -84,7 +84,9 @@ def crash_delivering(store: Store, uri: str, calls: int, before: bool, monkeypat
     backlog.use(connection, Versions(connection, store))
     with monkeypatch.context() as patch:
         # Dying means that no `finally` is reached either.
-        patch.setattr("levada.mlflow.runs.RunDelivery._save", lambda self: self._changed and _save_if_alive(self))
+        patch.setattr(
+            "levada.mlflow.runs.RunDelivery._save", lambda self: self._telling.changed and _save_if_alive(self)
+        )
         try:
             backlog.clear()
         except Crash:
@@ -95,7 +97,7 @@ def crash_delivering(store: Store, uri: str, calls: int, before: bool, monkeypat
 def _save_if_alive(self: Any) -> None:
     if sys.exc_info()[0] is not Crash:
         self._cursors.save(self.cursor)
-        self._changed = False
+        self._telling.changed = False
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["after", "before"])
