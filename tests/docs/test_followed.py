@@ -70,6 +70,7 @@ def test_comparing_loosely_is_not_comparing_nothing() -> None:
     output = "  ✓ train          7.5 s  77,911 rows\nrun 20261124-013911-bfea finished in 12.7 s · 2 ran\n"
     assert missing(["✓ train 8.1 s 12 rows", "run 20250101-000000-0000 finished in 1 s · 3 ran"], output) == []
     assert missing(["run 20250101-000000-0000 finished in ..."], output) == []
+    assert missing(["ready in 526 ms · p99 61.4 us"], "ready in 1.1 s · p99 1.2 ms") == []
     assert missing(["✓ train cached 12 rows"], output) == ["✓ train cached 12 rows"]
     assert missing(["run 20250101-000000-0000 finished in 1 s · 3 ran", "✓ train 8.1 s 12 rows"], output)
     assert loosely("plan 1beecf · store .levada") == "plan DIGEST · store .levada"

@@ -21,7 +21,7 @@ _LOOSE = (
     (re.compile(r"(?<=levada show )[0-9a-f]{4}\b"), "RUN"),
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}|(?<=\brun )[0-9a-f]{4}\b"), "RUN"),
     (re.compile(r"\b(plan|code) [0-9a-f]{6,}"), r"\1 DIGEST"),
-    (re.compile(r"\d+ min \d\d s|\d[\d.]* (?:s|min)\b"), "TIME"),
+    (re.compile(r"\d+ min \d\d s|\d[\d.]* (?:us|ms|s|min)\b"), "TIME"),
     (re.compile(r"\d+(?:[.,]\d+)*"), "0"),
     (re.compile(r"\s+"), " "),
 )
