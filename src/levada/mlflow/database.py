@@ -9,6 +9,7 @@ every time: the first empty one on a machine is kept, and later ones are copies 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import shutil
@@ -61,6 +62,7 @@ def prepare(path: Path, artifacts: Path) -> None:
 
 def import_all() -> None:
     """Import what MLflow opens a database with."""
+    importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
     newest_revision()
 
 
